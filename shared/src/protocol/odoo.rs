@@ -1,0 +1,102 @@
+//! Inputs and results of the jobs that work on Odoo instances.
+
+use crate::ids::{EnvironmentId, InstanceId, OrganizationId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names of the values in [`crate::protocol::jobs::JobRequest::secrets`] of `instance_provision`.
+pub mod secret_names {
+    /// Password of the instance's PostgreSQL role.
+    pub const DATABASE_PASSWORD: &str = "database_password";
+    /// Password of the cluster's superuser.
+    pub const CLUSTER_PASSWORD: &str = "cluster_password";
+    /// `admin_passwd` of odoo.conf.
+    pub const MASTER_PASSWORD: &str = "master_password";
+    /// Password of the first Odoo user.
+    pub const ADMIN_PASSWORD: &str = "admin_password";
+}
+
+/// Everything that the agent needs to make or keep an instance as wished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceSpec {
+    pub instance_id: InstanceId,
+    pub organization_id: OrganizationId,
+    pub environment_id: EnvironmentId,
+    pub slug: String,
+    /// Series, e.g. `14.0`.
+    pub odoo_version: String,
+    pub image: String,
+    pub postgres_image: String,
+    pub database_name: String,
+    pub database_role: String,
+    pub admin_login: String,
+    /// `en_US`, `fr_FR`.
+    pub language: String,
+    /// ISO 3166 two letters, or none.
+    #[serde(default)]
+    pub country: Option<String>,
+    #[serde(default)]
+    pub demo_data: bool,
+    /// Besides `base`.
+    #[serde(default)]
+    pub modules: Vec<String>,
+    pub limits: Limits,
+    /// Extra keys of odoo.conf; keys that the agent owns are refused.
+    #[serde(default)]
+    pub extra_conf: BTreeMap<String, String>,
+    /// Extra environment of the Odoo container.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Address on which Odoo's port is published.
+    pub bind_address: String,
+    /// Wished host port, or none: the agent takes a free one of 20000-29999 and reports it.
+    #[serde(default)]
+    pub http_port: Option<u16>,
+    pub generation: i64,
+}
+
+/// Limits of the Odoo container; the PostgreSQL container gets the same memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+pub struct Limits {
+    /// Cores, 0.1 steps.
+    pub cpus: f64,
+    pub memory_mb: u32,
+}
+
+/// Input of `instance_start`, `instance_stop`, `instance_restart`, `instance_kill`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceControl {
+    pub instance_id: InstanceId,
+    pub environment_id: EnvironmentId,
+    pub slug: String,
+    pub odoo_version: String,
+}
+
+/// Input of `instance_update`: apply limits and environment by recreating the Odoo container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceUpdate {
+    pub spec: InstanceSpec,
+}
+
+/// Input of `instance_remove`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRemove {
+    pub instance_id: InstanceId,
+    pub environment_id: EnvironmentId,
+    pub slug: String,
+    /// Remove volumes, network and configuration too; else they stay for a later purge.
+    pub purge: bool,
+}
+
+/// Result of `instance_provision`, `instance_start`, `instance_restart` and `instance_update`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRunning {
+    pub container_id: String,
+    pub container_name: String,
+    /// `sha256:…` of the image in use.
+    pub image_digest: String,
+    pub http_port: u16,
+    /// From the first `create` to the first good answer.
+    pub start_milliseconds: u64,
+}

@@ -1,0 +1,87 @@
+//! A WebSocket as a byte stream: every write is one binary frame, flushed at once.
+
+use bytes::{Buf, Bytes};
+use futures::{Sink, Stream};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+const MAX_FRAME: usize = 1024 * 1024;
+
+/// Small buffers: with the library's default of 128 KiB an agent costs the controller 151 KiB instead of 45.
+pub fn websocket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_write_buffer_size(2 * MAX_FRAME)
+        .max_frame_size(Some(MAX_FRAME))
+        .max_message_size(Some(MAX_FRAME))
+}
+
+/// [`AsyncRead`] and [`AsyncWrite`] over the binary messages of a WebSocket.
+pub struct WebSocketIo<S> {
+    inner: WebSocketStream<S>,
+    unread: Bytes,
+}
+
+impl<S> WebSocketIo<S> {
+    pub fn new(inner: WebSocketStream<S>) -> Self {
+        Self { inner, unread: Bytes::new() }
+    }
+}
+
+fn to_io(error: tungstenite::Error) -> io::Error {
+    match error {
+        tungstenite::Error::Io(e) => e,
+        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
+        other => io::Error::new(io::ErrorKind::InvalidData, other),
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketIo<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if !self.unread.is_empty() {
+                let take = self.unread.len().min(buf.remaining());
+                buf.put_slice(&self.unread[..take]);
+                self.unread.advance(take);
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+                Some(Ok(Message::Binary(data))) => self.unread = data,
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Text(_))) => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "text frame in the tunnel")));
+                }
+                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Ok(())),
+                Some(Err(tungstenite::Error::ConnectionClosed)) => return Poll::Ready(Ok(())),
+                Some(Err(error)) => return Poll::Ready(Err(to_io(error))),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketIo<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(Pin::new(&mut self.inner).poll_ready(cx)).map_err(to_io)?;
+        let take = data.len().min(MAX_FRAME);
+        Pin::new(&mut self.inner).start_send(Message::Binary(Bytes::copy_from_slice(&data[..take]))).map_err(to_io)?;
+        // What cannot be flushed now goes out with the next poll; the bytes are accepted either way.
+        match Pin::new(&mut self.inner).poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(to_io(error))),
+            _ => Poll::Ready(Ok(take)),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx).map_err(to_io)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx).map_err(to_io)
+    }
+}
