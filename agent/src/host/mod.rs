@@ -1,0 +1,87 @@
+//! What this server is and can do: its containers, their logs, terminals, ports, files. Passed to routes and operations.
+
+pub mod docker;
+pub mod facts;
+pub mod http;
+pub mod ports;
+pub mod pty;
+pub mod systemd;
+
+use crate::config::Config;
+use crate::engine::OpError;
+use crate::events::EventHub;
+use crate::logs::LogHub;
+use crate::ops::odoo::observer;
+use crate::ops::odoo::record::Records;
+use crate::terminals::Terminals;
+use docker::DockerHost;
+use docker::watch::Containers;
+use ocore_shared::clock::Clock;
+use ocore_shared::protocol::inventory::{ContainerInfo, DockerStatus};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Host {
+    pub docker: DockerHost,
+    pub watched: Containers,
+    pub records: Records,
+    pub logs: LogHub,
+    pub terminals: Terminals,
+    pub clock: Arc<dyn Clock>,
+    /// Held while objects with well-known names are made, so that two jobs do not make the same one.
+    pub naming: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Host {
+    /// Does nothing yet: no connection, no task.
+    pub fn new(config: &Config, events: EventHub, clock: Arc<dyn Clock>) -> Host {
+        let socket = config.settings.docker_socket.clone().unwrap_or_else(|| "/var/run/docker.sock".into());
+        let docker = DockerHost::new(&socket);
+        let watched = Containers::new(docker.clone(), events);
+        let records = Records::new(config.instances_dir());
+        Host {
+            logs: LogHub::new(docker.clone(), config.spool_dir(), watched.changes(), clock.clone()),
+            terminals: Terminals::new(docker.clone(), &config.config_dir),
+            docker,
+            watched,
+            records,
+            clock,
+            naming: Arc::default(),
+        }
+    }
+
+    /// Watch the containers and the instances' health, and end forgotten terminals, until `stop`.
+    pub fn start(&self, stop: CancellationToken) {
+        tokio::spawn(self.watched.clone().run(stop.clone()));
+        tokio::spawn(observer::run(self.clone(), stop.clone()));
+        tokio::spawn(self.terminals.clone().run(stop));
+    }
+
+    /// As of the last look.
+    pub fn docker_status(&self) -> DockerStatus {
+        self.docker.status()
+    }
+
+    /// Look now.
+    pub async fn docker_probe(&self) -> DockerStatus {
+        self.docker.probe().await
+    }
+
+    /// All containers, ours in detail.
+    pub async fn containers(&self) -> Result<Vec<ContainerInfo>, OpError> {
+        self.watched.list().await
+    }
+
+    /// Running and all, as last seen.
+    pub fn container_counts(&self) -> (i32, i32) {
+        self.watched.counts()
+    }
+
+    /// Where Docker keeps its data, for questions about disk space.
+    pub fn docker_root(&self) -> PathBuf {
+        self.docker.root()
+    }
+}

@@ -1,0 +1,65 @@
+//! systemd, where there is one: readiness, watchdog and `systemctl`.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Whether systemd is PID 1.
+pub fn is_pid_1() -> bool {
+    std::path::Path::new("/run/systemd/system").is_dir()
+}
+
+/// Run `systemctl` with these arguments.
+pub fn systemctl(arguments: &[&str]) -> io::Result<()> {
+    let output = Command::new("systemctl").arg("--no-ask-password").args(arguments).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("systemctl {}: {}", arguments.join(" "), text.trim())))
+}
+
+/// Tell the service manager, if it listens; e.g. `READY=1`.
+pub fn notify(state: &str) {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    if let Err(error) = send(&name.to_string_lossy(), state) {
+        tracing::debug!(%error, "the service manager does not listen");
+    }
+}
+
+fn send(name: &str, state: &str) -> io::Result<()> {
+    let address = match name.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(name)?,
+    };
+    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+}
+
+/// Say twice per watchdog period that we live; from a task, so that a stuck runtime is seen.
+pub async fn watchdog(stop: CancellationToken) {
+    let period = std::env::var("WATCHDOG_USEC").ok().and_then(|text| text.parse().ok()).map(Duration::from_micros);
+    let Some(period) = period.filter(|p| !p.is_zero()) else { return };
+    let mut ticks = tokio::time::interval(period / 2);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        notify("WATCHDOG=1");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_reaches_a_named_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        send(path.to_str().unwrap(), "READY=1").unwrap();
+        let mut buffer = [0; 32];
+        let read = socket.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..read], b"READY=1");
+    }
+}

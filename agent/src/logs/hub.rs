@@ -1,0 +1,247 @@
+//! One upstream per instance, however many people look: it is read into a bounded ring, from which each viewer takes at
+//! its own pace. The upstream starts with the first viewer and ends after the last.
+
+use super::archive;
+use super::cursor::{Cursor, Resume, short};
+use super::source::{self, Source, recreated};
+use crate::engine::OpError;
+use crate::host::docker::DockerHost;
+use crate::host::docker::lines::LinesOptions;
+use futures::StreamExt;
+use ocore_shared::clock::Clock;
+use ocore_shared::ids::InstanceId;
+use ocore_shared::protocol::logs::LogRecord;
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Of one instance's ring.
+const RING_BYTES: usize = 2 * 1024 * 1024;
+/// Lines of the past in a new ring, so that a viewer that reads the past meets it.
+const RING_TAIL: usize = 200;
+/// When Docker's events do not tell.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+pub struct LogHub(Arc<Inner>);
+
+struct Inner {
+    docker: DockerHost,
+    spool: PathBuf,
+    changes: watch::Receiver<u64>,
+    clock: Arc<dyn Clock>,
+    upstreams: Mutex<HashMap<InstanceId, Weak<Upstream>>>,
+}
+
+impl LogHub {
+    pub fn new(docker: DockerHost, spool: PathBuf, changes: watch::Receiver<u64>, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { docker, spool, changes, clock, upstreams: Mutex::default() }))
+    }
+
+    pub(super) fn docker(&self) -> &DockerHost {
+        &self.0.docker
+    }
+
+    fn dir(&self, instance: InstanceId) -> PathBuf {
+        self.0.spool.join(instance.to_string())
+    }
+
+    /// Keep the log of a container that is about to be removed. Well when there is none.
+    pub async fn archive(&self, instance: InstanceId, container: &str) -> Result<(), OpError> {
+        let Some(id) = self.0.docker.inspect(container).await?.and_then(|c| c.id) else { return Ok(()) };
+        archive::write(&self.0.docker, &self.dir(instance), &id, self.0.clock.now()).await
+    }
+
+    /// Drop what was kept.
+    pub fn forget(&self, instance: InstanceId) -> Result<(), OpError> {
+        let dir = self.dir(instance);
+        match std::fs::remove_dir_all(&dir) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(crate::ops::odoo::record::disk(&dir, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Oldest first. A container that still lives is read there, archived or not.
+    pub(super) async fn sources(&self, instance: InstanceId) -> Result<Vec<Source>, OpError> {
+        let live = source::live_container(&self.0.docker, instance).await?;
+        let mut sources: Vec<Source> = archive::list(&self.dir(instance)).into_iter().map(Source::Archived).collect();
+        if let Some(live) = live.map(Source::Live) {
+            sources.retain(|s| s.container() != live.container());
+            sources.push(live);
+        }
+        Ok(sources)
+    }
+
+    /// The instance's upstream, started if need be. It lives as long as someone holds it.
+    pub(super) fn upstream(&self, instance: InstanceId) -> Arc<Upstream> {
+        let mut upstreams = self.0.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = upstreams.get(&instance).and_then(Weak::upgrade) {
+            return running;
+        }
+        upstreams.retain(|_, weak| weak.strong_count() > 0);
+        let stop = CancellationToken::new();
+        let upstream = Arc::new(Upstream {
+            ring: Mutex::default(),
+            pushed: watch::Sender::new(0),
+            _stop: stop.clone().drop_guard(),
+        });
+        upstreams.insert(instance, Arc::downgrade(&upstream));
+        let reader = Reader { hub: self.clone(), instance, upstream: Arc::downgrade(&upstream), last: None };
+        tokio::spawn(stop.run_until_cancelled_owned(reader.run()));
+        upstream
+    }
+
+    /// How many containers are followed now.
+    #[cfg(test)]
+    pub fn upstreams(&self) -> usize {
+        let upstreams = self.0.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
+        upstreams.values().filter(|w| w.strong_count() > 0).count()
+    }
+}
+
+pub struct Upstream {
+    ring: Mutex<Ring>,
+    pushed: watch::Sender<u64>,
+    _stop: DropGuard,
+}
+
+#[derive(Default)]
+pub struct Ring {
+    records: VecDeque<Arc<LogRecord>>,
+    bytes: usize,
+    /// Number of the ring's first record.
+    first: u64,
+}
+
+/// What a viewer gets from its place on.
+pub struct Taken {
+    pub records: Vec<Arc<LogRecord>>,
+    pub dropped: u64,
+    pub next: u64,
+}
+
+impl Upstream {
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.pushed.subscribe()
+    }
+
+    pub fn push(&self, record: LogRecord) {
+        self.ring(|ring| {
+            ring.bytes += size(&record);
+            ring.records.push_back(Arc::new(record));
+            while ring.bytes > RING_BYTES && ring.records.len() > 1 {
+                if let Some(oldest) = ring.records.pop_front() {
+                    ring.bytes -= size(&oldest);
+                    ring.first += 1;
+                }
+            }
+        });
+        self.pushed.send_modify(|n| *n += 1);
+    }
+
+    /// At most `count` records from number `place` on.
+    pub fn take(&self, place: u64, count: usize) -> Taken {
+        self.ring(|ring| {
+            let start = place.max(ring.first);
+            let records: Vec<_> =
+                ring.records.iter().skip((start - ring.first) as usize).take(count).cloned().collect();
+            Taken { next: start + records.len() as u64, dropped: start - place, records }
+        })
+    }
+
+    /// Where a viewer that has read up to `last` goes on: behind that line, or at the ring's start with everything
+    /// older left out. None when the ring has moved past it: then the past has to be read again.
+    pub fn join(&self, last: Option<&Cursor>) -> Option<u64> {
+        self.ring(|ring| {
+            let Some(last) = last else { return Some(ring.first) };
+            let text = last.to_string();
+            if let Some(index) = ring.records.iter().position(|r| r.cursor == text) {
+                return Some(ring.first + index as u64 + 1);
+            }
+            let moved_past = ring.first > 0 && ring.records.front().is_some_and(|r| r.at > last.at);
+            (!moved_past).then_some(ring.first)
+        })
+    }
+
+    fn ring<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> T {
+        f(&mut self.ring.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn size(record: &LogRecord) -> usize {
+    record.text.len() + record.cursor.len() + 96
+}
+
+#[cfg(test)]
+pub fn test_upstream() -> Upstream {
+    Upstream { ring: Mutex::default(), pushed: watch::Sender::new(0), _stop: CancellationToken::new().drop_guard() }
+}
+
+/// Fills a ring.
+struct Reader {
+    hub: LogHub,
+    instance: InstanceId,
+    upstream: Weak<Upstream>,
+    last: Option<Cursor>,
+}
+
+impl Reader {
+    async fn run(mut self) {
+        let mut changes = self.hub.0.changes.clone();
+        loop {
+            // Marked as seen before looking: what changes from here on is a reason to look again.
+            changes.borrow_and_update();
+            if let Err(e) = self.read_to_end().await {
+                tracing::debug!(instance = %self.instance, error = %e, "a log cannot be followed now");
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+        }
+    }
+
+    /// Follow the container that lives until it stops, after what its predecessor still had to say.
+    async fn read_to_end(&mut self) -> Result<(), OpError> {
+        let docker = self.hub.0.docker.clone();
+        let Some(id) = source::live_container(&docker, self.instance).await? else { return Ok(()) };
+        let container = short(&id);
+        let mut anew = false;
+        if let Some(last) = self.last.clone()
+            && last.container != container
+        {
+            anew = true;
+            let archives = archive::list(&self.hub.dir(self.instance));
+            // Containers that came and went unseen are in the archive too.
+            let place = archives.iter().position(|a| a.container == last.container).unwrap_or(archives.len());
+            for archive in archives.iter().skip(place).filter(|a| a.container != container) {
+                let between = archive.container != last.container;
+                self.copy(archive.read(), Resume::after(Some(last.clone())), between).await?;
+            }
+        }
+        let same = self.last.clone().filter(|l| l.container == container);
+        let options = LinesOptions {
+            follow: true,
+            since: same.as_ref().map(|l| l.at.timestamp()),
+            tail: self.last.is_none().then_some(RING_TAIL),
+        };
+        let records = source::live(&docker, &id, options).await?;
+        self.copy(records, Resume::after(same), anew).await
+    }
+
+    async fn copy(&mut self, mut records: source::Records, mut resume: Resume, mut anew: bool) -> Result<(), OpError> {
+        while let Some(record) = records.next().await {
+            let record = record?;
+            if !resume.wants(&record) {
+                continue;
+            }
+            let Some(upstream) = self.upstream.upgrade() else { return Ok(()) };
+            if std::mem::take(&mut anew) {
+                upstream.push(recreated(&record));
+            }
+            self.last = record.cursor.parse().ok();
+            upstream.push(record);
+        }
+        Ok(())
+    }
+}

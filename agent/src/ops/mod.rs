@@ -1,0 +1,33 @@
+//! What jobs do. Every operation is a list of steps, each an idempotent "make it so" that may be cut anywhere.
+
+pub mod noop;
+pub mod odoo;
+pub mod postgres;
+pub mod sql;
+#[cfg(test)]
+mod tests;
+pub mod uninstall;
+
+use crate::engine::{JobContext, OpError, Registry};
+use crate::host::Host;
+use serde_json::Value;
+
+/// Every kind of job that this agent carries out, but its own removal, which needs more than the host.
+pub fn register(registry: &mut Registry, host: &Host) {
+    noop::register(registry);
+    add(registry, host, "instance_provision", odoo::provision::run);
+    add(registry, host, "instance_start", odoo::control::start);
+    add(registry, host, "instance_stop", odoo::control::stop);
+    add(registry, host, "instance_restart", odoo::control::restart);
+    add(registry, host, "instance_kill", odoo::control::kill);
+    add(registry, host, "instance_update", odoo::update::run);
+    add(registry, host, "instance_remove", odoo::remove::run);
+}
+
+fn add<F>(registry: &mut Registry, host: &Host, kind: &'static str, run: fn(Host, JobContext) -> F)
+where
+    F: Future<Output = Result<Value, OpError>> + Send + 'static,
+{
+    let host = host.clone();
+    registry.add(kind, move |ctx| Box::pin(run(host.clone(), ctx)));
+}

@@ -1,0 +1,223 @@
+//! The containers of an instance, as one would write them in a compose file: limits, mounts, labels, hardening.
+
+use super::record::{self, Record, Records};
+use crate::engine::OpError;
+use crate::host::docker::labels::Owner;
+use crate::host::docker::{DockerHost, absent_is_none, failed, status_of};
+use crate::ops::postgres;
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum, VolumeCreateRequest,
+};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
+use ocore_shared::ids::JobId;
+use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+pub const CONF: &str = "/etc/odoo/odoo.conf";
+/// How long a stop may take before it becomes a kill.
+pub const STOP_SECONDS: i32 = 60;
+const HTTP: &str = "8069/tcp";
+
+/// Labels of what this job makes for the instance.
+pub fn owner(spec: &InstanceSpec, job: JobId) -> Owner {
+    Owner {
+        organization: spec.organization_id,
+        environment: spec.environment_id,
+        instance: Some(spec.instance_id),
+        job,
+        spec_hash: spec_hash(spec),
+    }
+}
+
+/// The same for specifications that lead to the same containers.
+fn spec_hash(spec: &InstanceSpec) -> String {
+    let spec = InstanceSpec { generation: 0, http_port: None, ..spec.clone() };
+    let text = serde_json::to_vec(&spec).unwrap_or_default();
+    Sha256::digest(text)[..8].iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub fn network_name(spec: &InstanceSpec) -> String {
+    format!("ocore-{}", spec.environment_id)
+}
+
+pub async fn volume_ensure(
+    docker: &DockerHost, spec: &InstanceSpec, job: JobId, role: &str, step: &str,
+) -> Result<(), OpError> {
+    let request = VolumeCreateRequest {
+        name: Some(record::volume(spec.instance_id, role)),
+        labels: Some(owner(spec, job).labels(role, step)),
+        ..Default::default()
+    };
+    docker.client().await?.create_volume(request).await.map(drop).map_err(|e| failed("make a volume", e))
+}
+
+/// Make a container of that name, or find the one that this or an earlier run made.
+pub async fn create(docker: &DockerHost, name: &str, body: ContainerCreateBody) -> Result<String, OpError> {
+    if let Some(found) = docker.inspect(name).await? {
+        crate::host::docker::labels::must_be_ours(name, found.config.as_ref().and_then(|c| c.labels.as_ref()))?;
+        return Ok(found.id.unwrap_or_default());
+    }
+    let image = body.image.clone().unwrap_or_default();
+    let options = CreateContainerOptionsBuilder::default().name(name).build();
+    match absent_is_none(docker.client().await?.create_container(Some(options), body).await) {
+        Ok(Some(made)) => Ok(made.id),
+        Ok(None) => Err(OpError::retryable(
+            "image_vanished",
+            format!("The image {image} was removed from the server meanwhile."),
+        )),
+        Err(e) if status_of(&e) == Some(409) => {
+            Err(OpError::new("name_taken", format!("A container named {name} exists already on this server.")))
+        }
+        Err(e) => Err(failed("make a container", e)),
+    }
+}
+
+/// The PostgreSQL container.
+pub fn postgres(spec: &InstanceSpec, job: JobId, records: &Records, data: &str) -> ContainerCreateBody {
+    let mut command = vec!["postgres".to_owned()];
+    command.extend(postgres::tuning(spec.limits.memory_mb));
+    ContainerCreateBody {
+        image: Some(spec.postgres_image.clone()),
+        cmd: Some(command),
+        env: Some(vec![format!("POSTGRES_PASSWORD_FILE={}", postgres::PASSWORD_FILE)]),
+        labels: Some(owner(spec, job).labels("postgres", "postgres")),
+        stop_timeout: Some(STOP_SECONDS.into()),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![
+                volume(record::volume(spec.instance_id, "postgres"), data),
+                bind(records.password_path(spec.instance_id), postgres::PASSWORD_FILE),
+            ]),
+            shm_size: Some(postgres::SHARED_MEMORY),
+            // The image starts as root, gives itself its directory and becomes another user.
+            cap_add: Some(["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"].map(str::to_owned).into()),
+            pids_limit: Some(1024),
+            ..common(spec, network_name(spec), Some(RestartPolicyNameEnum::UNLESS_STOPPED))
+        }),
+        ..Default::default()
+    }
+}
+
+/// The long-running Odoo container.
+pub fn odoo(record: &Record, job: JobId, step: &str, records: &Records) -> ContainerCreateBody {
+    let spec = &record.spec;
+    let binding =
+        PortBinding { host_ip: Some(spec.bind_address.clone()), host_port: Some(record.http_port.to_string()) };
+    let body = odoo_like(spec, job, ("odoo", step), records, vec![]);
+    let host_config = HostConfig {
+        port_bindings: Some(HashMap::from([(HTTP.to_owned(), Some(vec![binding]))])),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
+            maximum_retry_count: None,
+        }),
+        ..body.host_config.unwrap_or_default()
+    };
+    ContainerCreateBody { exposed_ports: Some(vec![HTTP.into()]), host_config: Some(host_config), ..body }
+}
+
+/// The container that fills the database and ends.
+pub fn init(spec: &InstanceSpec, job: JobId, records: &Records) -> ContainerCreateBody {
+    let modules = std::iter::once("base").chain(spec.modules.iter().map(String::as_str)).collect::<Vec<_>>().join(",");
+    let mut args = vec!["-d".into(), spec.database_name.clone(), "-i".into(), modules];
+    if spec.language != "en_US" {
+        args.push(format!("--load-language={}", spec.language));
+    }
+    args.extend(["--stop-after-init", "--no-http", "--max-cron-threads=0"].map(str::to_owned));
+    odoo_like(spec, job, ("init", "initialise"), records, args)
+}
+
+/// The image's entrypoint is left out: it would put the database password on the command line.
+fn odoo_like(
+    spec: &InstanceSpec, job: JobId, (role, step): (&str, &str), records: &Records, args: Vec<String>,
+) -> ContainerCreateBody {
+    let mut command = vec!["-c".to_owned(), CONF.to_owned()];
+    command.extend(args);
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        entrypoint: Some(vec!["odoo".into()]),
+        cmd: Some(command),
+        env: Some(spec.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
+        labels: Some(owner(spec, job).labels(role, step)),
+        stop_timeout: Some(STOP_SECONDS.into()),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![
+                volume(record::volume(spec.instance_id, "odoo"), "/var/lib/odoo"),
+                bind(records.conf_path(spec.instance_id), CONF),
+                bind(records.addons_dir(spec.instance_id), "/mnt/extra-addons"),
+            ]),
+            pids_limit: Some(512),
+            ..common(spec, network_name(spec), None)
+        }),
+        ..Default::default()
+    }
+}
+
+fn common(spec: &InstanceSpec, network: String, restart: Option<RestartPolicyNameEnum>) -> HostConfig {
+    let (memory, nano_cpus) = limits(&spec.limits);
+    HostConfig {
+        network_mode: Some(network),
+        memory: Some(memory),
+        // Equal to the memory: no swap.
+        memory_swap: Some(memory),
+        nano_cpus: Some(nano_cpus),
+        cap_drop: Some(vec!["ALL".into()]),
+        security_opt: Some(vec!["no-new-privileges".into()]),
+        restart_policy: restart.map(|name| RestartPolicy { name: Some(name), maximum_retry_count: None }),
+        log_config: Some(HostConfigLogConfig {
+            typ: Some("json-file".into()),
+            config: Some(HashMap::from([("max-size".into(), "50m".into()), ("max-file".into(), "5".into())])),
+        }),
+        ..Default::default()
+    }
+}
+
+/// Bytes and billionths of a core.
+pub fn limits(limits: &Limits) -> (i64, i64) {
+    (i64::from(limits.memory_mb) * 1024 * 1024, (limits.cpus * 1e9).round() as i64)
+}
+
+fn volume(name: String, target: &str) -> Mount {
+    Mount { target: Some(target.into()), source: Some(name), typ: Some(MountType::VOLUME), ..Default::default() }
+}
+
+fn bind(path: std::path::PathBuf, target: &str) -> Mount {
+    Mount {
+        target: Some(target.into()),
+        source: Some(path.to_string_lossy().into_owned()),
+        typ: Some(MountType::BIND),
+        read_only: Some(true),
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::spec;
+    use super::*;
+
+    #[test]
+    fn nothing_secret_and_nothing_privileged() {
+        let records = Records::new("/var/lib/ocore-agent/instances".into());
+        let spec = InstanceSpec { language: "fr_FR".into(), modules: vec!["sale".into()], ..spec() };
+        let body = init(&spec, JobId::new(), &records);
+        let command = body.cmd.clone().unwrap().join(" ");
+        assert_eq!(
+            command,
+            "-c /etc/odoo/odoo.conf -d shop -i base,sale --load-language=fr_FR --stop-after-init --no-http --max-cron-threads=0"
+        );
+        let host = body.host_config.unwrap();
+        assert_eq!(host.cap_drop, Some(vec!["ALL".into()]));
+        assert!(host.port_bindings.is_none() && host.privileged.is_none());
+        let database = postgres(&spec, JobId::new(), &records, postgres::DATA);
+        assert_eq!(database.env.unwrap(), ["POSTGRES_PASSWORD_FILE=/run/secrets/postgres_password"]);
+        assert!(database.host_config.unwrap().port_bindings.is_none());
+    }
+
+    #[test]
+    fn the_hash_ignores_what_changes_no_container() {
+        let one = spec();
+        assert_eq!(spec_hash(&one), spec_hash(&InstanceSpec { generation: 9, ..one.clone() }));
+        assert_ne!(spec_hash(&one), spec_hash(&InstanceSpec { image: "odoo:15.0".into(), ..one.clone() }));
+    }
+}

@@ -1,0 +1,167 @@
+//! What the log of `odoo --stop-after-init` says. Its exit code alone is not to be trusted: an unknown module or a
+//! missing dependency ends with 0.
+
+use crate::engine::OpError;
+
+/// Reads the log as it comes.
+#[derive(Default)]
+pub struct InitLog {
+    problem: Option<OpError>,
+    /// The last line of the last traceback, and the last line of an error: what a person would look for.
+    exception: Option<String>,
+    error: Option<String>,
+    in_traceback: bool,
+    loaded: bool,
+}
+
+impl InitLog {
+    pub fn line(&mut self, text: &str) {
+        if let Some(problem) = recognise(text) {
+            // The first is the cause, what follows are its effects.
+            self.problem.get_or_insert(problem);
+        }
+        self.loaded |= text.contains("Modules loaded.");
+        match level_and_message(text) {
+            Some((level, message)) => {
+                self.in_traceback = false;
+                if matches!(level, "ERROR" | "CRITICAL") {
+                    self.error = Some(message.to_owned());
+                }
+            }
+            None if text.starts_with("Traceback ") => self.in_traceback = true,
+            // The exception's own line is the first that is not indented.
+            None if self.in_traceback && !text.is_empty() && !text.starts_with(' ') => {
+                self.in_traceback = false;
+                self.exception = Some(text.trim().to_owned());
+            }
+            None => {}
+        }
+    }
+
+    /// What it came to.
+    pub fn verdict(self, exit_code: i64, out_of_memory: bool) -> Result<(), OpError> {
+        if out_of_memory || exit_code == 137 {
+            return Err(OpError::new(
+                "out_of_memory",
+                "Odoo was killed while it set up its database: the memory limit is too low. Give the instance more memory.",
+            ));
+        }
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        if exit_code == 0 && self.loaded {
+            return Ok(());
+        }
+        let reason = self.exception.or(self.error).unwrap_or_else(|| "its log, in this job, has the details".into());
+        let reason: String = reason.chars().take(500).collect();
+        Err(OpError::new(
+            "init_failed",
+            format!("Odoo could not set up its database (exit code {exit_code}): {reason}"),
+        ))
+    }
+}
+
+/// `2026-11-22 01:06:19,123 7 WARNING db odoo.modules: message`.
+fn level_and_message(text: &str) -> Option<(&str, &str)> {
+    crate::logs::level::parse(text)
+}
+
+fn recognise(text: &str) -> Option<OpError> {
+    let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest.trim());
+    if let Some(names) = after("invalid module names, ignored:") {
+        return Some(OpError::new(
+            "unknown_module",
+            format!("This image of Odoo has no module {names}. Check the names, or use an image that contains them."),
+        ));
+    }
+    if let Some(names) = after("some dependencies or manifest may be missing:") {
+        return Some(OpError::new(
+            "missing_dependency",
+            format!("These modules, or something that they need, are not in this image of Odoo: {names}."),
+        ));
+    }
+    if let Some(rest) = after("You try to install module") {
+        return Some(OpError::new(
+            "missing_dependency",
+            format!("A module that was asked for needs another that is not in this image of Odoo: module {rest}."),
+        ));
+    }
+    if let Some(rest) = after("Unmet dependencies:") {
+        return Some(OpError::new(
+            "missing_dependency",
+            format!("A module needs others that are not in this image of Odoo: {rest}."),
+        ));
+    }
+    if text.contains("permission denied to create database") {
+        return Some(OpError::new(
+            "database_missing",
+            "The instance's database does not exist, and its role may not make one. Try again with a new job.",
+        ));
+    }
+    if text.contains("Using the database user 'postgres' is a security risk") {
+        return Some(OpError::new(
+            "database_role_refused",
+            "Odoo refuses to work as the database user `postgres`. Choose another role.",
+        ));
+    }
+    if let Some(reason) = after("FATAL:") {
+        return Some(OpError::retryable(
+            "database_refused",
+            format!("PostgreSQL refused Odoo's connection: {reason}."),
+        ));
+    }
+    if text.contains("could not translate host name") || text.contains("could not connect to server") {
+        return Some(OpError::retryable(
+            "database_unreachable",
+            "Odoo cannot reach its PostgreSQL container over the environment's network.",
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(log: &str, code: i64) -> Result<(), OpError> {
+        let mut scan = InitLog::default();
+        log.lines().for_each(|l| scan.line(l));
+        scan.verdict(code, false)
+    }
+
+    const LOADED: &str = "2026-11-22 01:06:19,123 7 INFO shop odoo.modules.loading: Modules loaded.";
+
+    #[test]
+    fn a_good_end_needs_the_code_and_the_line() {
+        assert!(verdict(LOADED, 0).is_ok());
+        assert_eq!(verdict("", 0).unwrap_err().code, "init_failed");
+        assert_eq!(verdict(LOADED, 255).unwrap_err().code, "init_failed");
+    }
+
+    #[test]
+    fn problems_that_end_with_zero_are_problems() {
+        let unknown =
+            "2026-11-22 01:06:19,123 7 WARNING shop odoo.modules.loading: invalid module names, ignored: nonsense";
+        let error = verdict(&format!("{unknown}\n{LOADED}"), 0).unwrap_err();
+        assert_eq!(error.code, "unknown_module");
+        assert!(error.message.contains("nonsense"));
+        let missing = "2026-11-22 01:06:19,1 7 ERROR shop odoo.modules.loading: Some modules are not loaded, some dependencies or manifest may be missing: ['x']";
+        assert_eq!(verdict(&format!("{missing}\n{LOADED}"), 0).unwrap_err().code, "missing_dependency");
+    }
+
+    #[test]
+    fn the_exception_is_what_a_person_reads() {
+        let log = "2026-11-22 01:06:19,123 7 CRITICAL shop odoo.service.server: Failed to initialize database `shop`.\n\
+                   Traceback (most recent call last):\n  File \"x.py\", line 1, in f\n    g()\n\
+                   odoo.tools.convert.ParseError: while parsing /x/data.xml:3\nNone\n";
+        let error = verdict(log, 255).unwrap_err();
+        assert!(error.message.contains("ParseError: while parsing /x/data.xml:3"), "{error}");
+    }
+
+    #[test]
+    fn refused_connections_have_a_name() {
+        let log = "psycopg2.OperationalError: FATAL:  password authentication failed for user \"shop\"";
+        assert_eq!(verdict(log, 1).unwrap_err().code, "database_refused");
+        assert_eq!(InitLog::default().verdict(137, false).unwrap_err().code, "out_of_memory");
+    }
+}

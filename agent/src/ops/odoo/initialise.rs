@@ -1,0 +1,134 @@
+//! Filling the database: `odoo -i base … --stop-after-init` in a container of its own.
+//!
+//! A job that is resumed finds that container and goes on reading its log where it was; how far that was is kept in a
+//! file beside the instance's record.
+
+use super::containers;
+use super::init_log::InitLog;
+use super::record;
+use crate::engine::{JobContext, OpError};
+use crate::host::Host;
+use crate::host::docker::lines::LinesOptions;
+use crate::host::docker::{failed, labels};
+use crate::ops::postgres::Database;
+use futures::StreamExt;
+use ocore_shared::protocol::odoo::InstanceSpec;
+use ocore_shared::secret::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub async fn run(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
+    let name = record::init_container(&spec.slug);
+    let place = Place(host.records.dir(spec.instance_id).join("init.lines"));
+    let found = host.docker.inspect(&name).await?;
+    let attached = found.as_ref().is_some_and(|c| {
+        let started = c.state.as_ref().and_then(|s| s.started_at.as_deref()).is_some_and(|t| !t.starts_with("0001"));
+        started && labels::made_by(c.config.as_ref().and_then(|c| c.labels.as_ref()), ctx)
+    });
+    if attached {
+        ctx.log("The initialisation goes on; its log is read from where it was left.");
+    } else {
+        host.docker.remove(&name).await?;
+        empty_database(host, ctx, spec, password).await?;
+        place.forget();
+        containers::create(&host.docker, &name, containers::init(spec, ctx.id(), &host.records)).await?;
+        ctx.failpoint("instance_provision.initialise.created");
+        host.docker.start(&name).await.map_err(|e| failed("start the initialisation", e))?;
+    }
+    super::unless_cancelled(ctx, finish(host, ctx, &name, &place)).await?;
+    host.docker.remove(&name).await?;
+    place.forget();
+    Ok(())
+}
+
+/// What a failed attempt left half full cannot be continued.
+async fn empty_database(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
+    let container = record::postgres_container(&spec.slug);
+    let database = Database { name: &spec.database_name, role: &spec.database_role };
+    if database.is_begun(&host.docker, &container).await? {
+        ctx.log("The database was half set up by an attempt that did not end; it is made anew.");
+        database.drop(&host.docker, &container).await?;
+        database.ensure(&host.docker, &container, password).await?;
+    }
+    Ok(())
+}
+
+/// Read the log to its end and judge it.
+async fn finish(host: &Host, ctx: &JobContext, name: &str, place: &Place) -> Result<(), OpError> {
+    let told = place.read();
+    let mut scan = InitLog::default();
+    let mut seen = 0u64;
+    loop {
+        // Followed anew when the engine was restarted meanwhile; what was told already is only looked at again.
+        let mut count = 0u64;
+        let options = LinesOptions { follow: true, ..LinesOptions::default() };
+        let mut lines = host.docker.lines(name, options).await?;
+        while let Some(Ok(line)) = lines.next().await {
+            count += 1;
+            if count <= seen {
+                continue;
+            }
+            seen = count;
+            scan.line(&line.text);
+            if count > told {
+                modules(ctx, &line.text);
+                ctx.log(line.text);
+                place.write(count);
+            }
+        }
+        let found = host.docker.inspect(name).await?;
+        let Some(state) = found.and_then(|c| c.state) else {
+            return Err(OpError::new(
+                "container_missing",
+                "The container that set up the database was removed by someone.",
+            ));
+        };
+        if state.running != Some(true) {
+            return scan.verdict(state.exit_code.unwrap_or(-1), state.oom_killed == Some(true));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// `Loading module web (4/8)` is progress that people understand.
+fn modules(ctx: &JobContext, text: &str) {
+    if let Some((done, total)) = module_progress(text) {
+        ctx.progress(done, Some(total), "modules");
+    }
+}
+
+fn module_progress(text: &str) -> Option<(u64, u64)> {
+    let (_, rest) = text.split_once("Loading module ")?;
+    let (done, total) = rest.split_once('(')?.1.strip_suffix(')')?.split_once('/')?;
+    Some((done.parse().ok()?, total.parse().ok()?))
+}
+
+/// How many lines of the log are in the job's log already.
+struct Place(PathBuf);
+
+impl Place {
+    fn read(&self) -> u64 {
+        std::fs::read_to_string(&self.0).ok().and_then(|t| t.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Not flushed: it has to outlive this process, not the machine, where the worst is a line told twice.
+    fn write(&self, lines: u64) {
+        let _ = std::fs::write(&self.0, lines.to_string());
+    }
+
+    fn forget(&self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_counted() {
+        let line = "2026-11-22 01:06:19,123 7 INFO shop odoo.modules.loading: Loading module web (4/8) ";
+        assert_eq!(module_progress(line.trim_end()), Some((4, 8)));
+        assert_eq!(module_progress("Loading module (x"), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Odoo instances: one Odoo container and one PostgreSQL container each, in the network of their environment.
+
+mod admin;
+pub mod conf;
+mod containers;
+pub mod control;
+mod health;
+mod init_log;
+mod initialise;
+mod network;
+pub mod observer;
+mod passwords;
+mod preflight;
+pub mod provision;
+pub mod record;
+pub mod remove;
+pub mod update;
+
+use crate::engine::{JobContext, OpError};
+use serde::Serialize;
+use serde_json::Value;
+
+/// A job's result as the engine wants it.
+fn result(value: impl Serialize) -> Result<Value, OpError> {
+    serde_json::to_value(value).map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
+}
+
+/// Run `work` unless the job is cancelled first. For waiting, never around what changes something.
+async fn unless_cancelled<T>(ctx: &JobContext, work: impl Future<Output = Result<T, OpError>>) -> Result<T, OpError> {
+    ctx.cancelled().run_until_cancelled(work).await.unwrap_or_else(|| Err(OpError::cancelled()))
+}

@@ -1,0 +1,215 @@
+//! Operations on a real Docker with real Odoo. They need what `tests/lab/up` sets up, say so when it is missing, and
+//! leave nothing behind.
+
+mod failing;
+mod journey;
+
+use crate::app;
+use crate::config::Config;
+use crate::host::docker::labels;
+use crate::journal::RedbJournal;
+use crate::state::AgentState;
+use bollard::query_parameters::{ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
+use ocore_shared::clock::SystemClock;
+use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, OrganizationId};
+use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot, JobStatus, StepStatus};
+use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, InstanceSpec, Limits, secret_names};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+const ODOO: &str = "localhost:5000/odoo:14.0";
+const POSTGRES: &str = "localhost:5000/postgres:13";
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A whole agent in this process, without its tunnel.
+struct Lab {
+    agent: AgentState,
+    spec: InstanceSpec,
+    dir: tempfile::TempDir,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::load(dir.path().join("var"), dir.path().join("etc")).unwrap();
+        crate::config::create_private_dir(&config.dir).unwrap();
+        let journal = RedbJournal::open(&config.journal_path(), &SystemClock).unwrap();
+        let agent = app::build(config, Arc::new(journal), Arc::new(SystemClock), CancellationToken::new()).unwrap();
+        let status = agent.host.docker_probe().await;
+        assert!(status.available, "needs Docker, started by tests/lab/up: {}", status.problem.unwrap_or_default());
+        for image in [ODOO, POSTGRES] {
+            let found = agent.host.docker.image(image).await.unwrap();
+            assert!(found.is_some(), "needs the image {image}, made by tests/lab/up");
+        }
+        app::start(&agent).unwrap();
+        Self { agent, spec: spec(), dir }
+    }
+
+    async fn provision(&self) -> JobSnapshot {
+        self.run("instance_provision", &self.spec).await
+    }
+
+    async fn control(&self, kind: &str) -> JobSnapshot {
+        let InstanceSpec { instance_id, environment_id, slug, odoo_version, .. } = self.spec.clone();
+        self.run(kind, &InstanceControl { instance_id, environment_id, slug, odoo_version }).await
+    }
+
+    async fn remove(&self, purge: bool) -> JobSnapshot {
+        let InstanceSpec { instance_id, environment_id, slug, .. } = self.spec.clone();
+        self.run("instance_remove", &InstanceRemove { instance_id, environment_id, slug, purge }).await
+    }
+
+    async fn run(&self, kind: &str, input: &impl Serialize) -> JobSnapshot {
+        let id = self.begin(kind, input).await;
+        self.end(id).await
+    }
+
+    async fn begin(&self, kind: &str, input: &impl Serialize) -> JobId {
+        let id = JobId::new();
+        let names = [
+            secret_names::DATABASE_PASSWORD,
+            secret_names::CLUSTER_PASSWORD,
+            secret_names::MASTER_PASSWORD,
+            secret_names::ADMIN_PASSWORD,
+        ];
+        let request = JobRequest {
+            kind: kind.into(),
+            organization_id: self.spec.organization_id,
+            instance_id: Some(self.spec.instance_id),
+            input: serde_json::to_value(input).unwrap(),
+            secrets: names.iter().map(|n| (n.to_string(), password(n))).collect::<BTreeMap<_, _>>(),
+            timeout_seconds: None,
+        };
+        self.agent.engine.accept(id, request).await.unwrap();
+        id
+    }
+
+    async fn end(&self, id: JobId) -> JobSnapshot {
+        let started = Instant::now();
+        let job = until("the job ends", async || {
+            let job = self.agent.engine.job(id).unwrap().unwrap();
+            job.status.is_terminal().then_some(job)
+        })
+        .await;
+        println!("{} {:?} after {:.1} s", job.kind, job.status, started.elapsed().as_secs_f32());
+        for step in &job.steps {
+            let took = step.finished_at.zip(step.started_at).map(|(end, start)| (end - start).num_milliseconds());
+            println!(
+                "  {:20} {:?} {:?} ms {}",
+                step.name,
+                step.status,
+                took.unwrap_or(0),
+                step.message.clone().unwrap_or_default()
+            );
+        }
+        job
+    }
+
+    /// Everything on this machine that belongs to the instance or its environment.
+    async fn leftovers(&self) -> Vec<String> {
+        let docker = self.agent.host.docker.client().await.unwrap();
+        let mut found = Vec::new();
+        for label in [
+            labels::filter(labels::INSTANCE, self.spec.instance_id),
+            labels::filter(labels::ENVIRONMENT, self.spec.environment_id),
+        ] {
+            let containers = self.agent.host.docker.list(std::slice::from_ref(&label)).await.unwrap();
+            found.extend(containers.into_iter().flat_map(|c| c.names.unwrap_or_default()));
+            let filters = HashMap::from([("label", vec![label])]);
+            let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
+            let volumes = docker.list_volumes(Some(options)).await.unwrap().volumes.unwrap_or_default();
+            found.extend(volumes.into_iter().map(|v| v.name));
+            let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
+            found.extend(docker.list_networks(Some(options)).await.unwrap().into_iter().filter_map(|n| n.name));
+        }
+        let files = self.agent.host.records.dir(self.spec.instance_id);
+        found.extend(files.exists().then(|| files.display().to_string()));
+        found
+    }
+
+    /// Volumes without a name that some container left.
+    async fn nameless_volumes(&self) -> usize {
+        let docker = self.agent.host.docker.client().await.unwrap();
+        let filters = HashMap::from([("dangling", vec!["true"])]);
+        let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
+        docker.list_volumes(Some(options)).await.unwrap().volumes.unwrap_or_default().len()
+    }
+
+    async fn finish(self) {
+        self.agent.stop.cancel();
+        self.agent.tracker.close();
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.agent.tracker.wait()).await;
+        drop(self.dir);
+    }
+}
+
+fn spec() -> InstanceSpec {
+    let instance_id = InstanceId::new();
+    let text = instance_id.to_string();
+    InstanceSpec {
+        instance_id,
+        organization_id: OrganizationId::new(),
+        environment_id: EnvironmentId::new(),
+        slug: format!("t{}", &text[text.len() - 10..]),
+        odoo_version: "14.0".into(),
+        image: ODOO.into(),
+        postgres_image: POSTGRES.into(),
+        database_name: "shop-1".into(),
+        database_role: "shop_role".into(),
+        admin_login: "o'neil@example.com".into(),
+        language: "en_US".into(),
+        country: Some("FR".into()),
+        demo_data: false,
+        modules: vec![],
+        limits: Limits { cpus: 1.5, memory_mb: 1024 },
+        extra_conf: BTreeMap::new(),
+        env: BTreeMap::new(),
+        bind_address: "127.0.0.1".into(),
+        http_port: None,
+        generation: 1,
+    }
+}
+
+/// With everything that could break a quotation.
+fn password(name: &str) -> String {
+    format!("{name} 'q\"\\%:x$1")
+}
+
+async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[track_caller]
+fn succeeded(job: &JobSnapshot) {
+    assert_eq!(job.status, JobStatus::Succeeded, "{:?}", job.failure);
+}
+
+#[track_caller]
+fn failed_with(job: &JobSnapshot, code: &str) -> String {
+    assert_eq!(job.status, JobStatus::Failed);
+    let failure = job.failure.clone().unwrap();
+    assert_eq!(failure.code, code, "{}", failure.message);
+    println!("  {}", failure.message);
+    assert!(
+        job.steps.iter().all(|s| !matches!(s.status, StepStatus::Running | StepStatus::Succeeded))
+            || job.kind != "instance_provision"
+            || kept(job)
+    );
+    failure.message
+}
+
+/// Images stay on the server, so those steps are not undone.
+fn kept(job: &JobSnapshot) -> bool {
+    let left = job.steps.iter().filter(|s| s.status == StepStatus::Succeeded);
+    left.into_iter().all(|s| s.name.starts_with("pull_") || s.name == "admin" || s.name == "health")
+}

@@ -1,0 +1,118 @@
+//! Terminals: shells on the server and in instances. A terminal lives by itself; attachments come and go, each with its
+//! own place in the output, and a slow one never holds up the process.
+
+mod container;
+mod host;
+pub mod policy;
+mod ring;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+pub use terminal::{Attachment, Input, Terminal};
+
+use crate::engine::OpError;
+use crate::host::docker::DockerHost;
+use ocore_shared::ids::TerminalId;
+use ocore_shared::protocol::terminals::{TerminalInfo, TerminalOpen, TerminalTarget};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const MAX_TERMINALS: usize = 64;
+/// Nobody attached for so long: it is ended.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Its process has ended, and nobody has looked for so long: it is forgotten.
+const ENDED: Duration = Duration::from_secs(5 * 60);
+
+#[derive(Clone)]
+pub struct Terminals(Arc<Inner>);
+
+struct Inner {
+    docker: DockerHost,
+    config_dir: PathBuf,
+    open: Mutex<HashMap<TerminalId, Arc<Terminal>>>,
+}
+
+impl Terminals {
+    pub fn new(docker: DockerHost, config_dir: &Path) -> Self {
+        Self(Arc::new(Inner { docker, config_dir: config_dir.to_owned(), open: Mutex::default() }))
+    }
+
+    /// Whether host terminals outlive a restart of the agent.
+    pub fn survive_restart(&self) -> bool {
+        false
+    }
+
+    /// Open it, or find it: the request may be sent twice.
+    pub async fn open(&self, request: TerminalOpen) -> Result<TerminalInfo, OpError> {
+        if let Some(found) = self.find(request.id) {
+            return Ok(found.info());
+        }
+        if request.target == TerminalTarget::Host {
+            policy::host_terminals_allowed(&self.0.config_dir)?;
+        }
+        self.room()?;
+        let terminal = match &request.target {
+            TerminalTarget::Host => host::open(&request)?,
+            _ => container::open(&self.0.docker, &request).await?,
+        };
+        tracing::info!(terminal = %request.id, target = ?request.target, actor = request.actor, "terminal opened");
+        let info = terminal.info();
+        self.table(|open| open.insert(request.id, terminal));
+        Ok(info)
+    }
+
+    fn room(&self) -> Result<(), OpError> {
+        let full = self.table(|open| {
+            if open.len() >= MAX_TERMINALS {
+                open.retain(|_, t| !t.has_ended());
+            }
+            open.len() >= MAX_TERMINALS
+        });
+        match full {
+            true => Err(OpError::new(
+                "too_many_terminals",
+                format!("{MAX_TERMINALS} terminals are open on this server. Close some."),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    pub fn find(&self, id: TerminalId) -> Option<Arc<Terminal>> {
+        self.table(|open| open.get(&id).cloned())
+    }
+
+    pub fn list(&self) -> Vec<TerminalInfo> {
+        self.table(|open| open.values().map(|t| t.info()).collect())
+    }
+
+    /// End its processes and forget it. Well when there is none.
+    pub async fn close(&self, id: TerminalId) {
+        if let Some(terminal) = self.table(|open| open.remove(&id)) {
+            terminal.end().await;
+        }
+    }
+
+    /// End what nobody looks at, and everything at the end.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(30));
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let forgotten =
+                |t: &Terminal| t.detached_for().is_some_and(|d| d >= if t.has_ended() { ENDED } else { IDLE });
+            let ids: Vec<_> = self.table(|open| open.iter().filter(|(_, t)| forgotten(t)).map(|(id, _)| *id).collect());
+            for id in ids {
+                tracing::info!(terminal = %id, "terminal ended: nobody was attached");
+                self.close(id).await;
+            }
+        }
+        let ids: Vec<_> = self.table(|open| open.keys().copied().collect());
+        futures::future::join_all(ids.into_iter().map(|id| self.close(id))).await;
+    }
+
+    fn table<T>(&self, f: impl FnOnce(&mut HashMap<TerminalId, Arc<Terminal>>) -> T) -> T {
+        f(&mut self.0.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything that handlers and tasks share, passed and never global.
+
+use crate::config::Config;
+use crate::fleet::metrics::service::MetricsBuffer;
+use crate::identity::authentication::AuthState;
+use crate::platform::bus::Bus;
+use crate::platform::db::Db;
+use crate::platform::http::limit::Limiter;
+use crate::platform::jobs::JobsRuntime;
+use crate::platform::pki::Pki;
+use crate::platform::secrets::Keyring;
+use crate::platform::tunnel::Tunnels;
+use metrics_exporter_prometheus::PrometheusHandle;
+use ocore_shared::clock::Clock;
+use ocore_shared::ids::ReplicaId;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The application's state. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<AppState>);
+
+pub struct AppState {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub keyring: Keyring,
+    /// This process among its replicas; new at every start.
+    pub replica: ReplicaId,
+    pub auth: AuthState,
+    pub pki: Pki,
+    pub tunnels: Tunnels,
+    pub jobs: JobsRuntime,
+    pub bus: Bus,
+    pub metrics_buffer: MetricsBuffer,
+    pub limiter: Limiter,
+    /// None where the process has no recorder (tests).
+    pub metrics: Option<PrometheusHandle>,
+    /// Background tasks: they end with the application.
+    pub tracker: TaskTracker,
+    pub stop: CancellationToken,
+}
+
+impl Deref for App {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
+        &self.0
+    }
+}
+
+impl App {
+    /// Put the state together. The database is migrated already.
+    pub async fn new(
+        config: Config, db: Db, clock: Arc<dyn Clock>, keyring: Keyring, metrics: Option<PrometheusHandle>,
+    ) -> anyhow::Result<Self> {
+        let auth = AuthState::new(&config, &keyring)?;
+        let pki = Pki::load(&db, &keyring, &config, clock.as_ref()).await?;
+        let limiter = Limiter::new(&config);
+        Ok(Self(Arc::new(AppState {
+            config,
+            db,
+            clock,
+            keyring,
+            replica: ReplicaId::new(),
+            auth,
+            pki,
+            tunnels: Tunnels::default(),
+            jobs: JobsRuntime::default(),
+            bus: Bus::new(),
+            metrics_buffer: MetricsBuffer::default(),
+            limiter,
+            metrics,
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })))
+    }
+
+    /// Run `task` until it ends or the application stops.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+}

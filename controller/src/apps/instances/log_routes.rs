@@ -1,0 +1,121 @@
+//! `/api/instances/{id}/logs` and `/api/instances/{id}/console`.
+
+use super::logs::{self, HistoryRequest, LogRequest};
+use super::service::instance_get;
+use crate::app::App;
+use crate::error::{Error, ErrorBody, Result};
+use crate::fleet::terminals::routes::TerminalQuery;
+use crate::fleet::terminals::service::{TerminalRequest, terminal_run};
+use crate::platform::http::streams::{self, StreamForm};
+use crate::platform::http::{Ctx, Params, Permission, guard};
+use crate::signals::events::Subject;
+use axum::Json;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use garde::Validate;
+use ocore_shared::ids::InstanceId;
+use ocore_shared::protocol::logs::LogPage;
+use ocore_shared::protocol::terminals::TerminalTarget;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(guard(Permission::ViewInstances, routes!(instance_logs)))
+        .routes(guard(Permission::ViewInstances, routes!(instance_logs_history)))
+        .routes(guard(Permission::ConsoleInstances, routes!(instance_console)))
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LogsQuery {
+    /// Go on after this cursor (or send Last-Event-ID).
+    #[garde(skip)]
+    after: Option<String>,
+    /// Lines of the past to begin with (default 200).
+    #[garde(inner(range(max = 10_000)))]
+    tail: Option<u32>,
+    /// `1`: wait for new lines (default for WebSocket and server-sent events).
+    #[garde(skip)]
+    follow: Option<u8>,
+}
+
+/// Read an instance's live log: WebSocket, server-sent events or plain text, as the request asks.
+#[utoipa::path(get, path = "/api/instances/{id}/logs", tag = "Instances", params(InstanceId, LogsQuery),
+    responses((status = 200, description = "Events `log`; the event id is the cursor", content_type = "text/event-stream", body = String),
+        (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn instance_logs(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<LogsQuery>, headers: HeaderMap,
+    form: StreamForm,
+) -> Result<Response> {
+    let live = !matches!(form, StreamForm::Text);
+    let request = LogRequest {
+        after: streams::last_event_id(&headers).or(query.after),
+        tail: query.tail.unwrap_or(200),
+        follow: query.follow.map_or(live, |follow| follow != 0),
+    };
+    let opened = logs::log_open(&ctx, &app, id, &request).await?;
+    Ok(streams::respond(form, logs::log_stream(ctx, app, id, request, opened)))
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct HistoryQuery {
+    /// Page back from this cursor; the newest lines when left out.
+    #[garde(skip)]
+    before: Option<String>,
+    /// 1 to 1000 lines (default 200).
+    #[garde(inner(range(min = 1, max = 1000)))]
+    limit: Option<u32>,
+    /// Text that the lines contain.
+    #[garde(inner(length(max = 200)))]
+    q: Option<String>,
+    /// `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`.
+    #[garde(skip)]
+    level: Option<String>,
+}
+
+/// Page back through an instance's log, with search and level.
+#[utoipa::path(get, path = "/api/instances/{id}/logs/history", tag = "Instances", params(InstanceId, HistoryQuery),
+    responses((status = 200, body = LogPage), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn instance_logs_history(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<HistoryQuery>,
+) -> Result<Json<LogPage>> {
+    let request =
+        HistoryRequest { before: query.before, limit: query.limit.unwrap_or(200), q: query.q, level: query.level };
+    logs::log_history(&ctx, &app, id, request).await.map(Json)
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ModeQuery {
+    /// `shell` (default), `odoo` (Odoo's own Python shell) or `attach` (the container's own streams).
+    #[garde(skip)]
+    mode: Option<String>,
+}
+
+/// Open a shell in an instance's container (WebSocket: binary frames are bytes, text frames are control messages).
+#[utoipa::path(get, path = "/api/instances/{id}/console", tag = "Instances", params(InstanceId, ModeQuery, TerminalQuery),
+    responses((status = 101, description = "The terminal"), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+async fn instance_console(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(mode): Params<ModeQuery>,
+    Params(query): Params<TerminalQuery>, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    let instance = instance_get(&ctx, &app, id).await?;
+    let target = match mode.mode.as_deref().unwrap_or("shell") {
+        "shell" => TerminalTarget::InstanceShell { instance_id: id },
+        "odoo" => TerminalTarget::OdooShell { instance_id: id, database_name: instance.database_name.clone() },
+        "attach" => TerminalTarget::InstanceAttach { instance_id: id },
+        _ => return Err(Error::field("mode", "enum", "The mode is shell, odoo or attach.")),
+    };
+    let upgrade =
+        upgrade.map_err(|r| Error::field("Upgrade", "websocket", format!("This takes a WebSocket handshake: {r}.")))?;
+    let subject = Subject::new("instance", id, instance.name);
+    let request = TerminalRequest::from(&query);
+    Ok(upgrade.on_upgrade(move |socket| terminal_run(ctx, app, instance.server_id, subject, target, request, socket)))
+}

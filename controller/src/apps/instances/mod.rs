@@ -1,0 +1,13 @@
+//! Odoo instances. Tables `instances`, `database_clusters`, `databases`; permissions view:instances, manage:instances,
+//! console:instances.
+
+pub mod jobs;
+pub mod log_routes;
+pub mod logs;
+pub mod model;
+pub mod observe;
+pub mod routes;
+pub mod service;
+pub mod store;
+#[cfg(test)]
+mod tests;

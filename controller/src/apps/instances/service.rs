@@ -1,0 +1,502 @@
+//! Rules of instances.
+
+use super::model::{self, Instance, InstanceStatus};
+use super::store::{self, InstanceFilter, NewInstance};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::fleet::servers::model::ServerStatus;
+use crate::fleet::servers::service::{labels_fit, visible};
+use crate::identity::audit::store::audit_append;
+use crate::platform::bus::{Kind, Signal};
+use crate::platform::http::{Accepted, Ctx, IfMatch, List, Page, Patch, PatchFields, Place};
+use crate::platform::jobs::model::Enqueued;
+use crate::platform::jobs::{NewJob, dispatch, store as jobs};
+use crate::platform::secrets::token_make;
+use crate::signals::events::Subject;
+use crate::signals::events::store::event_append;
+use axum::http::Method;
+use garde::Validate;
+use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, SecretId, ServerId};
+use ocore_shared::protocol::inventory::ContainerStats;
+use ocore_shared::protocol::jobs::JobLogLine;
+use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, InstanceSpec, Limits, secret_names};
+use ocore_shared::secret::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+const PROVISION_SECONDS: i64 = 3600;
+const CONTROL_SECONDS: i64 = 600;
+/// A server that stays away longer fails the job.
+const WAIT_SECONDS: i64 = 24 * 3600;
+const LEAST_MEMORY_MB: u32 = 512;
+
+/// Instances that the caller may see.
+pub async fn instance_list(ctx: &Ctx, app: &App, mut filter: InstanceFilter, page: &Page) -> Result<List<Instance>> {
+    filter.before = page.before()?;
+    filter.limit = page.fetch();
+    let mut connection = app.db.org(ctx.organization).await?;
+    let instances = store::instance_list(&mut connection, ctx.organization, &ctx.reach(), &filter).await?;
+    Ok(List::new(instances, page, |instance| instance.id.0))
+}
+
+/// One instance, if it is in reach.
+pub async fn instance_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instance> {
+    let filter = InstanceFilter { id: Some(id.0), limit: 1, ..InstanceFilter::default() };
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut found = store::instance_list(&mut connection, ctx.organization, &ctx.reach(), &filter).await?;
+    found.pop().ok_or(Error::NotFound("instance"))
+}
+
+/// Body of `POST /api/instances`.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceCreate {
+    /// 3 to 64 characters, unique in the organization.
+    #[garde(length(chars, min = 3, max = 64), custom(visible))]
+    pub name: String,
+    /// Lower-case letters, digits and hyphens; made from the name when left out.
+    #[garde(inner(length(min = 3, max = 50), pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")))]
+    pub slug: Option<String>,
+    #[garde(skip)]
+    pub server_id: ServerId,
+    /// The organization's production environment when left out.
+    #[garde(skip)]
+    pub environment_id: Option<EnvironmentId>,
+    /// `14.0` to `19.0`.
+    #[garde(custom(known_version))]
+    #[serde(default = "newest_version")]
+    pub odoo_version: String,
+    /// Another image than the controller's own for that version.
+    #[garde(inner(length(min = 1, max = 255), pattern("^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$")))]
+    pub image: Option<String>,
+    /// Login of the first Odoo user, usually an e-mail address.
+    #[garde(length(chars, min = 3, max = 128), custom(visible))]
+    #[serde(alias = "admin_email")]
+    pub admin_login: String,
+    /// Password of the first Odoo user, at least 8 characters.
+    #[garde(custom(long_enough))]
+    pub admin_password: Secret,
+    /// Such as `en_US` or `fr_FR`.
+    #[garde(pattern("^[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?$"))]
+    #[serde(default = "english")]
+    pub language: String,
+    /// ISO 3166, two letters.
+    #[garde(inner(pattern("^[A-Z]{2}$")))]
+    pub country: Option<String>,
+    #[garde(skip)]
+    #[serde(default)]
+    pub demo_data: bool,
+    /// Technical names, e.g. `sale`, `stock`.
+    #[garde(length(max = 200), inner(pattern("^[a-z0-9_]{1,64}$")))]
+    #[serde(default)]
+    pub modules: Vec<String>,
+    #[garde(custom(sane_limits))]
+    #[serde(default = "default_limits")]
+    pub limits: Limits,
+    /// Host port; a free one of 20000-29999 when left out.
+    #[garde(inner(range(min = 1024)))]
+    pub http_port: Option<u16>,
+    #[garde(custom(labels_fit))]
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    #[garde(custom(sane_env))]
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+fn newest_version() -> String {
+    "17.0".into()
+}
+
+fn english() -> String {
+    "en_US".into()
+}
+
+fn default_limits() -> Limits {
+    Limits { cpus: 1.0, memory_mb: 1024 }
+}
+
+fn known_version(version: &str, (): &()) -> garde::Result {
+    if model::ODOO_VERSIONS.contains(&version) {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("must be one of {}", model::ODOO_VERSIONS.join(", "))))
+}
+
+fn long_enough(password: &Secret, (): &()) -> garde::Result {
+    let length = password.expose().chars().count();
+    if (8..=128).contains(&length) && !password.expose().chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be 8 to 128 characters without control characters"))
+}
+
+fn sane_limits(limits: &Limits, (): &()) -> garde::Result {
+    if limits.cpus.is_finite() && (0.1..=256.0).contains(&limits.cpus) && limits.memory_mb >= LEAST_MEMORY_MB {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("must be 0.1 to 256 cpus and at least {LEAST_MEMORY_MB} memory_mb")))
+}
+
+fn sane_env(env: &BTreeMap<String, String>, (): &()) -> garde::Result {
+    let name_fits = |name: &str| {
+        let mut bytes = name.bytes();
+        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && name.len() <= 100
+            && !model::RESERVED_ENV.contains(&name)
+    };
+    let fits = |(name, value): (&String, &String)| name_fits(name) && value.len() <= 4096 && !value.contains('\0');
+    if env.len() <= 64 && env.iter().all(fits) {
+        return Ok(());
+    }
+    let reserved = model::RESERVED_ENV.join(", ");
+    Err(garde::Error::new(format!("must be at most 64 variables of letters, digits and _; not {reserved}")))
+}
+
+/// Provision Odoo on a server.
+pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Result<Accepted> {
+    let mut connection = app.db.org(ctx.organization).await?;
+    if let Some(accepted) = repeated(ctx, &mut connection).await? {
+        return Ok(accepted);
+    }
+    let (environment, project) = store::environment_find(&mut connection, ctx.organization, input.environment_id)
+        .await?
+        .ok_or_else(|| Error::field("environment_id", "exists", "There is no such environment."))?;
+    let place = Place { project: Some(project.0), environment: Some(environment.0), server: Some(input.server_id.0) };
+    ctx.require("environment", &place)?;
+    let room = store::server_room(&mut connection, ctx.organization, input.server_id)
+        .await?
+        .ok_or_else(|| Error::field("server_id", "exists", "There is no such server."))?;
+    check_room(&room, &input)?;
+
+    let id = InstanceId::new();
+    let slug = input.slug.clone().unwrap_or_else(|| model::slug_of(&input.name));
+    let name = model::database_name_of(&slug);
+    let image = input.image.clone().unwrap_or_else(|| app.config.odoo_image.replace("{version}", &input.odoo_version));
+    let spec = InstanceSpec {
+        instance_id: id,
+        organization_id: ctx.organization,
+        environment_id: environment,
+        slug,
+        odoo_version: input.odoo_version,
+        image,
+        postgres_image: app.config.postgres_image.clone(),
+        database_name: name.clone(),
+        database_role: name,
+        admin_login: input.admin_login,
+        language: input.language,
+        country: input.country,
+        demo_data: input.demo_data,
+        modules: input.modules,
+        limits: input.limits,
+        extra_conf: BTreeMap::new(),
+        env: input.env,
+        bind_address: "0.0.0.0".into(),
+        http_port: input.http_port,
+        generation: 1,
+    };
+    let subject = Subject::new("instance", id, &input.name);
+    let mut tx = connection.begin().await?;
+    let mut secrets = BTreeMap::new();
+    for (name, value) in [
+        (secret_names::DATABASE_PASSWORD, token_make()),
+        (secret_names::CLUSTER_PASSWORD, token_make()),
+        (secret_names::MASTER_PASSWORD, token_make()),
+        (secret_names::ADMIN_PASSWORD, input.admin_password),
+    ] {
+        let secret = SecretId::new();
+        let sealed = app.keyring.seal(&format!("secrets {secret}"), value.expose().as_bytes());
+        jobs::secret_insert(&mut tx, ctx.organization, secret.0, name, &sealed).await?;
+        secrets.insert(name.to_owned(), secret);
+    }
+    let job = JobId::new();
+    let new = NewInstance {
+        project,
+        server: input.server_id,
+        name: &input.name,
+        labels: &input.labels,
+        spec: &spec,
+        secrets: &secrets,
+        job,
+    };
+    store::instance_insert(&mut tx, ctx.organization, &new).await?;
+    let new_job = NewJob {
+        secrets,
+        timeout_seconds: Some(PROVISION_SECONDS),
+        ..job_of(ctx, job, "instance_provision", input.server_id, id, &subject, json!(spec))
+    };
+    let enqueued = jobs::job_enqueue(&mut tx, app.replica, &new_job).await?;
+    let after = json!({"name": input.name, "server_id": input.server_id, "spec": spec});
+    let (organization, caller) = (ctx.organization, &ctx.caller);
+    audit_append(&mut tx, Some(organization), caller, "instance.created", &subject, None, Some(after)).await?;
+    event_append(&mut tx, organization, "instance.requested", ctx.actor(), &subject, json!({"job_id": job})).await?;
+    tx.commit().await?;
+    drop(connection);
+    told(ctx, app, id, enqueued);
+    Ok(accepted(id, "pending", "The instance is being provisioned.", job))
+}
+
+/// A POST with an Idempotency-Key whose work was enqueued but whose answer was never stored.
+async fn repeated(ctx: &Ctx, connection: &mut PgConnection) -> Result<Option<Accepted>> {
+    let Some(key) = &ctx.caller.idempotency_key else { return Ok(None) };
+    let found = jobs::job_of_idempotency_key(connection, ctx.organization, ctx.caller.actor.id, key).await?;
+    Ok(found.map(|(job, subject)| accepted(subject.id.into(), "pending", "This was asked for already.", job)))
+}
+
+fn check_room(room: &store::ServerRoom, input: &InstanceCreate) -> Result<()> {
+    match room.status {
+        ServerStatus::Online => {}
+        ServerStatus::Degraded => {
+            return Err(Error::conflict("server_degraded", "Docker does not answer on this server; mend it first."));
+        }
+        _ => {
+            return Err(Error::conflict(
+                "server_not_online",
+                "The server is not online; bring it online or choose another one.",
+            ));
+        }
+    }
+    if !room.schedulable {
+        return Err(Error::conflict("server_unschedulable", "The server takes no new instances; choose another one."));
+    }
+    let Some(facts) = &room.facts else { return Ok(()) };
+    let total = facts.memory_total_bytes / (1024 * 1024);
+    if u64::from(input.limits.memory_mb) > total {
+        let message = format!("The server has {total} MB of memory; ask for less or choose another server.");
+        return Err(Error::field("limits.memory_mb", "max", message));
+    }
+    if input.limits.cpus > f64::from(facts.cpu_cores) {
+        let message = format!("The server has {} cores; ask for less or choose another server.", facts.cpu_cores);
+        return Err(Error::field("limits.cpus", "max", message));
+    }
+    Ok(())
+}
+
+fn job_of(
+    ctx: &Ctx, id: JobId, kind: &'static str, server: ServerId, instance: InstanceId, subject: &Subject, input: Value,
+) -> NewJob {
+    NewJob {
+        id,
+        kind,
+        organization: ctx.organization,
+        server,
+        instance: Some(instance),
+        subject: subject.clone(),
+        input,
+        secrets: BTreeMap::new(),
+        timeout_seconds: Some(CONTROL_SECONDS),
+        deadline_seconds: Some(WAIT_SECONDS),
+        created_by: ctx.actor().clone(),
+        idempotency_key: ctx.caller.idempotency_key.clone(),
+        queue: false,
+    }
+}
+
+fn accepted(id: InstanceId, status: &str, message: &str, job_id: JobId) -> Accepted {
+    let location = format!("/api/instances/{id}");
+    Accepted { id: id.0, status: status.into(), message: message.into(), job_id, location }
+}
+
+fn told(ctx: &Ctx, app: &App, id: InstanceId, enqueued: Enqueued) {
+    dispatch::job_dispatch_soon(app, enqueued);
+    app.bus.send(Signal::EventsAppended);
+    app.bus.changed(ctx.organization, Kind::Instance, id);
+}
+
+/// What can be done to an instance with one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    Start,
+    Stop,
+    Restart,
+    Kill,
+}
+
+/// Start, stop, restart or kill. Starting one that was never provisioned provisions it again.
+pub async fn instance_control(ctx: &Ctx, app: &App, id: InstanceId, control: Control, queue: bool) -> Result<Accepted> {
+    let mut connection = app.db.org(ctx.organization).await?;
+    if let Some(accepted) = repeated(ctx, &mut connection).await? {
+        return Ok(accepted);
+    }
+    drop(connection);
+    let instance = instance_get(ctx, app, id).await?;
+    let provisioned = instance.container_id.is_some();
+    let (kind, desired, status, action) = match control {
+        Control::Start | Control::Restart if !provisioned => {
+            ("instance_provision", Some("running"), InstanceStatus::Provisioning, "instance.provision_retried")
+        }
+        Control::Stop | Control::Kill if !provisioned => {
+            return Err(Error::conflict(
+                "not_provisioned",
+                "The instance was never provisioned; start it or delete it.",
+            ));
+        }
+        Control::Start => ("instance_start", Some("running"), InstanceStatus::Starting, "instance.start_requested"),
+        Control::Stop => ("instance_stop", Some("stopped"), InstanceStatus::Stopping, "instance.stop_requested"),
+        Control::Restart => {
+            ("instance_restart", Some("running"), InstanceStatus::Restarting, "instance.restart_requested")
+        }
+        Control::Kill => ("instance_kill", Some("stopped"), InstanceStatus::Stopping, "instance.kill_requested"),
+    };
+    if instance.status == InstanceStatus::Removing {
+        return Err(Error::conflict("removing", "The instance is being deleted."));
+    }
+    let subject = Subject::new("instance", id, &instance.name);
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let mut job = job_of(ctx, JobId::new(), kind, instance.server_id, id, &subject, control_input(&instance));
+    job.queue = queue;
+    if kind == "instance_provision" {
+        job.input = json!(instance.spec);
+        job.secrets = store::instance_secrets(&mut tx, ctx.organization, id).await?;
+        job.timeout_seconds = Some(PROVISION_SECONDS);
+    }
+    let enqueued = jobs::job_enqueue(&mut tx, app.replica, &job).await?;
+    store::instance_intend(&mut tx, ctx.organization, id, job.id, desired, status).await?;
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, &subject, None, None).await?;
+    tx.commit().await?;
+    drop(connection);
+    told(ctx, app, id, enqueued);
+    Ok(accepted(id, status.word(), "The job is on its way.", job.id))
+}
+
+fn control_input(instance: &Instance) -> Value {
+    json!(InstanceControl {
+        instance_id: instance.id,
+        environment_id: instance.environment_id,
+        slug: instance.slug.clone(),
+        odoo_version: instance.odoo_version.clone(),
+    })
+}
+
+/// Delete an instance. Development goes at once; elsewhere volumes stay for a later purge unless `purge`.
+pub async fn instance_remove(ctx: &Ctx, app: &App, id: InstanceId, purge: bool, if_match: IfMatch) -> Result<Accepted> {
+    let instance = instance_get(ctx, app, id).await?;
+    if_match.check(instance.version)?;
+    let purge = purge || instance.environment_type == "development";
+    let input = json!(InstanceRemove {
+        instance_id: id,
+        environment_id: instance.environment_id,
+        slug: instance.slug.clone(),
+        purge,
+    });
+    let subject = Subject::new("instance", id, &instance.name);
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let job = job_of(ctx, JobId::new(), "instance_remove", instance.server_id, id, &subject, input);
+    let enqueued = jobs::job_enqueue(&mut tx, app.replica, &job).await?;
+    let removing = InstanceStatus::Removing;
+    store::instance_intend(&mut tx, ctx.organization, id, job.id, Some("removed"), removing).await?;
+    let after = json!({"purge": purge});
+    let (organization, caller) = (ctx.organization, &ctx.caller);
+    audit_append(&mut tx, Some(organization), caller, "instance.delete_requested", &subject, None, Some(after)).await?;
+    tx.commit().await?;
+    drop(connection);
+    told(ctx, app, id, enqueued);
+    let message = if purge {
+        "The instance and its data are being deleted."
+    } else {
+        "The instance is being deleted; its volumes stay."
+    };
+    Ok(accepted(id, "removing", message, job.id))
+}
+
+/// Body of `PATCH /api/instances/{id}`.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InstancePatch {
+    #[garde(inner(length(chars, min = 3, max = 64), custom(visible)))]
+    pub name: Option<String>,
+    #[garde(inner(custom(labels_fit)))]
+    pub labels: Option<BTreeMap<String, String>>,
+    #[garde(inner(custom(sane_env)))]
+    pub env: Option<BTreeMap<String, String>>,
+    #[garde(inner(custom(sane_limits)))]
+    pub limits: Option<Limits>,
+}
+
+impl PatchFields for InstancePatch {
+    const FIELDS: &'static [&'static str] = &["name", "labels", "env", "limits"];
+}
+
+/// Change an instance. New limits or environment are applied on the server by a job, which the answer names.
+pub async fn instance_update(
+    ctx: &Ctx, app: &App, id: InstanceId, patch: Patch<InstancePatch>, if_match: IfMatch,
+) -> Result<Instance> {
+    let present = instance_get(ctx, app, id).await?;
+    if_match.check(present.version)?;
+    let changes = patch.read(&present)?;
+    let mut spec = present.spec.clone().ok_or(Error::NotFound("instance"))?;
+    let mut wanted = present.clone();
+    wanted.name = changes.name.unwrap_or(wanted.name);
+    wanted.labels = changes.labels.unwrap_or(wanted.labels);
+    spec.env = changes.env.unwrap_or(spec.env);
+    spec.limits = changes.limits.unwrap_or(spec.limits);
+    let applies = spec.env != present.env || spec.limits != present.limits;
+    if !applies && wanted.name == present.name && wanted.labels == present.labels {
+        return Ok(present);
+    }
+    if applies {
+        spec.generation += 1;
+    }
+    let subject = Subject::new("instance", id, &wanted.name);
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    store::instance_update(&mut tx, ctx.organization, &wanted, &spec).await?;
+    let mut enqueued = None;
+    if applies && present.container_id.is_some() {
+        let input = json!({"spec": spec});
+        let job = job_of(ctx, JobId::new(), "instance_update", present.server_id, id, &subject, input);
+        enqueued = Some(jobs::job_enqueue(&mut tx, app.replica, &job).await?);
+        let updating = InstanceStatus::Updating;
+        store::instance_intend(&mut tx, ctx.organization, id, job.id, None, updating).await?;
+    }
+    let state = |name: &str, labels: &BTreeMap<String, String>, env: &BTreeMap<String, String>, limits: &Limits| json!({"name": name, "labels": labels, "env": env, "limits": limits});
+    let before = state(&present.name, &present.labels, &present.env, &present.limits);
+    let after = state(&wanted.name, &wanted.labels, &spec.env, &spec.limits);
+    let (organization, caller) = (ctx.organization, &ctx.caller);
+    audit_append(&mut tx, Some(organization), caller, "instance.settings_updated", &subject, Some(before), Some(after))
+        .await?;
+    tx.commit().await?;
+    drop(connection);
+    if let Some(enqueued) = enqueued {
+        told(ctx, app, id, enqueued);
+    }
+    app.bus.changed(ctx.organization, Kind::Instance, id);
+    instance_get(ctx, app, id).await
+}
+
+/// What an instance's container uses now.
+pub async fn instance_stats(ctx: &Ctx, app: &App, id: InstanceId) -> Result<ContainerStats> {
+    let instance = instance_get(ctx, app, id).await?;
+    let container = instance.container_id.ok_or_else(|| {
+        Error::conflict("not_running", "The instance has no container yet; there is nothing to measure.")
+    })?;
+    let tunnel = app.tunnels.get(instance.server_id)?;
+    let path = format!("/containers/{container}/stats");
+    let (_, stats) = tunnel.client.call(Method::GET, &path, &(), Duration::from_secs(10)).await?;
+    Ok(stats)
+}
+
+/// The log of the job that provisioned an instance.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct InstallLog {
+    pub job_id: Option<JobId>,
+    pub data: Vec<JobLogLine>,
+}
+
+pub async fn instance_install_log(ctx: &Ctx, app: &App, id: InstanceId) -> Result<InstallLog> {
+    instance_get(ctx, app, id).await?;
+    let mut connection = app.db.org(ctx.organization).await?;
+    let job = store::instance_provision_job(&mut connection, ctx.organization, id).await?;
+    let data = match job {
+        Some(job) => jobs::job_log_list(&mut connection, ctx.organization, job, 0, 10_000).await?,
+        None => Vec::new(),
+    };
+    Ok(InstallLog { job_id: job, data })
+}

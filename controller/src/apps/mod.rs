@@ -1,0 +1,10 @@
+//! What runs on servers.
+
+pub mod instances;
+
+use crate::app::App;
+use utoipa_axum::router::OpenApiRouter;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(instances::routes::routes()).merge(instances::log_routes::routes())
+}

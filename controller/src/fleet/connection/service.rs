@@ -1,0 +1,174 @@
+//! One agent's session, from its handshake to its end.
+
+use super::ingest;
+use super::store::{self, Opened};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::fleet::enrollment::addresses;
+use crate::fleet::enrollment::store::stage_reached;
+use crate::platform::bus::{Kind, Signal};
+use crate::platform::http::Actor;
+use crate::platform::jobs::dispatch;
+use crate::platform::pki::AgentName;
+use crate::platform::secrets::token_make;
+use crate::platform::tunnel::Tunnel;
+use crate::platform::tunnel::accept::TunnelIo;
+use crate::signals::events::Subject;
+use crate::signals::events::store::event_append;
+use axum::http::Method;
+use ocore_shared::protocol::enrollment::InstallStage;
+use ocore_shared::protocol::session::{SessionOpen, SessionOpened};
+use ocore_shared::tunnel;
+use serde_json::json;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+const HOUSEKEEPING: Duration = Duration::from_secs(2);
+
+/// Whether this agent may connect at all.
+pub async fn agent_admit(app: &App, name: &AgentName) -> Result<()> {
+    let mut connection = app.db.system().acquire().await?;
+    store::identity_check(&mut connection, name).await
+}
+
+/// Drive a tunnel until either end gives up.
+pub async fn session_run(app: App, name: AgentName, address: IpAddr, io: TunnelIo) {
+    if let Err(error) = session(&app, &name, address, io).await {
+        tracing::info!(server = %name.server, %error, "an agent's session ended");
+    }
+}
+
+async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> Result<()> {
+    let (client, connection) = tunnel::connect(io).await?;
+    let end = CancellationToken::new();
+    let ended = end.clone();
+    let driver = app.tracker.spawn(async move {
+        // An error here is the tunnel's end, which everybody on it learns by their own requests.
+        let _ = connection.await;
+        ended.cancel();
+    });
+    let _abort = AbortOnDrop(driver.abort_handle());
+
+    let offered = token_make();
+    let start = store::session_start(app.db.system(), name, offered.expose()).await?;
+    let open = SessionOpen {
+        session_epoch: start.epoch,
+        offered_join_state: offered.expose().to_owned(),
+        controllers: addresses::agents(&app.config),
+        controller_version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let (_, opened): (_, SessionOpened) = client.call(Method::POST, "/session", &open, OPEN_TIMEOUT).await?;
+    if opened.previous_epoch > start.epoch {
+        return Err(Error::conflict(
+            "database_went_back",
+            "The agent has seen a newer session than this database: was an older backup restored?",
+        ));
+    }
+    let known = start.journal == Some(opened.journal_id.0);
+    let journal_seq = if known { start.journal_seq } else { 0 };
+    let now = app.clock.now();
+    let mut tx = app.db.system().begin().await?;
+    let confirmed = Opened {
+        epoch: start.epoch,
+        replica: app.replica,
+        address,
+        offered: offered.expose(),
+        agent_version: &opened.agent_version,
+        features: &opened.features,
+        job_kinds: &opened.job_kinds,
+        journal: opened.journal_id.0,
+        journal_seq,
+    };
+    if !store::session_confirm(&mut tx, name, &confirmed).await? {
+        return Err(Error::conflict("fenced", "A newer connection of this server has taken over."));
+    }
+    stage_reached(&mut tx, name.server, InstallStage::Tunnel, now).await?;
+    let subject = Subject::new("server", name.server, &start.server_name);
+    let data = json!({"agent_version": opened.agent_version, "address": address.to_string()});
+    event_append(&mut tx, name.organization, "server.online", &Actor::system(), &subject, data).await?;
+    tx.commit().await?;
+
+    let tunnel = Arc::new(Tunnel {
+        server: name.server,
+        organization: name.organization,
+        epoch: start.epoch,
+        serial: name.serial.clone(),
+        client,
+        end: end.clone(),
+    });
+    if !app.tunnels.insert(tunnel.clone()) {
+        return Err(Error::conflict("fenced", "A newer connection of this server has taken over."));
+    }
+    metrics::gauge!("ocore_agents_connected").set(app.tunnels.len() as f64);
+    app.bus.send(Signal::EventsAppended);
+    app.bus.changed(name.organization, Kind::Server, name.server);
+    tracing::info!(server = %name.server, epoch = start.epoch, %address, "agent connected");
+
+    let offers = {
+        let (app, server) = (app.clone(), name.server);
+        async move { dispatch::job_offer_all(&app, server).await }
+    };
+    app.spawn(offers);
+    let result = tokio::select! {
+        result = ingest::events_follow(app, &tunnel, opened.journal_id, journal_seq) => result,
+        () = end.cancelled() => Ok(()),
+        () = app.stop.cancelled() => Ok(()),
+    };
+    end.cancel();
+    app.tunnels.remove(&tunnel);
+    metrics::gauge!("ocore_agents_connected").set(app.tunnels.len() as f64);
+    session_over(app, &tunnel).await?;
+    result
+}
+
+async fn session_over(app: &App, tunnel: &Tunnel) -> Result<()> {
+    let mut tx = app.db.system().begin().await?;
+    // A controller that stops says nothing about its agents: they are about to reconnect.
+    if let Some(name) = store::session_end(&mut tx, tunnel.server, tunnel.epoch).await?
+        && !app.stop.is_cancelled()
+    {
+        let subject = Subject::new("server", tunnel.server, name);
+        event_append(&mut tx, tunnel.organization, "server.offline", &Actor::system(), &subject, json!({})).await?;
+    }
+    tx.commit().await?;
+    app.bus.send(Signal::EventsAppended);
+    app.bus.changed(tunnel.organization, Kind::Server, tunnel.server);
+    Ok(())
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Every two seconds: this replica lives, its agents were seen, revoked ones are cut off.
+pub async fn housekeeping(app: App) {
+    loop {
+        if let Err(error) = housekeep(&app).await {
+            tracing::warn!(%error, "housekeeping of connections failed; it is tried again");
+        }
+        tokio::time::sleep(HOUSEKEEPING).await;
+    }
+}
+
+async fn housekeep(app: &App) -> Result<()> {
+    let system = app.db.system();
+    store::replica_seen(system, app.replica, env!("CARGO_PKG_VERSION")).await?;
+    store::session_end_all_of_dead_replicas(system, app.replica).await?;
+    let tunnels = app.tunnels.all();
+    let servers: Vec<_> = tunnels.iter().map(|t| t.server.0).collect();
+    store::last_seen_store(system, &servers).await?;
+    let serials: Vec<_> = tunnels.iter().map(|t| t.serial.clone()).collect();
+    let revoked = store::identity_list_revoked(system, &serials).await?;
+    for tunnel in tunnels.iter().filter(|t| revoked.contains(&t.serial)) {
+        tracing::info!(server = %tunnel.server, "the certificate was revoked; its tunnel ends");
+        tunnel.end.cancel();
+    }
+    Ok(())
+}

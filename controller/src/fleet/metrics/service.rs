@@ -1,0 +1,175 @@
+//! Samples: taken in, kept, shown.
+
+use super::store::{self, Arrived, Resolution};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::fleet::servers::model::Server;
+use crate::fleet::servers::service::server_get;
+use crate::platform::bus::Signal;
+use crate::platform::http::Ctx;
+use crate::platform::tunnel::Tunnel;
+use axum::http::Method;
+use chrono::{DateTime, TimeDelta, Utc};
+use ocore_shared::ids::{OrganizationId, ServerId};
+use ocore_shared::protocol::inventory::{MetricsSample, MetricsWatch};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use utoipa::ToSchema;
+
+const FLUSH: Duration = Duration::from_secs(1);
+const MAINTAIN: Duration = Duration::from_secs(60);
+/// Beyond this the database has been away for long; the oldest samples give way.
+const MOST_BUFFERED: usize = 200_000;
+const INSERT_BATCH: usize = 5_000;
+/// A watch is asked for longer than the pause between two asks.
+const WATCH_SECONDS: u32 = 45;
+
+/// Samples that wait for the next flush.
+#[derive(Default)]
+pub struct MetricsBuffer(Mutex<Vec<Arrived>>);
+
+impl MetricsBuffer {
+    fn add(&self, samples: impl IntoIterator<Item = Arrived>) {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.extend(samples);
+        let surplus = buffer.len().saturating_sub(MOST_BUFFERED);
+        buffer.drain(..surplus);
+    }
+
+    fn take(&self) -> Vec<Arrived> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Samples of an agent: shown at once, stored with the next flush.
+pub fn samples_arrived(app: &App, tunnel: &Tunnel, samples: &[MetricsSample]) {
+    if let Some(newest) = samples.last() {
+        app.bus.send(Signal::Metrics {
+            organization: tunnel.organization,
+            server: tunnel.server,
+            sample: Box::new(newest.clone()),
+        });
+    }
+    // A clock that is far off would write into days that have no partition.
+    let now = app.clock.now();
+    let near = |s: &&MetricsSample| s.at > now - TimeDelta::hours(12) && s.at < now + TimeDelta::hours(12);
+    let kept = samples.iter().filter(near);
+    app.metrics_buffer.add(kept.map(|sample| (tunnel.organization, tunnel.server, sample.clone())));
+}
+
+/// Write what has arrived, once a second, in batches.
+pub async fn flush_task(app: App) {
+    loop {
+        tokio::time::sleep(FLUSH).await;
+        flush(&app).await;
+    }
+}
+
+/// Write what has arrived. What cannot be written waits for the next time.
+pub async fn flush(app: &App) {
+    let samples = app.metrics_buffer.take();
+    for (number, batch) in samples.chunks(INSERT_BATCH).enumerate() {
+        if let Err(error) = store::sample_insert(app.db.system(), batch).await {
+            tracing::warn!(%error, "samples could not be stored; they wait");
+            app.metrics_buffer.add(samples[number * INSERT_BATCH..].iter().cloned());
+            return;
+        }
+    }
+}
+
+/// Partitions and averages, once a minute.
+pub async fn maintain_task(app: App) {
+    loop {
+        tokio::time::sleep(MAINTAIN).await;
+        if let Err(error) = maintain(&app).await {
+            tracing::warn!(%error, "metrics could not be maintained; it is tried again");
+        }
+    }
+}
+
+/// Partitions and averages, now.
+pub async fn maintain(app: &App) -> Result<()> {
+    store::partition_maintain(app.db.system(), app.clock.now().date_naive()).await?;
+    store::sample_roll_up(app.db.system()).await
+}
+
+/// Fill in the newest sample of each server.
+pub async fn usage_fill(
+    connection: &mut PgConnection, organization: OrganizationId, servers: &mut [Server],
+) -> Result<()> {
+    let ids: Vec<_> = servers.iter().map(|s| s.id.0).collect();
+    let mut latest = store::sample_list_latest(connection, organization, &ids).await?;
+    for server in servers {
+        server.usage = latest.remove(&server.id.0);
+    }
+    Ok(())
+}
+
+/// The newest sample of a server.
+pub async fn sample_latest(ctx: &Ctx, app: &App, id: ServerId) -> Result<MetricsSample> {
+    server_get(ctx, app, id).await?.usage.ok_or(Error::NotFound("sample"))
+}
+
+/// Samples over a period.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MetricsSeries {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// Seconds from one point to the next.
+    pub step_seconds: i64,
+    /// Oldest first; steps without a sample are left out.
+    pub data: Vec<MetricsSample>,
+}
+
+/// Which samples are asked for.
+pub struct SeriesRequest {
+    pub period: Option<String>,
+    pub from: Option<DateTime<Utc>>,
+    pub to: Option<DateTime<Utc>>,
+    pub step: Option<i64>,
+}
+
+/// Samples of a server over a period, at most about 400 points.
+pub async fn sample_series(ctx: &Ctx, app: &App, id: ServerId, request: SeriesRequest) -> Result<MetricsSeries> {
+    server_get(ctx, app, id).await?;
+    let now = app.clock.now();
+    let to = request.to.unwrap_or(now);
+    let from = match (request.from, request.period.as_deref().unwrap_or("1h")) {
+        (Some(from), _) => from,
+        (None, "1h") => to - TimeDelta::hours(1),
+        (None, "6h") => to - TimeDelta::hours(6),
+        (None, "24h") => to - TimeDelta::hours(24),
+        (None, "7d") => to - TimeDelta::days(7),
+        (None, "30d") => to - TimeDelta::days(30),
+        (None, _) => return Err(Error::field("period", "enum", "The period is one of 1h, 6h, 24h, 7d, 30d.")),
+    };
+    let span = (to - from).num_seconds();
+    if span <= 0 || span > 400 * 86400 {
+        return Err(Error::field("from", "range", "'from' lies before 'to', at most 400 days."));
+    }
+    let step_seconds = request.step.unwrap_or_else(|| (span / 360).max(10));
+    if step_seconds < 1 || span / step_seconds > 5000 {
+        return Err(Error::field("step", "range", "Choose a larger step: at most 5000 points are answered."));
+    }
+    let resolution = match (now - from).num_hours() {
+        _ if step_seconds < 60 && now - from < TimeDelta::days(7) => Resolution::Raw,
+        hours if hours < 24 * 31 && step_seconds < 3600 => Resolution::Minute,
+        _ => Resolution::Hour,
+    };
+    let mut connection = app.db.org(ctx.organization).await?;
+    let data = store::sample_list(&mut connection, ctx.organization, id, from, to, step_seconds, resolution).await?;
+    Ok(MetricsSeries { from, to, step_seconds, data })
+}
+
+/// Somebody looks at this server: ask for a sample every 10 s. Call it again every 30 s.
+pub async fn metrics_watch(app: &App, server: ServerId) {
+    let Ok(tunnel) = app.tunnels.get(server) else { return };
+    let watch = MetricsWatch { seconds: WATCH_SECONDS };
+    let asked: Result<(_, Option<()>), _> =
+        tunnel.client.call(Method::POST, "/metrics/watch", &watch, Duration::from_secs(5)).await;
+    if let Err(error) = asked {
+        tracing::debug!(%server, %error, "a watch was not taken");
+    }
+}

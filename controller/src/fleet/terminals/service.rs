@@ -1,0 +1,94 @@
+//! Opening and attaching terminals.
+
+use super::bridge;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::identity::audit::store::audit_append;
+use crate::platform::http::Ctx;
+use crate::signals::events::Subject;
+use axum::extract::ws::WebSocket;
+use axum::http::Method;
+use ocore_shared::ids::{ServerId, TerminalId};
+use ocore_shared::protocol::terminals::{TerminalInfo, TerminalOpen, TerminalTarget};
+use serde_json::json;
+use sqlx::Connection;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a browser asks for.
+#[derive(Clone, Debug)]
+pub struct TerminalRequest {
+    pub cols: u16,
+    pub rows: u16,
+    /// Attach to this one again …
+    pub terminal_id: Option<TerminalId>,
+    /// … from this byte on.
+    pub after: u64,
+}
+
+/// Open or re-attach, then join the WebSocket to it until either ends.
+pub async fn terminal_run(
+    ctx: Ctx, app: App, server: ServerId, subject: Subject, target: TerminalTarget, request: TerminalRequest,
+    socket: WebSocket,
+) {
+    match open(&ctx, &app, server, &subject, target, &request).await {
+        Ok((tunnel, info)) => {
+            let stop = watch_access(&ctx, &app);
+            let after = if request.terminal_id.is_some() { request.after } else { 0 };
+            bridge::join(socket, tunnel, info.id, after, info.survives_agent, stop.clone()).await;
+            stop.cancel();
+        }
+        Err(error) => {
+            let body = error.body().error;
+            bridge::refuse(socket, &body.code, &body.message).await;
+        }
+    }
+}
+
+async fn open(
+    ctx: &Ctx, app: &App, server: ServerId, subject: &Subject, target: TerminalTarget, request: &TerminalRequest,
+) -> Result<(std::sync::Arc<crate::platform::tunnel::Tunnel>, TerminalInfo)> {
+    let tunnel = app.tunnels.get(server)?;
+    if let Some(id) = request.terminal_id {
+        let (_, open): (_, Vec<TerminalInfo>) =
+            tunnel.client.call(Method::GET, "/terminals", &(), OPEN_TIMEOUT).await?;
+        // Only the same target: an id of one instance's shell must not open another's.
+        let info = open.into_iter().find(|info| info.id == id && info.target == target);
+        return info.map(|info| (tunnel, info)).ok_or(Error::NotFound("terminal"));
+    }
+    let open = TerminalOpen {
+        id: TerminalId::new(),
+        target,
+        cols: request.cols.clamp(1, 1000),
+        rows: request.rows.clamp(1, 1000),
+        actor: ctx.actor().name.clone(),
+    };
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let after = json!({"terminal_id": open.id, "target": open.target});
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, "terminal.opened", subject, None, Some(after)).await?;
+    tx.commit().await?;
+    drop(connection);
+    let (_, info) = tunnel.client.call(Method::POST, "/terminals", &open, OPEN_TIMEOUT).await?;
+    Ok((tunnel, info))
+}
+
+/// Cancelled when the controller stops or, within 5 s, when the caller loses the permission.
+fn watch_access(ctx: &Ctx, app: &App) -> CancellationToken {
+    let token = app.stop.child_token();
+    let (ctx, app_, watched) = (ctx.clone(), app.clone(), token.clone());
+    app.spawn(async move {
+        while !watched.is_cancelled() {
+            tokio::select! {
+                () = watched.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(3)) => {}
+            }
+            if !crate::identity::authentication::still_allowed(&app_, &ctx).await {
+                watched.cancel();
+            }
+        }
+    });
+    token
+}

@@ -1,0 +1,6 @@
+//! The signed-in person's own account. Table `users`; no permission, but a person, never a key.
+
+pub mod model;
+pub mod routes;
+pub mod service;
+pub mod store;

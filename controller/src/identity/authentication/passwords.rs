@@ -1,0 +1,175 @@
+//! Passwords: Argon2id (m = 19456 KiB, t = 2, p = 1), two at a time, so that signing in cannot take the machine.
+
+use crate::error::{Error, Result};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use ocore_shared::secret::Secret;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+const AT_ONCE: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(10);
+const SHORTEST: usize = 8;
+const LONGEST: usize = 256;
+
+/// Nobody's password: verified where there is no account, so that the answer takes the same time.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$NrTPP4aCj9B9mWPKcLGjxHOmzCbGzbNTxAF5YDUFB3U";
+
+/// Those that satisfy the rule below and are tried first all the same.
+const COMMON: [&str; 48] = [
+    "password1",
+    "password12",
+    "password123",
+    "password1234",
+    "passw0rd",
+    "passw0rd1",
+    "p@ssw0rd",
+    "p@ssword1",
+    "qwerty12",
+    "qwerty123",
+    "qwerty1234",
+    "qwertyuiop1",
+    "1q2w3e4r",
+    "1q2w3e4r5t",
+    "q1w2e3r4",
+    "1qaz2wsx",
+    "zaq12wsx",
+    "abc12345",
+    "abcd1234",
+    "abc123456",
+    "abcdef123",
+    "a1b2c3d4",
+    "aa123456",
+    "a1234567",
+    "a12345678",
+    "123456789a",
+    "12345678a",
+    "admin123",
+    "admin1234",
+    "admin12345",
+    "administrator1",
+    "welcome1",
+    "welcome123",
+    "letmein1",
+    "letmein123",
+    "iloveyou1",
+    "sunshine1",
+    "princess1",
+    "football1",
+    "baseball1",
+    "superman1",
+    "trustno1",
+    "changeme1",
+    "changeme123",
+    "secret123",
+    "test1234",
+    "odoo1234",
+    "postgres1",
+];
+
+/// Hashes and verifies.
+pub struct Passwords {
+    permits: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub fn new() -> Self {
+        Self { permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// The PHC string to store.
+    pub async fn hash(&self, password: &Secret) -> Result<String> {
+        let (permit, password) = (self.permit().await?, password.clone());
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let hash: PasswordHash = argon2()?.hash_password(password.expose().as_bytes())?;
+            Ok::<_, argon2::password_hash::Error>(hash.to_string())
+        })
+        .await
+        .map_err(Error::internal)?
+        .map_err(|error| Error::Internal(anyhow::anyhow!("a password cannot be hashed: {error}")))
+    }
+
+    /// Whether the password is right. Without a hash it takes as long and is wrong.
+    pub async fn verify(&self, password: &Secret, hash: Option<String>) -> Result<bool> {
+        // Nothing longer was ever accepted, and nobody makes us hash megabytes.
+        let too_long = password.expose().len() > LONGEST * 4;
+        let (permit, password) = (self.permit().await?, if too_long { Secret::new("") } else { password.clone() });
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let parsed = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
+            let right = argon2()?.verify_password(password.expose().as_bytes(), &parsed).is_ok();
+            Ok::<_, argon2::password_hash::Error>(right && hash.is_some() && !too_long)
+        })
+        .await
+        .map_err(Error::internal)?
+        .map_err(|error| Error::Internal(anyhow::anyhow!("a stored password hash cannot be read: {error}")))
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        let busy = || Error::Unavailable { message: "Many people are signing in; try again.".into(), retry_after: 2 };
+        match tokio::time::timeout(PATIENCE, self.permits.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+
+    /// The rule for new passwords.
+    pub fn check(field: &str, password: &Secret) -> Result<()> {
+        let text = password.expose();
+        let length = text.chars().count();
+        let problem = if length < SHORTEST {
+            Some(("min_length", format!("A password has at least {SHORTEST} characters.")))
+        } else if length > LONGEST {
+            Some(("max_length", format!("A password has at most {LONGEST} characters.")))
+        } else if !text.chars().any(char::is_alphabetic) || !text.chars().any(char::is_numeric) {
+            Some(("pattern", "A password has at least one letter and one digit.".to_owned()))
+        } else if COMMON.contains(&text.to_lowercase().as_str()) {
+            Some(("common", "This password is on everybody's list; choose another one.".to_owned()))
+        } else {
+            None
+        };
+        match problem {
+            Some((constraint, message)) => Err(Error::field(field, constraint, message)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, argon2::password_hash::Error> {
+    let params = Params::new(19_456, 2, 1, None).map_err(|_| argon2::password_hash::Error::ParamsInvalid)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hash_says_how_it_was_made_and_verifies() {
+        let passwords = Passwords::new();
+        let secret = Secret::new("correct horse 1");
+        let hash = passwords.hash(&secret).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(passwords.verify(&secret, Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(&Secret::new("wrong horse 1"), Some(hash)).await.unwrap());
+        assert!(!passwords.verify(&secret, None).await.unwrap());
+    }
+
+    #[test]
+    fn weak_passwords_are_refused_with_the_reason() {
+        let constraint = |text: &str| match Passwords::check("password", &Secret::new(text)) {
+            Err(Error::Invalid(problems)) => problems[0].constraint.clone(),
+            _ => "none".into(),
+        };
+        assert_eq!(constraint("short1"), "min_length");
+        assert_eq!(constraint("onlyletters"), "pattern");
+        assert_eq!(constraint("1234567890"), "pattern");
+        assert_eq!(constraint("Password123"), "common");
+        assert_eq!(constraint(&"a1".repeat(200)), "max_length");
+        assert_eq!(constraint("a quiet place 7"), "none");
+    }
+}

@@ -1,0 +1,171 @@
+//! Connections: one pool that serves requests under row-level security, one small pool for the system's own work.
+//!
+//! A request's connection remembers the organization that it was last set to, and sets it only when it differs: the
+//! only way of having row-level security that costs nearly nothing.
+
+pub mod embedded;
+mod migrate;
+
+pub use migrate::{migrate, schema_is_current};
+
+use crate::error::{Error, Result};
+use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
+use ocore_shared::ids::OrganizationId;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const SYSTEM_CONNECTIONS: u32 = 8;
+
+/// Both pools. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    app: managed::Pool<OrgManager>,
+    system: PgPool,
+    options: PgConnectOptions,
+    generation: Arc<AtomicU64>,
+}
+
+impl Db {
+    /// Pools over a migrated database. Nothing is connected yet.
+    pub fn new(options: PgConnectOptions, connections: usize) -> anyhow::Result<Self> {
+        let options = options.application_name("ocore").log_statements(log_level());
+        let generation = Arc::new(AtomicU64::new(0));
+        let manager = OrgManager { options: options.clone(), generation: generation.clone() };
+        let app = managed::Pool::builder(manager)
+            .max_size(connections)
+            .wait_timeout(Some(CONNECT_TIMEOUT))
+            .create_timeout(Some(CONNECT_TIMEOUT))
+            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()?;
+        let system = PgPoolOptions::new()
+            .max_connections(SYSTEM_CONNECTIONS)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::query("set role ocore_system").execute(connection).await.map(|_| ()) })
+            })
+            .connect_lazy_with(options.clone());
+        Ok(Self { app, system, options, generation })
+    }
+
+    /// A connection that sees one organization's rows.
+    pub async fn org(&self, organization: OrganizationId) -> Result<OrgConnection> {
+        let mut object = self.app.get().await.map_err(|error| match error {
+            managed::PoolError::Backend(e) => Error::from(e),
+            other => {
+                tracing::warn!(error = %other, "no database connection");
+                Error::Unavailable { message: "The database is busy or away; try again.".into(), retry_after: 2 }
+            }
+        })?;
+        if object.organization != Some(organization) {
+            object.organization = None;
+            sqlx::query("select set_config('ocore.org', $1, false)")
+                .bind(organization.to_string())
+                .execute(&mut object.connection)
+                .await?;
+            object.organization = Some(organization);
+        }
+        Ok(OrgConnection(object))
+    }
+
+    /// The pool of the system's own work: signing in, claiming jobs, flushing reports.
+    pub fn system(&self) -> &PgPool {
+        &self.system
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("select 1").execute(&self.system).await?;
+        Ok(())
+    }
+
+    /// Close everything; open connections end with their holders.
+    pub async fn close(&self) {
+        self.app.close();
+        self.system.close().await;
+    }
+
+    /// Watch one connection of our own: when it breaks, every pooled one is doubtful and is replaced before its next
+    /// use, so that a restarted database costs no request after it is back.
+    pub async fn watch(&self, stop: CancellationToken) {
+        let mut watched: Option<PgConnection> = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            }
+            let healthy = match &mut watched {
+                Some(connection) => {
+                    matches!(tokio::time::timeout(CONNECT_TIMEOUT, connection.ping()).await, Ok(Ok(())))
+                }
+                None => false,
+            };
+            if !healthy {
+                if watched.take().is_some() {
+                    tracing::warn!("the database went away");
+                }
+                self.generation.fetch_add(1, Ordering::SeqCst);
+                watched = self.options.connect().await.ok();
+            }
+        }
+    }
+}
+
+fn log_level() -> tracing::log::LevelFilter {
+    tracing::log::LevelFilter::Trace
+}
+
+/// A pooled connection, set to one organization.
+pub struct OrgConnection(Object<OrgManager>);
+
+impl Deref for OrgConnection {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.0.connection
+    }
+}
+
+impl DerefMut for OrgConnection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0.connection
+    }
+}
+
+pub struct OrgSlot {
+    connection: PgConnection,
+    organization: Option<OrganizationId>,
+    generation: u64,
+}
+
+pub struct OrgManager {
+    options: PgConnectOptions,
+    generation: Arc<AtomicU64>,
+}
+
+impl managed::Manager for OrgManager {
+    type Type = OrgSlot;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<OrgSlot, sqlx::Error> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let mut connection = self.options.connect().await?;
+        sqlx::query("set role ocore_app").execute(&mut connection).await?;
+        Ok(OrgSlot { connection, organization: None, generation })
+    }
+
+    async fn recycle(&self, slot: &mut OrgSlot, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if slot.generation != self.generation.load(Ordering::SeqCst) {
+            return Err(RecycleError::message("the database was away since"));
+        }
+        if metrics.last_used() > Duration::from_secs(1) {
+            slot.connection.ping().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! The conventions of the API: who asks, what they may, and how bodies, lists and answers look.
+
+pub mod body;
+pub mod ctx;
+pub mod guard;
+pub mod idempotency;
+pub mod layers;
+pub mod limit;
+pub mod listener;
+pub mod page;
+pub mod patch;
+pub mod permissions;
+pub mod streams;
+
+pub use body::{Body, Params};
+pub use ctx::{Accepted, Actor, Caller, Ctx, IfMatch, Place, Principal, Reach, Versioned};
+pub use guard::{admin, guard, public, user};
+pub use page::{List, Page};
+pub use patch::{Patch, PatchFields};
+pub use permissions::{Permission, PermissionSet};

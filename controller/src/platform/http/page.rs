@@ -1,0 +1,86 @@
+//! Lists: `?limit=20&cursor=…` → `{"data":[…],"next_cursor":…,"has_more":…}`, newest first.
+
+use crate::error::{Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// Which part of a list is asked for. Flatten it into a list's own parameters.
+#[derive(Clone, Debug, Default, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// How many, 1 to 200 (default 20).
+    #[garde(inner(range(min = 1, max = 200)))]
+    #[serde(default, deserialize_with = "number")]
+    pub limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[garde(skip)]
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// Flattened fields of a query string arrive as text.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|t| t.parse().map_err(|_| serde::de::Error::custom("limit must be a number"))).transpose()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    id: Uuid,
+}
+
+impl Page {
+    pub fn limit(&self) -> i64 {
+        self.limit.unwrap_or(20)
+    }
+
+    /// One more than the page, to know whether there is more.
+    pub fn fetch(&self) -> i64 {
+        self.limit() + 1
+    }
+
+    /// The id that the page before ended with.
+    pub fn before(&self) -> Result<Option<Uuid>> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let wrong = || Error::field("cursor", "cursor", "The cursor cannot be read; take next_cursor as it was given.");
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
+        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+        Ok(Some(cursor.id))
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct List<T> {
+    pub data: Vec<T>,
+    /// Hand it back as `cursor`; null on the last page.
+    pub next_cursor: Option<String>,
+    pub has_more: bool,
+}
+
+impl<T> List<T> {
+    /// From rows fetched with [`Page::fetch`], newest first.
+    pub fn new(mut data: Vec<T>, page: &Page, id: impl Fn(&T) -> Uuid) -> Self {
+        let limit = page.limit() as usize;
+        let has_more = data.len() > limit;
+        data.truncate(limit);
+        let next_cursor = data.last().filter(|_| has_more).map(|last| {
+            let json = serde_json::to_vec(&Cursor { id: id(last) }).unwrap_or_default();
+            URL_SAFE_NO_PAD.encode(json)
+        });
+        Self { data, next_cursor, has_more }
+    }
+
+    /// Everything at once.
+    pub fn whole(data: Vec<T>) -> Self {
+        Self { data, next_cursor: None, has_more: false }
+    }
+
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> List<U> {
+        List { data: self.data.into_iter().map(f).collect(), next_cursor: self.next_cursor, has_more: self.has_more }
+    }
+}

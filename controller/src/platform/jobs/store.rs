@@ -1,0 +1,558 @@
+//! Every query on `jobs`, `job_steps` and `job_logs`.
+
+use super::model::{Dispatch, Enqueued, Job, NewJob, Reported};
+use crate::error::{Error, Result};
+use crate::platform::http::{Actor, Reach};
+use crate::signals::events::Subject;
+use chrono::{DateTime, Utc};
+use ocore_shared::ids::{InstanceId, JobId, OrganizationId, ReplicaId, ServerId};
+use ocore_shared::protocol::jobs::{
+    JobFailure, JobLogLine, JobSnapshot, JobStatus, Progress, StepSnapshot, StepStatus,
+};
+use serde_json::Value;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// Seconds after which a dispatch that was not answered is tried again.
+const CLAIM_SECONDS: f64 = 15.0;
+
+/// Add a job, claimed by this replica already: it dispatches right after the commit. 409 when the instance is busy.
+pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job: &NewJob) -> Result<Enqueued> {
+    let busy = match job.instance {
+        Some(instance) => job_of_busy_instance(connection, job.organization, instance).await?,
+        None => None,
+    };
+    if let (Some((running, kind)), false) = (&busy, job.queue) {
+        return Err(Error::conflict(
+            "operation_in_progress",
+            format!("{kind} is under way for this instance (job {running}); wait for it, or add ?queue=true."),
+        ));
+    }
+    let waiting = busy.is_some();
+    let done = sqlx::query!(
+        r#"insert into jobs (id, organization_id, kind, executor, server_id, instance_id, subject, input, secret_ids,
+               status, waiting, attempts, claimed_by, claimed_until, timeout_seconds, deadline_at, created_by, idempotency_key)
+           values ($1, $2, $3, 'agent', $4, $5, $6, $7, $8, case when $9 then 'queued' else 'dispatched' end, $9,
+               case when $9 then 0 else 1 end, $10, now() + make_interval(secs => $11), $12,
+               now() + make_interval(secs => $13), $14, $15)"#,
+        job.id.0,
+        job.organization.0,
+        job.kind,
+        job.server.0,
+        job.instance.map(|i| i.0),
+        Json(&job.subject) as _,
+        job.input,
+        Json(&job.secrets) as _,
+        waiting,
+        replica.0,
+        CLAIM_SECONDS,
+        job.timeout_seconds,
+        job.deadline_seconds.map(|s| s as f64),
+        Json(&job.created_by) as _,
+        job.idempotency_key,
+    )
+    .execute(connection)
+    .await;
+    match done {
+        Ok(_) if waiting => Ok(Enqueued::Waiting),
+        Ok(_) => Ok(Enqueued::Claimed(Box::new(Dispatch {
+            id: job.id,
+            kind: job.kind.into(),
+            organization: job.organization,
+            server: job.server,
+            instance: job.instance,
+            input: job.input.clone(),
+            secrets: job.secrets.iter().map(|(name, id)| (name.clone(), id.0)).collect(),
+            timeout_seconds: job.timeout_seconds,
+            cancel_requested: false,
+        }))),
+        Err(sqlx::Error::Database(e)) if e.constraint() == Some("jobs_one_per_instance") => Err(Error::conflict(
+            "operation_in_progress",
+            "Another operation has just begun for this instance; wait for it, or add ?queue=true.",
+        )),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn job_of_busy_instance(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId,
+) -> Result<Option<(JobId, String)>> {
+    let row = sqlx::query!(
+        "select id, kind from jobs where organization_id = $1 and instance_id = $2 and not waiting
+         and status in ('queued', 'dispatched', 'running')",
+        organization.0,
+        instance.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|r| (JobId(r.id), r.kind)))
+}
+
+/// The job that an earlier request with this key enqueued.
+pub async fn job_of_idempotency_key(
+    connection: &mut PgConnection, organization: OrganizationId, principal: Uuid, key: &str,
+) -> Result<Option<(JobId, Subject)>> {
+    let row = sqlx::query!(
+        r#"select id, subject as "subject: Json<Subject>" from jobs
+           where organization_id = $1 and created_by ->> 'id' = $2::uuid::text and idempotency_key = $3
+             and parent_id is null"#,
+        organization.0,
+        principal,
+        key
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|r| (JobId(r.id), r.subject.0)))
+}
+
+struct DispatchRow {
+    id: Uuid,
+    kind: String,
+    organization_id: Uuid,
+    server_id: Option<Uuid>,
+    instance_id: Option<Uuid>,
+    input: Value,
+    secret_ids: Json<BTreeMap<String, Uuid>>,
+    timeout_seconds: Option<i64>,
+    cancel_requested_at: Option<DateTime<Utc>>,
+}
+
+fn dispatches(rows: Vec<DispatchRow>) -> Vec<Dispatch> {
+    rows.into_iter()
+        .filter_map(|row| {
+            Some(Dispatch {
+                id: JobId(row.id),
+                kind: row.kind,
+                organization: OrganizationId(row.organization_id),
+                server: ServerId(row.server_id?),
+                instance: row.instance_id.map(InstanceId),
+                input: row.input,
+                secrets: row.secret_ids.0,
+                timeout_seconds: row.timeout_seconds,
+                cancel_requested: row.cancel_requested_at.is_some(),
+            })
+        })
+        .collect()
+}
+
+/// Claim what is due on servers whose tunnels are here: queued jobs, and dispatches that were never answered.
+pub async fn job_claim_due(system: &PgPool, replica: ReplicaId, servers: &[Uuid], limit: i64) -> Result<Vec<Dispatch>> {
+    let mut tx = system.begin().await?;
+    // Losing a claim in a crash costs one more idempotent dispatch; waiting for the disk costs every job.
+    sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
+    let rows = sqlx::query_as!(
+        DispatchRow,
+        r#"update jobs set status = 'dispatched', claimed_by = $1, attempts = attempts + 1,
+               claimed_until = now() + make_interval(secs => $2), updated_at = now()
+           where id in (
+               select id from jobs
+               where not waiting and server_id = any($3) and run_at <= now()
+                 and (status = 'queued' or (status = 'dispatched' and claimed_until < now()))
+               order by run_at limit $4 for update skip locked)
+           returning id, kind, organization_id, server_id, instance_id, input,
+               secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, cancel_requested_at"#,
+        replica.0,
+        CLAIM_SECONDS,
+        servers,
+        limit
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(dispatches(rows))
+}
+
+/// Every job that is on its way to, or at work on, one server: offered again when its agent connects.
+pub async fn job_list_open_of_server(system: &PgPool, server: ServerId) -> Result<Vec<Dispatch>> {
+    let rows = sqlx::query_as!(
+        DispatchRow,
+        r#"select id, kind, organization_id, server_id, instance_id, input,
+               secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, cancel_requested_at
+           from jobs where server_id = $1 and not waiting and status in ('queued', 'dispatched', 'running')
+           order by id"#,
+        server.0
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(dispatches(rows))
+}
+
+/// The agent could not be reached: back to the queue, for its next connect or the sweeper.
+pub async fn job_requeue(system: &PgPool, job: JobId, seconds: f64) -> Result<()> {
+    sqlx::query!(
+        "update jobs set status = 'queued', claimed_by = null, claimed_until = null,
+             run_at = now() + make_interval(secs => $2) where id = $1 and status = 'dispatched'",
+        job.0,
+        seconds
+    )
+    .execute(system)
+    .await?;
+    Ok(())
+}
+
+/// The agent has it. Not durable by itself: what the agent reports later is.
+pub async fn job_mark_running(system: &PgPool, job: JobId) -> Result<bool> {
+    let mut tx = system.begin().await?;
+    sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
+    let done = sqlx::query!(
+        "update jobs set status = 'running', claimed_until = null, started_at = coalesce(started_at, now()),
+             version = version + 1, updated_at = now() where id = $1 and status in ('queued', 'dispatched')",
+        job.0
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Jobs whose agent did not come in time.
+pub async fn job_list_overdue(system: &PgPool, limit: i64) -> Result<Vec<(OrganizationId, JobId)>> {
+    let rows = sqlx::query!(
+        "select organization_id, id from jobs where status in ('queued', 'dispatched') and deadline_at < now() limit $1",
+        limit
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(rows.into_iter().map(|r| (OrganizationId(r.organization_id), JobId(r.id))).collect())
+}
+
+/// Lock a job of a server for a report. None: unknown, another server's, or already ended.
+pub async fn job_lock_open(
+    connection: &mut PgConnection, server: ServerId, job: JobId, journal: Uuid, seq: i64,
+) -> Result<Option<Reported>> {
+    let row = sqlx::query!(
+        r#"select id, kind, organization_id, server_id, instance_id, subject as "subject: Json<Subject>",
+               created_by as "created_by: Json<Actor>", status as "status: JobStatus", log_seq
+           from jobs
+           where id = $1 and server_id = $2 and status in ('queued', 'dispatched', 'running')
+             and (journal_id is distinct from $3 or journal_seq < $4)
+           for update"#,
+        job.0,
+        server.0,
+        journal,
+        seq
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|r| Reported {
+        id: JobId(r.id),
+        kind: r.kind,
+        organization: OrganizationId(r.organization_id),
+        server: r.server_id.map(ServerId),
+        instance: r.instance_id.map(InstanceId),
+        subject: r.subject.0,
+        created_by: r.created_by.0,
+        status: r.status,
+        log_seq: r.log_seq,
+    }))
+}
+
+/// Lock a job that has not ended, whoever executes it.
+pub async fn job_lock(
+    connection: &mut PgConnection, organization: OrganizationId, job: JobId,
+) -> Result<Option<Reported>> {
+    let row = sqlx::query!(
+        r#"select id, kind, server_id, instance_id, subject as "subject: Json<Subject>",
+               created_by as "created_by: Json<Actor>", status as "status: JobStatus", log_seq
+           from jobs where id = $1 and organization_id = $2 and status in ('queued', 'dispatched', 'running')
+           for update"#,
+        job.0,
+        organization.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|r| Reported {
+        id: JobId(r.id),
+        kind: r.kind,
+        organization,
+        server: r.server_id.map(ServerId),
+        instance: r.instance_id.map(InstanceId),
+        subject: r.subject.0,
+        created_by: r.created_by.0,
+        status: r.status,
+        log_seq: r.log_seq,
+    }))
+}
+
+/// Write what an agent said of a job.
+pub async fn job_report(
+    connection: &mut PgConnection, job: &Reported, snapshot: &JobSnapshot, journal: Uuid, seq: i64,
+) -> Result<()> {
+    let status = if snapshot.status.is_terminal() { snapshot.status } else { JobStatus::Running };
+    sqlx::query!(
+        r#"update jobs set status = $2, result = $3, failure = $4, journal_id = $5, journal_seq = $6, log_end = $7,
+               started_at = coalesce(started_at, $8), finished_at = $9, claimed_until = null,
+               version = version + 1, updated_at = now()
+           where id = $1"#,
+        job.id.0,
+        status as JobStatus,
+        snapshot.result,
+        snapshot.failure.as_ref().map(Json) as _,
+        journal,
+        seq,
+        snapshot.last_log_seq as i64,
+        snapshot.accepted_at,
+        snapshot.finished_at,
+    )
+    .execute(&mut *connection)
+    .await?;
+    for (position, step) in snapshot.steps.iter().enumerate() {
+        sqlx::query!(
+            r#"insert into job_steps (job_id, organization_id, position, name, title, status, started_at, finished_at, progress, message)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+               on conflict (job_id, position) do update set name = $4, title = $5, status = $6, started_at = $7,
+                   finished_at = $8, progress = $9, message = $10"#,
+            job.id.0,
+            job.organization.0,
+            position as i32,
+            step.name,
+            step.title,
+            step.status as StepStatus,
+            step.started_at,
+            step.finished_at,
+            step.progress.as_ref().map(Json) as _,
+            step.message,
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// End a job from here: cancelled before it began, or given up.
+pub async fn job_end(
+    connection: &mut PgConnection, job: JobId, status: JobStatus, failure: Option<&JobFailure>,
+) -> Result<()> {
+    sqlx::query!(
+        "update jobs set status = $2, failure = $3, finished_at = now(), claimed_until = null, waiting = false,
+             version = version + 1, updated_at = now() where id = $1",
+        job.0,
+        status as JobStatus,
+        failure.map(Json) as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Let the next waiting job of an instance go.
+pub async fn job_release_next(connection: &mut PgConnection, instance: InstanceId) -> Result<()> {
+    sqlx::query!(
+        "update jobs set waiting = false, run_at = now() where id = (
+             select id from jobs where instance_id = $1 and waiting and status = 'queued' order by id limit 1
+             for update skip locked)",
+        instance.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ask for a cancel. False: it has ended already.
+pub async fn job_request_cancel(
+    connection: &mut PgConnection, organization: OrganizationId, job: JobId,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "update jobs set cancel_requested_at = coalesce(cancel_requested_at, now()), version = version + 1, updated_at = now()
+         where id = $1 and organization_id = $2 and status in ('queued', 'dispatched', 'running')",
+        job.0,
+        organization.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Add log lines; those that are there already are left alone. Returns the newest line up to which there is no gap.
+pub async fn job_log_append(connection: &mut PgConnection, job: &Reported, lines: &[JobLogLine]) -> Result<i64> {
+    let fresh: Vec<&JobLogLine> = lines.iter().filter(|l| l.seq as i64 > job.log_seq).collect();
+    let contiguous = fresh.iter().fold(job.log_seq, |end, line| if line.seq as i64 == end + 1 { end + 1 } else { end });
+    let kept: Vec<&&JobLogLine> = fresh.iter().filter(|l| l.seq as i64 <= contiguous).collect();
+    if kept.is_empty() {
+        return Ok(job.log_seq);
+    }
+    let seqs: Vec<i64> = kept.iter().map(|l| l.seq as i64).collect();
+    let times: Vec<DateTime<Utc>> = kept.iter().map(|l| l.at).collect();
+    let steps: Vec<Option<String>> = kept.iter().map(|l| l.step.clone()).collect();
+    // PostgreSQL's text takes no NUL; nothing else is changed.
+    let texts: Vec<String> = kept.iter().map(|l| l.text.replace('\0', "\u{fffd}")).collect();
+    sqlx::query!(
+        "insert into job_logs (job_id, organization_id, seq, at, step, text)
+         select $1, $2, * from unnest($3::bigint[], $4::timestamptz[], $5::text[], $6::text[])
+         on conflict do nothing",
+        job.id.0,
+        job.organization.0,
+        &seqs,
+        &times,
+        &steps as &[Option<String>],
+        &texts
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update jobs set log_seq = greatest(log_seq, $2), log_end = greatest(log_end, $2) where id = $1",
+        job.id.0,
+        contiguous
+    )
+    .execute(connection)
+    .await?;
+    Ok(contiguous)
+}
+
+/// Log lines after `after`, oldest first.
+pub async fn job_log_list(
+    connection: &mut PgConnection, organization: OrganizationId, job: JobId, after: i64, limit: i64,
+) -> Result<Vec<JobLogLine>> {
+    let rows = sqlx::query!(
+        "select seq, at, step, text from job_logs where job_id = $1 and organization_id = $2 and seq > $3
+         order by seq limit $4",
+        job.0,
+        organization.0,
+        after,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|r| JobLogLine { seq: r.seq as u64, at: r.at, step: r.step, text: r.text }).collect())
+}
+
+/// Forget logs older than 30 days.
+pub async fn job_log_prune(system: &PgPool) -> Result<u64> {
+    let done = sqlx::query!("delete from job_logs where at < now() - interval '30 days'").execute(system).await?;
+    Ok(done.rows_affected())
+}
+
+/// What a list of jobs is filtered by.
+#[derive(Debug, Default)]
+pub struct JobFilter {
+    pub id: Option<Uuid>,
+    pub status: Option<String>,
+    pub kind: Option<String>,
+    pub server: Option<Uuid>,
+    pub instance: Option<Uuid>,
+    pub before: Option<Uuid>,
+    pub limit: i64,
+}
+
+/// Jobs, newest first, of what the caller may see: those on instances and those on servers.
+pub async fn job_list(
+    connection: &mut PgConnection, organization: OrganizationId, instances: &Reach, servers: &Reach, filter: &JobFilter,
+) -> Result<Vec<Job>> {
+    let rows = sqlx::query!(
+        r#"select j.id, j.kind, j.status as "status: JobStatus", j.server_id, j.instance_id, j.parent_id,
+               j.subject as "subject: Json<Subject>", j.attempts, j.waiting, j.result,
+               j.failure as "failure: Json<JobFailure>", j.cancel_requested_at,
+               j.created_by as "created_by: Json<Actor>", j.deadline_at, j.created_at, j.started_at, j.finished_at, j.version
+           from jobs j left join instances i on i.id = j.instance_id
+           where j.organization_id = $1
+             and ($2::uuid is null or j.id = $2)
+             and ($3::text is null or j.status = $3)
+             and ($4::text is null or j.kind = $4)
+             and ($5::uuid is null or j.server_id = $5)
+             and ($6::uuid is null or j.instance_id = $6)
+             and ($7::uuid is null or j.id < $7)
+             and case when j.instance_id is not null
+                 then $9 or i.project_id = any($10) or i.environment_id = any($11) or i.server_id = any($12)
+                 else $13 or j.server_id = any($14) end
+           order by j.id desc limit $8"#,
+        organization.0,
+        filter.id,
+        filter.status,
+        filter.kind,
+        filter.server,
+        filter.instance,
+        filter.before,
+        filter.limit,
+        instances.all,
+        &instances.projects,
+        &instances.environments,
+        &instances.servers,
+        servers.all,
+        &servers.servers
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let ids: Vec<Uuid> = rows.iter().map(|r| r.id).collect();
+    let mut steps = job_steps(connection, organization, &ids).await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| Job {
+            steps: steps.remove(&r.id).unwrap_or_default(),
+            id: JobId(r.id),
+            kind: r.kind,
+            status: r.status,
+            organization_id: organization,
+            server_id: r.server_id.map(ServerId),
+            instance_id: r.instance_id.map(InstanceId),
+            parent_id: r.parent_id.map(JobId),
+            subject: r.subject.0,
+            attempts: r.attempts,
+            waiting: r.waiting,
+            result: r.result,
+            failure: r.failure.map(|f| f.0),
+            cancel_requested: r.cancel_requested_at.is_some(),
+            created_by: r.created_by.0,
+            deadline_at: r.deadline_at,
+            created_at: r.created_at,
+            started_at: r.started_at,
+            finished_at: r.finished_at,
+            version: r.version,
+        })
+        .collect())
+}
+
+async fn job_steps(
+    connection: &mut PgConnection, organization: OrganizationId, jobs: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<StepSnapshot>>> {
+    let rows = sqlx::query!(
+        r#"select job_id, name, title, status as "status: StepStatus", started_at, finished_at,
+               progress as "progress: Json<Progress>", message
+           from job_steps where organization_id = $1 and job_id = any($2) order by job_id, position"#,
+        organization.0,
+        jobs
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut steps: HashMap<Uuid, Vec<StepSnapshot>> = HashMap::new();
+    for row in rows {
+        steps.entry(row.job_id).or_default().push(StepSnapshot {
+            name: row.name,
+            title: row.title,
+            status: row.status,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            progress: row.progress.map(|p| p.0),
+            message: row.message,
+        });
+    }
+    Ok(steps)
+}
+
+/// Values of secrets, still sealed, by id.
+pub async fn secret_list_sealed(
+    system: &PgPool, organization: OrganizationId, ids: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<u8>>> {
+    let rows =
+        sqlx::query!("select id, sealed from secrets where organization_id = $1 and id = any($2)", organization.0, ids)
+            .fetch_all(system)
+            .await?;
+    Ok(rows.into_iter().map(|r| (r.id, r.sealed)).collect())
+}
+
+/// Store a sealed secret of an organization.
+pub async fn secret_insert(
+    connection: &mut PgConnection, organization: OrganizationId, id: Uuid, purpose: &str, sealed: &[u8],
+) -> Result<()> {
+    sqlx::query!(
+        "insert into secrets (id, organization_id, purpose, sealed) values ($1, $2, $3, $4)",
+        id,
+        organization.0,
+        purpose,
+        sealed
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

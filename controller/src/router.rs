@@ -1,0 +1,90 @@
+//! The table of contents: every route of both ports.
+
+use crate::app::App;
+use crate::identity::authentication::authenticate;
+use crate::platform::http::{idempotency, layers, limit};
+use crate::{apps, console, delivery, error, fleet, health, identity, platform, signals};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "oCore",
+        description = "Control plane for servers that run Odoo and other containers.",
+        license(name = "proprietary")
+    ),
+    components(schemas(error::ErrorBody))
+)]
+struct Document;
+
+/// Every operation of `/api`, each with its guard.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(identity::routes())
+        .merge(fleet::routes())
+        .merge(delivery::routes())
+        .merge(apps::routes())
+        .merge(platform::jobs::routes::routes())
+        .merge(signals::events::routes::routes())
+}
+
+/// The OpenAPI document, as generated from the code.
+pub fn openapi() -> OpenApi {
+    finish(api().into_openapi())
+}
+
+fn finish(mut document: OpenApi) -> OpenApi {
+    let components = document.components.get_or_insert_default();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    components.add_security_scheme("bearer", bearer);
+    let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-KEY")));
+    components.add_security_scheme("api_key", key);
+    document
+}
+
+/// The port of people and programs.
+pub fn people(app: &App) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document = finish(document);
+    let explorer = SwaggerUi::new("/docs").config(SwaggerConfig::from("/api/openapi.json").validator_url("none"));
+    let for_json = document.clone();
+    let api = api
+        .layer(from_fn_with_state(app.clone(), idempotency::idempotency))
+        .layer(from_fn_with_state(app.clone(), limit::limit))
+        .layer(from_fn_with_state(app.clone(), authenticate))
+        .layer(DefaultBodyLimit::max(platform::http::body::MAX_BODY));
+    // Streams are flushed line by line; compressing them would hold lines back.
+    let compressed = SizeAbove::new(860).and(NotForContentType::SSE).and(NotForContentType::const_new("text/plain"));
+    Router::new()
+        .merge(api)
+        .merge(explorer)
+        .route("/api/openapi.json", axum::routing::get(move || async move { Json(for_json) }))
+        .merge(health::routes())
+        .fallback(console::serve)
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn_with_state(app.clone(), layers::secure))
+        .layer(from_fn(layers::observe))
+        .layer(CatchPanicLayer::new())
+        .with_state(app.clone())
+}
+
+/// The agents' port.
+pub fn agents(app: &App) -> Router {
+    Router::new()
+        .merge(fleet::enrollment::routes::routes())
+        .merge(fleet::connection::routes::routes())
+        .fallback(|| async { error::Error::NotFound("route on the agents' port") })
+        .layer(from_fn(layers::observe))
+        .layer(CatchPanicLayer::new())
+        .with_state(app.clone())
+}

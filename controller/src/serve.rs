@@ -1,0 +1,191 @@
+//! Put together, run, and drain.
+
+use crate::app::App;
+use crate::config::Config;
+use crate::fleet::enrollment::addresses;
+use crate::fleet::{connection, metrics};
+use crate::identity;
+use crate::platform::db::embedded::Embedded;
+use crate::platform::db::{self, Db};
+use crate::platform::http::idempotency::store::idempotency_prune;
+use crate::platform::http::listener::{self, Plain, Port};
+use crate::platform::jobs::{dispatch, store as jobs};
+use crate::platform::secrets::Keyring;
+use crate::platform::telemetry;
+use crate::{router, signals};
+use anyhow::Context;
+use ocore_shared::clock::SystemClock;
+use sqlx::postgres::PgConnectOptions;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const PRUNE: Duration = Duration::from_secs(600);
+
+/// The database: the given one, or the embedded cluster, started.
+pub struct Database {
+    pub options: PgConnectOptions,
+    embedded: Option<Embedded>,
+}
+
+impl Database {
+    /// Find or start it.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(url) = &config.database_url {
+            let options = PgConnectOptions::from_str(url.expose())
+                .context("DATABASE_URL cannot be understood; it looks like postgres://user:password@host/database")?;
+            return Ok(Self { options, embedded: None });
+        }
+        data_directory(&config.data_dir)?;
+        let embedded = Embedded::start(&config.data_dir).await?;
+        Ok(Self { options: embedded.options(), embedded: Some(embedded) })
+    }
+
+    /// Stop the embedded cluster, if that is what it is.
+    pub fn close(self) {
+        if let Some(embedded) = self.embedded
+            && let Err(error) = embedded.stop()
+        {
+            tracing::warn!(%error, "the embedded PostgreSQL did not stop in order");
+        }
+    }
+}
+
+/// The data directory: others may pass through it to the database's socket, not look into it.
+fn data_directory(path: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o711))?;
+    Ok(())
+}
+
+/// Everything but listeners and tasks.
+pub async fn app_open(config: Config, database: &Database, recorder: bool) -> anyhow::Result<App> {
+    data_directory(&config.data_dir)?;
+    let keyring = Keyring::open(&config.data_dir.join("master.key"))?;
+    let db = Db::new(database.options.clone(), config.database_connections)?;
+    let metrics = if recorder { Some(telemetry::metrics_install()?) } else { None };
+    App::new(config, db, Arc::new(SystemClock), keyring, metrics).await
+}
+
+/// Start every background task.
+pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
+    metrics::service::maintain(app).await.context("the metrics' tables cannot be prepared")?;
+    app.spawn(dispatch::job_sweep(app.clone()));
+    app.spawn(connection::service::housekeeping(app.clone()));
+    app.spawn(metrics::service::flush_task(app.clone()));
+    app.spawn(metrics::service::maintain_task(app.clone()));
+    app.spawn(identity::authentication::flush_task(app.clone()));
+    app.spawn(prune_task(app.clone()));
+    let (db, stop) = (app.db.clone(), app.stop.clone());
+    app.spawn(async move { db.watch(stop).await });
+    Ok(())
+}
+
+async fn prune_task(app: App) {
+    loop {
+        let system = app.db.system();
+        let pruned = async {
+            jobs::job_log_prune(system).await?;
+            signals::events::store::event_prune(system).await?;
+            idempotency_prune(system).await
+        };
+        if let Err(error) = pruned.await {
+            tracing::warn!(%error, "old rows could not be removed; it is tried again");
+        }
+        app.limiter.shrink();
+        tokio::time::sleep(PRUNE).await;
+    }
+}
+
+/// Run until SIGTERM or SIGINT.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::log_install(&config)?;
+    let database = Database::open(&config).await?;
+    db::migrate(&database.options).await?;
+    let app = app_open(config, &database, true).await?;
+    let people = TcpListener::bind(app.config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (--listen): is another program there?", app.config.listen))?;
+    let agents = TcpListener::bind(app.config.agents_listen).await.with_context(|| {
+        format!("cannot listen on {} (--agents-listen): is another program there?", app.config.agents_listen)
+    })?;
+    tasks_start(&app).await?;
+    let ports = ports_serve(&app, people, agents).await?;
+    greet(&app, &ports.fingerprint).await?;
+    stop_asked().await?;
+    tracing::info!("stopping: open requests may finish");
+    app.stop.cancel();
+    app.tracker.close();
+    let drain = Duration::from_secs(app.config.drain_seconds);
+    let ended = futures::future::join3(ports.people, ports.agents, app.tracker.wait());
+    if tokio::time::timeout(drain + Duration::from_secs(2), ended).await.is_err() {
+        tracing::warn!("some work did not end in time; it goes on at the next start");
+    }
+    metrics::service::flush(&app).await;
+    app.db.close().await;
+    database.close();
+    Ok(())
+}
+
+/// Both ports, being served.
+pub struct Ports {
+    pub people: tokio::task::JoinHandle<()>,
+    pub agents: tokio::task::JoinHandle<()>,
+    pub fingerprint: String,
+}
+
+/// Serve both ports until the application stops.
+pub async fn ports_serve(app: &App, people: TcpListener, agents: TcpListener) -> anyhow::Result<Ports> {
+    let now = app.clock.now();
+    let drain = Duration::from_secs(app.config.drain_seconds);
+    let tls = app.pki.people_tls(&app.config, &addresses::certificate_hosts(&app.config), now)?;
+    let plain = if app.config.allow_plain_http { Plain::Everybody } else { Plain::Loopback };
+    let port = Port { listener: people, tls: tls.config, plain };
+    let people = tokio::spawn(listener::serve(port, router::people(app), app.stop.clone(), drain));
+    let port = Port { listener: agents, tls: app.pki.agents_tls(now)?, plain: Plain::Nobody };
+    let agents = tokio::spawn(listener::serve(port, router::agents(app), app.stop.clone(), drain));
+    Ok(Ports { people, agents, fingerprint: tls.fingerprint })
+}
+
+/// Say where the console is, and how the first admin is made.
+async fn greet(app: &App, fingerprint: &str) -> anyhow::Result<()> {
+    let addresses = addresses::people(&app.config);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), console = %addresses.join(" "), "oCore is ready");
+    let mut text = format!("oCore {} is ready.\n", env!("CARGO_PKG_VERSION"));
+    for address in &addresses {
+        text.push_str(&format!("  console      {address}\n"));
+    }
+    if app.config.tls_certificate.is_none() {
+        text.push_str(&format!("  certificate  SHA-256 {fingerprint}\n"));
+    }
+    if identity::auth::service::bootstrap_needed(app).await? {
+        let token = identity::auth::service::bootstrap_token_make(app).await?;
+        let address = addresses.first().map_or("", String::as_str);
+        text.push_str(&format!("  first admin  {address}/bootstrap#token={}\n", token.expose()));
+    }
+    // The one thing on standard output: the link must not end up in a log.
+    println!("{text}");
+    Ok(())
+}
+
+async fn stop_asked() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Everything a command on the host needs: database and state, no listener.
+pub async fn offline(config: Config) -> anyhow::Result<(App, Database)> {
+    let database = Database::open(&config).await?;
+    db::migrate(&database.options).await?;
+    let app = app_open(config, &database, false).await?;
+    Ok((app, database))
+}

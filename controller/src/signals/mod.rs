@@ -1,0 +1,3 @@
+//! What happened, for people and programs.
+
+pub mod events;

@@ -1,0 +1,1 @@
+//! Helpers of tests; the application over a database of its own.

@@ -1,0 +1,52 @@
+// One error for everything that a request can end with, fit to be shown to a person.
+import type { ErrorBody, FieldProblem } from './types';
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly fields: FieldProblem[] = [],
+    readonly requestId?: string,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+
+  /** Whether the controller could not be reached at all. */
+  get isOffline(): boolean {
+    return this.status === 0;
+  }
+}
+
+export function offlineError(): ApiError {
+  return new ApiError(0, 'offline', 'The controller does not answer. Check that it runs and that you are connected.');
+}
+
+export function errorFromBody(status: number, body: unknown): ApiError {
+  const error = (body as Partial<ErrorBody> | undefined)?.error;
+  if (!error?.message) {
+    return new ApiError(status, 'http_' + status, `The controller answered with status ${status} and no explanation.`);
+  }
+  const fields = [...(error.errors ?? [])];
+  if (fields.length === 0 && error.details?.field) {
+    fields.push({ field: error.details.field, constraint: error.details.constraint, message: error.message });
+  }
+  return new ApiError(status, error.code, error.message, fields, error.request_id);
+}
+
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new ApiError(-1, 'unexpected', text);
+}
+
+/** Field messages by field name, for a form; `known` maps the API's names to the form's. */
+export function fieldMessages(error: ApiError, known: Record<string, string>): Record<string, string> {
+  const messages: Record<string, string> = {};
+  for (const problem of error.fields) {
+    const field = known[problem.field] ?? known[problem.field.split('.')[0] ?? ''];
+    if (field && !messages[field]) messages[field] = problem.message;
+  }
+  return messages;
+}

@@ -1,0 +1,88 @@
+// The operations that the console uses, in the form that openapi-fetch reads. The same form comes out of
+// `npm run generate`, so the generated `paths` can take this one's place.
+import type * as t from './types';
+
+type Json<T> = { headers: Record<string, unknown>; content: { 'application/json': T } };
+
+type Shape = { path?: object; query?: object; body?: unknown };
+
+type Operation<Answer, S extends Shape = object> = {
+  parameters: (S extends { path: infer P } ? { path: P } : { path?: never }) &
+    (S extends { query: infer Q } ? { query?: Q } : { query?: never });
+  responses: { 200: Json<Answer>; default: Json<t.ErrorBody> };
+} & (S extends { body: infer B }
+  ? { requestBody: { content: { 'application/json': B } } }
+  : { requestBody?: never });
+
+type Id = { path: { id: string } };
+type Paging = { limit?: number; cursor?: string };
+
+type SignIn = { expires_in: number; token_type: string; user: unknown };
+
+export interface paths {
+  '/api/auth/bootstrap/status': { get: Operation<t.BootstrapStatus> };
+  '/api/auth/bootstrap': {
+    post: Operation<
+      SignIn,
+      { body: { email: string; password: string; name: string; organization_name: string; token?: string } }
+    >;
+  };
+  '/api/auth/login': { post: Operation<SignIn, { body: { email: string; password: string } }> };
+  '/api/auth/logout': { post: Operation<never> };
+  '/api/auth/ws-ticket': {
+    post: Operation<{ ticket: string; expires_in: number }, { body: { target: string } }>;
+  };
+  '/api/user': { get: Operation<t.User> };
+  '/api/api-keys': {
+    get: Operation<t.Page<t.ApiKey>, { query: Paging & { q?: string } }>;
+    post: Operation<
+      t.ApiKey & { key: string },
+      { body: { name: string; permissions: string[]; expires_at?: string } }
+    >;
+  };
+  '/api/api-keys/{id}': { delete: Operation<never, Id> };
+
+  '/api/servers': {
+    get: Operation<t.Page<t.Server>, { query: Paging & { status?: string; label?: string; q?: string } }>;
+    post: Operation<{ server: t.Server; install: t.InstallCommand }, { body: t.ServerCreate }>;
+  };
+  '/api/servers/{id}': {
+    get: Operation<t.Server, Id>;
+    patch: Operation<t.Server, Id & { body: t.ServerPatch }>;
+    delete: Operation<t.Accepted, Id & { query: { force?: boolean } }>;
+  };
+  '/api/servers/{id}/install-command': { post: Operation<t.InstallCommand, Id> };
+  '/api/servers/{id}/metrics': { get: Operation<t.MetricsSeries, Id & { query: { period?: t.Period } }> };
+  '/api/servers/{id}/inventory/containers': { get: Operation<{ data: t.ContainerInfo[] }, Id> };
+  '/api/servers/{id}/events': { get: Operation<t.Page<t.Event>, Id & { query: Paging }> };
+
+  '/api/instances': {
+    get: Operation<
+      t.Page<t.Instance>,
+      { query: Paging & { server_id?: string; status?: string; q?: string; label?: string } }
+    >;
+    post: Operation<t.Accepted, { body: t.InstanceCreate }>;
+  };
+  '/api/instances/{id}': {
+    get: Operation<t.Instance, Id>;
+    patch: Operation<t.Instance | t.Accepted, Id & { body: t.InstancePatch }>;
+    delete: Operation<t.Accepted, Id & { query: { purge?: boolean; skip_backup?: boolean } }>;
+  };
+  '/api/instances/{id}/start': { post: Operation<t.Accepted, Id> };
+  '/api/instances/{id}/stop': { post: Operation<t.Accepted, Id> };
+  '/api/instances/{id}/restart': { post: Operation<t.Accepted, Id> };
+  '/api/instances/{id}/kill': { post: Operation<t.Accepted, Id> };
+  '/api/instances/{id}/stats': { get: Operation<t.ContainerStats, Id> };
+  '/api/instances/{id}/logs/history': {
+    get: Operation<t.LogPage, Id & { query: { before?: string; limit?: number } }>;
+  };
+
+  '/api/jobs': {
+    get: Operation<
+      t.Page<t.Job>,
+      { query: Paging & { status?: string; kind?: string; server_id?: string; instance_id?: string } }
+    >;
+  };
+  '/api/jobs/{id}': { get: Operation<t.Job, Id> };
+  '/api/jobs/{id}/cancel': { post: Operation<t.Accepted, Id> };
+}

@@ -1,0 +1,87 @@
+// The signed-in session: which organization requests are for, and one refresh at a time when a cookie has expired.
+import { readStored, writeStored } from '@/lib/storage';
+import { offlineError } from './errors';
+
+const ORGANIZATION = 'ocore.organization';
+const REFRESHED_AT = 'ocore.refreshed-at';
+
+/** Every request that signs in, refreshes or signs out says that it wants cookies. */
+export const COOKIE_SESSION = { 'X-Session': 'cookie' } as const;
+
+export function currentOrganization(): string | null {
+  return readStored(ORGANIZATION);
+}
+
+export function setCurrentOrganization(slug: string | null): void {
+  writeStored(ORGANIZATION, slug);
+}
+
+const signedOutListeners = new Set<() => void>();
+
+/** Called when the session has ended and cannot be refreshed. */
+export function onSignedOut(listener: () => void): () => void {
+  signedOutListeners.add(listener);
+  return () => signedOutListeners.delete(listener);
+}
+
+let refreshing: Promise<boolean> | null = null;
+
+/** Refresh once for all waiting requests of this tab, and once for all tabs where the browser has locks. */
+export function refreshSession(failedAt: number): Promise<boolean> {
+  refreshing ??= withLock(async () => {
+    const otherTab = Number(readStored(REFRESHED_AT) ?? 0);
+    if (otherTab > failedAt) return true;
+    const response = await fetch('/api/auth/refresh', {
+      method: 'POST',
+      headers: { ...COOKIE_SESSION, 'Content-Type': 'application/json' },
+      body: '{}',
+    });
+    if (response.ok) writeStored(REFRESHED_AT, String(Date.now()));
+    else if (response.status >= 500) throw offlineError();
+    return response.ok;
+  }).finally(() => {
+    refreshing = null;
+  });
+  return refreshing;
+}
+
+async function withLock<T>(work: () => Promise<T>): Promise<T> {
+  // Browsers have locks in secure contexts only.
+  return navigator.locks ? await navigator.locks.request('ocore.refresh', work) : await work();
+}
+
+/** `fetch` with the organization, and with one silent retry after the session has been refreshed. */
+export async function authorizedFetch(request: Request): Promise<Response> {
+  const organization = currentOrganization();
+  if (organization) request.headers.set('X-Org-Slug', organization);
+  const retry = request.clone();
+  const sentAt = Date.now();
+  const response = await send(request);
+  if (response.status !== 401 || isSigningIn(request.url)) return response;
+  let refreshed: boolean;
+  try {
+    refreshed = await refreshSession(sentAt);
+  } catch {
+    throw offlineError();
+  }
+  if (refreshed) {
+    const again = await send(retry);
+    if (again.status !== 401) return again;
+  }
+  signedOutListeners.forEach((listener) => listener());
+  return response;
+}
+
+async function send(request: Request): Promise<Response> {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    throw offlineError();
+  }
+}
+
+function isSigningIn(url: string): boolean {
+  const { pathname } = new URL(url);
+  return ['/api/auth/login', '/api/auth/bootstrap', '/api/auth/logout'].includes(pathname);
+}

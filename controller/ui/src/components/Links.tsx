@@ -1,0 +1,38 @@
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import type { Reference } from '@/api/types';
+import classes from './components.module.css';
+
+export function ServerLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/servers/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+export function InstanceLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/instances/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+export function JobLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/jobs/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+/** What a job or an event is about, with a link where the console has a page for it. */
+export function SubjectLink({ subject }: { subject: Reference | null | undefined }) {
+  if (!subject) return <>–</>;
+  const name = subject.name || subject.id || subject.type;
+  if (subject.id && subject.type === 'server') return <ServerLink id={subject.id}>{name}</ServerLink>;
+  if (subject.id && subject.type === 'instance') return <InstanceLink id={subject.id}>{name}</InstanceLink>;
+  if (subject.id && subject.type === 'job') return <JobLink id={subject.id}>{name}</JobLink>;
+  return <>{name}</>;
+}

@@ -1,0 +1,56 @@
+// What a page shows when there is nothing, when it waits, and when it failed.
+import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { IconAlertTriangle, IconPlugConnectedX } from '@tabler/icons-react';
+import type { ReactNode } from 'react';
+import { asApiError } from '@/api/errors';
+import classes from './components.module.css';
+import { Notice } from './Notice';
+
+export function EmptyState(props: { icon: ReactNode; title: string; text: string; action?: ReactNode }) {
+  return (
+    <div className={classes.empty} data-testid="empty">
+      <div className={classes.emptyIcon}>{props.icon}</div>
+      <Title order={2}>{props.title}</Title>
+      <Text c="dimmed" size="sm" maw={440}>
+        {props.text}
+      </Text>
+      {props.action}
+    </div>
+  );
+}
+
+export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const problem = asApiError(error);
+  return (
+    <Notice
+      tone={problem.isOffline ? 'warn' : 'bad'}
+      icon={problem.isOffline ? <IconPlugConnectedX size={18} /> : <IconAlertTriangle size={18} />}
+      title={problem.status === 404 ? 'Not found' : problem.isOffline ? 'No connection' : 'This did not work'}
+      testId="error"
+    >
+      <Text size="sm">{problem.message}</Text>
+      {problem.requestId && (
+        <Text size="xs" c="dimmed" mt={4}>
+          Request {problem.requestId}
+        </Text>
+      )}
+      {onRetry && (
+        <Group mt="sm">
+          <Button size="xs" variant="default" onClick={onRetry}>
+            Try again
+          </Button>
+        </Group>
+      )}
+    </Notice>
+  );
+}
+
+export function LoadingRows({ rows = 5 }: { rows?: number }) {
+  return (
+    <Stack gap={14} p="md" role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, index) => (
+        <Skeleton key={index} height={18} width={`${92 - ((index * 13) % 30)}%`} />
+      ))}
+    </Stack>
+  );
+}

@@ -1,0 +1,39 @@
+// Single keys and two-key sequences, as in `g s`.
+
+export const SHORTCUTS = [
+  { keys: 'g d', label: 'Go to the dashboard' },
+  { keys: 'g s', label: 'Go to servers' },
+  { keys: 'g i', label: 'Go to instances' },
+  { keys: 'g j', label: 'Go to jobs' },
+  { keys: 'g k', label: 'Go to API keys' },
+  { keys: '/', label: 'Search in the list' },
+  { keys: 'n', label: 'New: server, key or instance, by page' },
+  { keys: '?', label: 'Show these shortcuts' },
+] as const;
+
+export type Shortcut = (typeof SHORTCUTS)[number]['keys'];
+
+const SEQUENCE_MS = 1200;
+
+/** Feed it keys; it says which shortcut they complete. */
+export class KeySequence {
+  private first: { key: string; at: number } | null = null;
+
+  press(key: string, at: number): Shortcut | null {
+    const first = this.first && at - this.first.at <= SEQUENCE_MS ? this.first.key : null;
+    this.first = null;
+    const pair = SHORTCUTS.find((s) => first !== null && s.keys === `${first} ${key}`);
+    if (pair) return pair.keys;
+    if (SHORTCUTS.some((s) => s.keys.startsWith(`${key} `))) {
+      this.first = { key, at };
+      return null;
+    }
+    return SHORTCUTS.find((s) => s.keys === key)?.keys ?? null;
+  }
+}
+
+/** Whether keys belong to what has the focus and not to the page. */
+export function takesKeys(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || target.closest('input, textarea, select, [role="dialog"], [role="menu"]') !== null;
+}

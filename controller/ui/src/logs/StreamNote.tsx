@@ -1,0 +1,39 @@
+import { Dot } from '@/components/StatusBadge';
+import { useNow } from '@/lib/now';
+import type { LogState } from './useLogStream';
+
+/** Whether the log is live, paused by the reader, cut off, or complete. */
+export function StreamNote({ state, following }: { state: LogState; following: boolean }) {
+  const now = useNow(true);
+  switch (state.kind) {
+    case 'connecting':
+      return (
+        <>
+          <Dot tone="busy" /> Connecting
+        </>
+      );
+    case 'live':
+      return following ? (
+        <>
+          <Dot tone="good" /> Live
+        </>
+      ) : (
+        <>
+          <Dot tone="warn" /> Paused here; new lines wait below
+        </>
+      );
+    case 'waiting':
+      return (
+        <>
+          <Dot tone="bad" />
+          {`${state.error.message} Next attempt in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s; no line is lost.`}
+        </>
+      );
+    case 'ended':
+      return (
+        <>
+          <Dot tone="idle" /> Complete
+        </>
+      );
+  }
+}

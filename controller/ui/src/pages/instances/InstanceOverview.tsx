@@ -1,0 +1,134 @@
+import { Anchor, Badge, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { instanceStatsQuery } from '@/api/queries';
+import type { Instance } from '@/api/types';
+import { ServerLink } from '@/components/Links';
+import { Notice } from '@/components/Notice';
+import { FactList, Panel } from '@/components/Panel';
+import { UsageBar } from '@/components/UsageBar';
+import { formatBytes, formatDateTime, formatMegabytes, formatPercent, share, shortId } from '@/lib/format';
+import { tagsFromLabels } from '@/lib/labels';
+import { JobPanel } from '@/pages/jobs/JobView';
+
+export function InstanceOverview({ instance }: { instance: Instance }) {
+  const jobId = instance.active_job_id ?? instance.last_job_id;
+  const job = jobId && (
+    <JobPanel key={jobId} jobId={jobId} title={instance.active_job_id ? 'In progress' : 'Last job'} />
+  );
+  const jobFirst = instance.active_job_id !== null || instance.status === 'error';
+  return (
+    <Stack gap="md">
+      {instance.status_reason && (instance.status === 'error' || instance.health === 'unhealthy') && (
+        <Notice tone="bad" icon={<IconAlertTriangle size={18} />} title="What is wrong" testId="status-reason">
+          <Text size="sm">{instance.status_reason}</Text>
+        </Notice>
+      )}
+      {jobFirst && job}
+      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
+        <Panel title="Instance">
+          <About instance={instance} />
+        </Panel>
+        <Panel title="Now">
+          <Stats instance={instance} />
+        </Panel>
+      </SimpleGrid>
+      {!jobFirst && job}
+    </Stack>
+  );
+}
+
+function About({ instance }: { instance: Instance }) {
+  return (
+    <FactList
+      facts={[
+        [
+          'Address',
+          instance.url ? (
+            <Anchor href={instance.url} target="_blank" rel="noreferrer" size="sm">
+              {instance.url}
+            </Anchor>
+          ) : (
+            'known once it runs'
+          ),
+        ],
+        ['Server', <ServerLink key="server" id={instance.server_id}>{instance.server_name ?? instance.server_id}</ServerLink>],
+        ['Odoo', instance.odoo_version],
+        ['Image', `${instance.image}${instance.image_digest ? ` · ${shortId(instance.image_digest)}` : ''}`],
+        ['Environment', instance.environment_type ?? '–'],
+        ['Database', instance.database_name],
+        ['Administrator', instance.admin_login],
+        ['Language', [instance.language, instance.country].filter(Boolean).join(' · ')],
+        [
+          'Modules',
+          instance.modules.length === 0 ? (
+            'base only'
+          ) : (
+            <Group key="modules" gap={4}>
+              {instance.modules.map((name) => (
+                <Badge key={name} size="sm" color="gray">
+                  {name}
+                </Badge>
+              ))}
+            </Group>
+          ),
+        ],
+        ['Demo data', instance.demo_data ? 'yes' : 'no'],
+        ['Labels', tagsFromLabels(instance.labels).join(', ') || '–'],
+        ['Created', formatDateTime(instance.created_at)],
+      ]}
+    />
+  );
+}
+
+function Stats({ instance }: { instance: Instance }) {
+  const running = instance.status === 'running';
+  const { data: stats, error } = useQuery(instanceStatsQuery(instance.id, running));
+  const limits = `${instance.limits.cpus} CPU · ${formatMegabytes(instance.limits.memory_mb)}`;
+  if (!running || !stats) {
+    return (
+      <Stack gap="sm">
+        <Text size="sm" c="dimmed">
+          {!running ? 'Figures come while it runs.' : error ? 'The server does not answer just now.' : 'Measuring …'}
+        </Text>
+        <FactList facts={[['May use', limits]]} />
+      </Stack>
+    );
+  }
+  // 100 is one core.
+  const cpu = share(stats.cpu_percent, instance.limits.cpus * 100);
+  const limit = stats.memory_limit_bytes ?? instance.limits.memory_mb * 1024 * 1024;
+  const memory = stats.memory_used_bytes === null ? null : share(stats.memory_used_bytes, limit);
+  return (
+    <Stack gap="md">
+      <Group grow align="flex-start" gap="lg">
+        <div>
+          <Text size="sm" fw={500}>
+            CPU
+          </Text>
+          <UsageBar label="CPU" percent={cpu} />
+          <Text size="xs" c="dimmed" mt={3} className="numbers">
+            {formatPercent(stats.cpu_percent)} of a core
+          </Text>
+        </div>
+        <div>
+          <Text size="sm" fw={500}>
+            Memory
+          </Text>
+          <UsageBar label="Memory" percent={memory} />
+          <Text size="xs" c="dimmed" mt={3} className="numbers">
+            {stats.memory_used_bytes === null ? 'the engine does not say' : `${formatBytes(stats.memory_used_bytes)} of ${formatBytes(limit)}`}
+          </Text>
+        </div>
+      </Group>
+      <FactList
+        facts={[
+          ['May use', limits],
+          ['Network', `${formatBytes(stats.network_rx_bytes)} in, ${formatBytes(stats.network_tx_bytes)} out`],
+          ['Disk', `${formatBytes(stats.block_read_bytes)} read, ${formatBytes(stats.block_write_bytes)} written`],
+          ['Processes', stats.pids === null ? '–' : String(stats.pids)],
+        ]}
+      />
+    </Stack>
+  );
+}

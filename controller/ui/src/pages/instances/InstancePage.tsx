@@ -1,0 +1,62 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { Group } from '@mantine/core';
+import { instanceQuery } from '@/api/queries';
+import { PageHeader } from '@/components/PageHeader';
+import { PageTabs } from '@/components/PageTabs';
+import { ErrorState, LoadingRows } from '@/components/States';
+import { StatusBadge } from '@/components/StatusBadge';
+import { healthState, instanceState, stateOf } from '@/lib/status';
+import { InstanceLogs } from '@/logs/InstanceLogs';
+import { useSession } from '@/shell/session';
+import { InstanceActions } from './InstanceActions';
+import { InstanceJobs } from './InstanceJobs';
+import { InstanceOverview } from './InstanceOverview';
+import { InstanceSettings } from './InstanceSettings';
+import { InstanceShell } from './InstanceShell';
+
+export default function InstancePage() {
+  const { id } = useParams({ from: '/app/instances/$id' });
+  const { tab } = useSearch({ from: '/app/instances/$id' });
+  const navigate = useNavigate({ from: '/instances/$id' });
+  const { can } = useSession();
+  const { data: instance, error, refetch } = useQuery(instanceQuery(id));
+  if (error && !instance) return <ErrorState error={error} onRetry={() => void refetch()} />;
+  if (!instance) return <LoadingRows rows={8} />;
+  return (
+    <>
+      <PageHeader
+        title={instance.name}
+        parent={<Link to="/instances">Instances</Link>}
+        status={
+          <Group gap="md">
+            <StatusBadge state={stateOf(instanceState, instance.status)} title={instance.status_reason} />
+            {instance.status === 'running' && <StatusBadge state={stateOf(healthState, instance.health)} />}
+          </Group>
+        }
+        actions={<InstanceActions instance={instance} />}
+      />
+      <PageTabs
+        value={tab}
+        onChange={(value) => void navigate({ search: { tab: value === 'overview' ? undefined : value }, replace: true })}
+        tabs={[
+          { value: 'overview', label: 'Overview', render: () => <InstanceOverview instance={instance} /> },
+          { value: 'logs', label: 'Logs', render: () => <InstanceLogs key={id} instanceId={id} /> },
+          {
+            value: 'shell',
+            label: 'Shell',
+            hidden: !can('console:instances'),
+            render: () => <InstanceShell instance={instance} />,
+          },
+          { value: 'jobs', label: 'Jobs', render: () => <InstanceJobs instanceId={id} /> },
+          {
+            value: 'settings',
+            label: 'Settings',
+            hidden: !can('manage:instances'),
+            render: () => <InstanceSettings key={instance.id} instance={instance} />,
+          },
+        ]}
+      />
+    </>
+  );
+}

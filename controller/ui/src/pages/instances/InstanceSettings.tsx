@@ -1,0 +1,67 @@
+import { Button, Group, Stack, TagsInput, TextInput } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { api, unwrap } from '@/api/client';
+import { asApiError, fieldMessages } from '@/api/errors';
+import { keys } from '@/api/queries';
+import type { Instance } from '@/api/types';
+import { Notice } from '@/components/Notice';
+import { Panel } from '@/components/Panel';
+import { labelsFromTags, tagsFromLabels } from '@/lib/labels';
+import { nameProblem } from '@/lib/slug';
+import { rules } from './newInstance';
+import { SizePicker } from './SizePicker';
+
+export function InstanceSettings({ instance }: { instance: Instance }) {
+  const client = useQueryClient();
+  const form = useForm({
+    initialValues: { name: instance.name, labels: tagsFromLabels(instance.labels), limits: instance.limits },
+    validate: { name: nameProblem, limits: rules.limits },
+  });
+  const save = useMutation({
+    mutationFn: (values: typeof form.values) =>
+      unwrap(
+        api.PATCH('/api/instances/{id}', {
+          params: { path: { id: instance.id } },
+          body: { name: values.name.trim(), labels: labelsFromTags(values.labels), limits: values.limits },
+        }),
+      ),
+    onError: (error) =>
+      form.setErrors(fieldMessages(asApiError(error), { name: 'name', labels: 'labels', limits: 'limits' })),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: keys.instance(instance.id) });
+      void client.invalidateQueries({ queryKey: keys.instances });
+      form.resetDirty();
+      notifications.show({ message: 'Saved' });
+    },
+  });
+  const resized = form.isDirty('limits');
+  return (
+    <Stack maw={720}>
+      <Panel title="General">
+        <form onSubmit={form.onSubmit((values) => save.mutate(values))} noValidate aria-label="Settings of the instance">
+          <Stack gap="sm">
+            <TextInput
+              label="Name"
+              description={`It stays ${instance.slug} in addresses and containers`}
+              {...form.getInputProps('name')}
+            />
+            <TagsInput label="Labels" description="Such as customer=acme" {...form.getInputProps('labels')} />
+            <SizePicker {...form.getInputProps('limits')} value={form.values.limits} />
+            {resized && (
+              <Notice tone="warn">
+                Another size makes the container anew: Odoo is away for some seconds.
+              </Notice>
+            )}
+            <Group justify="flex-end">
+              <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
+                Save
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Panel>
+    </Stack>
+  );
+}

@@ -1,0 +1,163 @@
+import { Button, Checkbox, Code, Group, Stack, Switch, TagsInput, Text, TextInput, Textarea } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api, unwrap } from '@/api/client';
+import { asApiError, fieldMessages } from '@/api/errors';
+import { keys } from '@/api/queries';
+import type { Server } from '@/api/types';
+import { ConfirmByName } from '@/components/ConfirmByName';
+import { Panel } from '@/components/Panel';
+import { plural } from '@/lib/format';
+import { labelsFromTags, tagsFromLabels } from '@/lib/labels';
+import { nameProblem } from '@/lib/slug';
+import { InstallProgress } from './InstallProgress';
+
+export function ServerSettings({ server }: { server: Server }) {
+  return (
+    <Stack gap="md" maw={720}>
+      <General server={server} />
+      <NewCommand server={server} />
+      <Remove server={server} />
+    </Stack>
+  );
+}
+
+function General({ server }: { server: Server }) {
+  const client = useQueryClient();
+  const form = useForm({
+    initialValues: {
+      name: server.name,
+      description: server.description ?? '',
+      labels: tagsFromLabels(server.labels),
+      schedulable: server.schedulable,
+    },
+    validate: { name: nameProblem },
+  });
+  const save = useMutation({
+    mutationFn: (values: typeof form.values) =>
+      unwrap(
+        api.PATCH('/api/servers/{id}', {
+          params: { path: { id: server.id } },
+          body: {
+            name: values.name.trim(),
+            description: values.description.trim() || null,
+            labels: labelsFromTags(values.labels),
+            schedulable: values.schedulable,
+          },
+        }),
+      ),
+    onError: (error) => form.setErrors(fieldMessages(asApiError(error), { name: 'name', labels: 'labels' })),
+    onSuccess: (saved) => {
+      client.setQueryData(keys.server(server.id), saved);
+      void client.invalidateQueries({ queryKey: keys.servers });
+      form.resetDirty();
+      notifications.show({ message: 'Saved' });
+    },
+  });
+  return (
+    <Panel title="General">
+      <form onSubmit={form.onSubmit((values) => save.mutate(values))} noValidate>
+        <Stack gap="sm">
+          <TextInput label="Name" {...form.getInputProps('name')} />
+          <Textarea label="Description" autosize minRows={2} {...form.getInputProps('description')} />
+          <TagsInput label="Labels" description="Such as region=eu" {...form.getInputProps('labels')} />
+          <Switch
+            label="Takes new instances"
+            description="Those that are there stay."
+            {...form.getInputProps('schedulable', { type: 'checkbox' })}
+          />
+          <Group justify="flex-end">
+            <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
+              Save
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Panel>
+  );
+}
+
+function NewCommand({ server }: { server: Server }) {
+  const make = useMutation({
+    mutationFn: () => unwrap(api.POST('/api/servers/{id}/install-command', { params: { path: { id: server.id } } })),
+  });
+  return (
+    <Panel title="Install command">
+      <Stack gap="sm">
+        <Text size="sm" c="dimmed">
+          For a first install, or to install the agent again on a machine that was set up anew. Each command works once and
+          for an hour; a new one ends the one before.
+        </Text>
+        {make.data && <InstallProgress key={make.data.command} serverId={server.id} install={make.data} />}
+        <Group>
+          <Button variant="default" loading={make.isPending} onClick={() => make.mutate()} data-testid="new-install-command">
+            Make a new command
+          </Button>
+        </Group>
+      </Stack>
+    </Panel>
+  );
+}
+
+function Remove({ server }: { server: Server }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [opened, { open, close }] = useDisclosure();
+  const [force, setForce] = useState(false);
+  const remove = useMutation({
+    mutationFn: () =>
+      unwrap(api.DELETE('/api/servers/{id}', { params: { path: { id: server.id }, query: force ? { force } : {} } })),
+    meta: { showsError: true },
+    onSuccess: (accepted) => {
+      close();
+      void client.invalidateQueries({ queryKey: keys.servers });
+      notifications.show({ message: `${server.name} is being removed` });
+      void navigate({ to: '/jobs/$id', params: { id: accepted.job_id } });
+    },
+  });
+  const needsForce = server.instances_count > 0 || asApiError(remove.error).status === 409;
+  return (
+    <Panel title="Remove">
+      <Stack gap="sm">
+        <Text size="sm" c="dimmed">
+          The agent uninstalls itself and its certificate is revoked. When the server cannot be reached, run{' '}
+          <Code>ocore-agent uninstall</Code> on it.
+        </Text>
+        <Group>
+          <Button color="red" variant="light" onClick={open} data-testid="remove-server">
+            Remove this server
+          </Button>
+        </Group>
+      </Stack>
+      <ConfirmByName
+        opened={opened}
+        onClose={close}
+        title={`Remove ${server.name}`}
+        name={server.name}
+        losses={[
+          'The server, its events and its metrics disappear from oCore.',
+          server.instances_count > 0
+            ? `${plural(server.instances_count, 'instance')} on it can no longer be managed; containers and data stay on the machine.`
+            : 'Containers that oCore does not manage stay as they are.',
+        ]}
+        action="Remove the server"
+        busy={remove.isPending}
+        error={remove.error}
+        onConfirm={() => remove.mutate()}
+      >
+        {needsForce && (
+          <Checkbox
+            label={`Remove although ${plural(server.instances_count, 'instance')} remain`}
+            checked={force}
+            onChange={(event) => setForce(event.currentTarget.checked)}
+            data-testid="force"
+          />
+        )}
+      </ConfirmByName>
+    </Panel>
+  );
+}

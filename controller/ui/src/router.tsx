@@ -1,0 +1,114 @@
+// The table of contents: every page, its address, and what its address may carry.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { asApiError } from '@/api/errors';
+import { bootstrapQuery, userQuery } from '@/api/queries';
+import { queryClient } from '@/queryClient';
+import { NotFound, RouteError } from '@/shell/RouteStates';
+
+type Search = Record<string, unknown>;
+
+/** Takes the named values as text, and only where they are set. */
+function texts<K extends string>(...names: K[]) {
+  return (search: Search): Partial<Record<K, string>> =>
+    Object.fromEntries(
+      names.filter((name) => search[name] !== undefined && search[name] !== '').map((name) => [name, String(search[name])]),
+    ) as Partial<Record<K, string>>;
+}
+
+const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: RouteError });
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  validateSearch: texts('next'),
+  component: lazyRouteComponent(() => import('@/pages/auth/LoginPage')),
+});
+
+const bootstrap = createRoute({
+  getParentRoute: () => root,
+  path: '/bootstrap',
+  component: lazyRouteComponent(() => import('@/pages/auth/BootstrapPage')),
+});
+
+const app = createRoute({
+  getParentRoute: () => root,
+  id: 'app',
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(userQuery);
+    } catch (error) {
+      if (asApiError(error).status !== 401) throw error;
+      const { needed } = await queryClient.fetchQuery(bootstrapQuery);
+      if (needed) throw redirect({ to: '/bootstrap' });
+      throw redirect({ to: '/login', search: location.href === '/' ? {} : { next: location.href } });
+    }
+  },
+  component: lazyRouteComponent(() => import('@/shell/Shell')),
+});
+
+const pages = [
+  createRoute({
+    getParentRoute: () => app,
+    path: '/',
+    component: lazyRouteComponent(() => import('@/pages/dashboard/DashboardPage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/servers',
+    validateSearch: texts('q', 'status', 'add'),
+    component: lazyRouteComponent(() => import('@/pages/servers/ServersPage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/servers/$id',
+    validateSearch: texts('tab'),
+    component: lazyRouteComponent(() => import('@/pages/servers/ServerPage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/instances',
+    validateSearch: texts('q', 'status', 'server_id'),
+    component: lazyRouteComponent(() => import('@/pages/instances/InstancesPage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/instances/new',
+    validateSearch: texts('server_id'),
+    component: lazyRouteComponent(() => import('@/pages/instances/NewInstancePage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/instances/$id',
+    validateSearch: texts('tab'),
+    component: lazyRouteComponent(() => import('@/pages/instances/InstancePage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/jobs',
+    validateSearch: texts('status', 'kind'),
+    component: lazyRouteComponent(() => import('@/pages/jobs/JobsPage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/jobs/$id',
+    component: lazyRouteComponent(() => import('@/pages/jobs/JobPage')),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/api-keys',
+    validateSearch: texts('q'),
+    component: lazyRouteComponent(() => import('@/pages/keys/KeysPage')),
+  }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren([login, bootstrap, app.addChildren(pages)]),
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,34 @@
+import { Button, Container } from '@mantine/core';
+import { IconMapQuestion } from '@tabler/icons-react';
+import { useRouter, type ErrorComponentProps } from '@tanstack/react-router';
+import { EmptyState, ErrorState } from '@/components/States';
+
+export function NotFound() {
+  return (
+    <EmptyState
+      icon={<IconMapQuestion size={22} />}
+      title="There is no such page"
+      text="The address may be mistyped, or what it showed has been removed."
+      action={
+        <Button component="a" href="/" variant="default">
+          To the dashboard
+        </Button>
+      }
+    />
+  );
+}
+
+export function RouteError({ error, reset }: ErrorComponentProps) {
+  const router = useRouter();
+  return (
+    <Container size="sm" py="xl">
+      <ErrorState
+        error={error}
+        onRetry={() => {
+          reset();
+          void router.invalidate();
+        }}
+      />
+    </Container>
+  );
+}

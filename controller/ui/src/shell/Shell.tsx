@@ -1,0 +1,146 @@
+import { AppShell, Burger, Button, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
+import {
+  IconApi,
+  IconBook2,
+  IconBox,
+  IconKey,
+  IconLayoutDashboard,
+  IconListCheck,
+  IconServer2,
+  IconUsersGroup,
+} from '@tabler/icons-react';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { Suspense, useEffect, useRef } from 'react';
+import type { Event } from '@/api/types';
+import { Logo } from '@/components/Logo';
+import { EmptyState, LoadingRows } from '@/components/States';
+import { LiveProvider } from '@/live/LiveProvider';
+import { isAlarming, sentenceOf } from '@/lib/events';
+import { OrganizationMenu, ThemeMenu, UserMenu } from './HeaderMenus';
+import { LiveDot, OfflineBanner } from './LiveState';
+import { SessionProvider, useSession } from './session';
+import classes from './shell.module.css';
+import { Shortcuts } from './Shortcuts';
+
+const PAGES = [
+  { to: '/', label: 'Dashboard', icon: IconLayoutDashboard, needs: null },
+  { to: '/servers', label: 'Servers', icon: IconServer2, needs: 'view:servers' },
+  { to: '/instances', label: 'Instances', icon: IconBox, needs: 'view:instances' },
+  { to: '/jobs', label: 'Jobs', icon: IconListCheck, needs: null },
+  { to: '/api-keys', label: 'API keys', icon: IconKey, needs: null },
+] as const;
+
+function Navigation({ onGo }: { onGo: () => void }) {
+  const { can } = useSession();
+  return (
+    <>
+      {PAGES.filter(({ needs }) => needs === null || can(needs)).map(({ to, label, icon: Icon }) => (
+        <Link key={to} to={to} className={classes.navLink} activeOptions={{ exact: to === '/' }} onClick={onGo}>
+          <Icon size={18} stroke={1.7} aria-hidden />
+          {label}
+        </Link>
+      ))}
+      <div className={classes.navSection}>Help</div>
+      <a href="/docs/guide" className={classes.navLink}>
+        <IconBook2 size={18} stroke={1.7} aria-hidden />
+        Guide
+      </a>
+      <a href="/docs" className={classes.navLink}>
+        <IconApi size={18} stroke={1.7} aria-hidden />
+        API reference
+      </a>
+    </>
+  );
+}
+
+function announce(event: Event) {
+  // After a reconnect old events come in too: nobody wants a toast for what happened an hour ago.
+  if (!isAlarming(event) || Date.now() - Date.parse(event.created_at) > 60_000) return;
+  notifications.show({ id: event.id, color: 'red', title: sentenceOf(event), message: String(event.data.message ?? '') });
+}
+
+function Frame() {
+  const { organization } = useSession();
+  const [menu, { toggle, close }] = useDisclosure();
+  const [help, helpHandlers] = useDisclosure();
+  const main = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  const first = useRef(true);
+  useEffect(() => {
+    // A screen reader starts at the new page's top; the first page is read by itself.
+    if (first.current) first.current = false;
+    else main.current?.focus({ preventScroll: true });
+  }, [pathname]);
+
+  return (
+    <LiveProvider key={organization.slug} organization={organization.slug} onEvent={announce}>
+      <a href="#main" className="skip-link">
+        Skip to the content
+      </a>
+      <AppShell
+        header={{ height: 52 }}
+        navbar={{ width: 216, breakpoint: 'sm', collapsed: { mobile: !menu } }}
+        padding={{ base: 'sm', sm: 'lg' }}
+      >
+        <AppShell.Header className={classes.header}>
+          <Burger
+            opened={menu}
+            onClick={toggle}
+            hiddenFrom="sm"
+            size="sm"
+            aria-label={menu ? 'Close the navigation' : 'Open the navigation'}
+          />
+          <Link to="/" className={classes.brand} aria-label="oCore, dashboard">
+            <Logo />
+            <Text span inherit visibleFrom="xs">
+              oCore
+            </Text>
+          </Link>
+          <Text c="dimmed" aria-hidden visibleFrom="xs">
+            /
+          </Text>
+          <OrganizationMenu />
+          <span style={{ flex: 1 }} />
+          <LiveDot />
+          <ThemeMenu />
+          <UserMenu onShortcuts={helpHandlers.open} />
+        </AppShell.Header>
+        <AppShell.Navbar className={classes.nav} aria-label="Main">
+          <Navigation onGo={close} />
+        </AppShell.Navbar>
+        <AppShell.Main id="main" ref={main} tabIndex={-1} style={{ outline: 'none' }}>
+          <div className={classes.main}>
+            <OfflineBanner />
+            <Suspense fallback={<LoadingRows />}>
+              <Outlet />
+            </Suspense>
+          </div>
+        </AppShell.Main>
+      </AppShell>
+      <Shortcuts opened={help} onOpen={helpHandlers.open} onClose={helpHandlers.close} />
+    </LiveProvider>
+  );
+}
+
+export default function Shell() {
+  return (
+    <SessionProvider
+      fallback={
+        <EmptyState
+          icon={<IconUsersGroup size={22} />}
+          title="You belong to no organization"
+          text="Ask an owner to add you, then load this page again."
+          action={
+            <Button variant="default" onClick={() => window.location.reload()}>
+              Load again
+            </Button>
+          }
+        />
+      }
+    >
+      <Frame />
+    </SessionProvider>
+  );
+}

@@ -1,0 +1,56 @@
+// Who is signed in and for which organization they work.
+import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
+import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { userQuery } from '@/api/queries';
+import { currentOrganization, setCurrentOrganization } from '@/api/session';
+import type { Membership, User } from '@/api/types';
+
+interface Session {
+  user: User;
+  organization: Membership;
+  switchTo: (slug: string) => void;
+  /** Whether the user may do this in the organization, e.g. `manage:servers`. */
+  can: (permission: string) => boolean;
+}
+
+const SessionContext = createContext<Session | null>(null);
+
+export function SessionProvider({ children, fallback }: { children: ReactNode; fallback: ReactNode }) {
+  const client = useQueryClient();
+  const { data: user } = useSuspenseQuery(userQuery);
+  const [slug, setSlug] = useState(currentOrganization);
+  const organization = user.organizations.find((o) => o.slug === slug) ?? user.organizations[0];
+  const chosen = organization?.slug ?? null;
+  // Before the children's first request, which runs in their effects.
+  if (currentOrganization() !== chosen) setCurrentOrganization(chosen);
+  useEffect(() => setSlug(chosen), [chosen]);
+
+  const session = useMemo(
+    () =>
+      organization && {
+        user,
+        organization,
+        switchTo: (next: string) => {
+          setCurrentOrganization(next);
+          client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'user' });
+          setSlug(next);
+        },
+        can: (permission: string) => allows(organization.permissions, permission),
+      },
+    [client, organization, user],
+  );
+  if (!session) return fallback;
+  return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;
+}
+
+/** `manage` includes `view`. */
+function allows(permissions: string[], permission: string): boolean {
+  if (permissions.includes(permission)) return true;
+  return permission.startsWith('view:') && permissions.includes(permission.replace('view:', 'manage:'));
+}
+
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (!session) throw new Error('useSession needs a SessionProvider');
+  return session;
+}
