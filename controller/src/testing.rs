@@ -1,1 +1,85 @@
-//! Helpers of tests; the application over a database of its own.
+//! Helpers of tests: the application over a database of its own, copied from a migrated template.
+
+use crate::app::App;
+use crate::config::{Cli, Config};
+use crate::platform::db::{self, Db};
+use crate::platform::secrets::Keyring;
+use ocore_shared::clock::ShiftedClock;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+use std::str::FromStr;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Template databases are made once per set of migrations; tests that start together wait for the first.
+const TEMPLATE_LOCK: i64 = 0x6f43_6f72_6500_00ff;
+
+/// An application without listeners and background tasks.
+pub struct TestApp {
+    pub app: App,
+    /// Moves the application's time.
+    pub clock: ShiftedClock,
+    /// Connects as the database's superuser, past row-level security.
+    pub options: PgConnectOptions,
+    directory: tempfile::TempDir,
+}
+
+impl TestApp {
+    /// A fresh one. Needs a PostgreSQL whose superuser DATABASE_URL names; `tests/run` starts one.
+    pub async fn start() -> Self {
+        let url = std::env::var("DATABASE_URL").expect("tests need DATABASE_URL; run them by tests/run");
+        let server = PgConnectOptions::from_str(&url).expect("DATABASE_URL is a PostgreSQL URL");
+        let options = database_make(&server).await;
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (app, clock) = Self::open(&options, directory.path()).await;
+        Self { app, clock, options, directory }
+    }
+
+    /// The same database and master key in a new process, as after a restart.
+    pub async fn restart(&self) -> App {
+        Self::open(&self.options, self.directory.path()).await.0
+    }
+
+    async fn open(options: &PgConnectOptions, directory: &std::path::Path) -> (App, ShiftedClock) {
+        let config = config(directory);
+        let keyring = Keyring::open(&directory.join("master.key")).expect("a master key");
+        let db = Db::new(options.clone(), 10).expect("pools");
+        let clock = ShiftedClock::default();
+        let app = App::new(config, db, Arc::new(clock.clone()), keyring, None).await.expect("an application");
+        crate::fleet::metrics::service::maintain(&app).await.expect("partitions");
+        (app, clock)
+    }
+}
+
+/// The default configuration in a temporary directory, with limits that do not get in a test's way.
+fn config(directory: &std::path::Path) -> Config {
+    let mut cli = Cli::read(["ocore-controller".into()], |_| None).expect("defaults");
+    cli.config.data_dir = directory.to_owned();
+    cli.config.database_url = None;
+    cli.config.rate_limit_burst = 0;
+    cli.config.public_url = vec!["https://localhost:8080".to_owned()];
+    cli.config
+}
+
+async fn database_make(server: &PgConnectOptions) -> PgConnectOptions {
+    let mut admin = server.clone().database("postgres").connect().await.expect("the tests' PostgreSQL answers");
+    let template = format!("ocore_template_{}", db::fingerprint());
+    sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut admin).await.expect("a lock");
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(&template)
+        .fetch_one(&mut admin)
+        .await
+        .expect("a look at the databases");
+    if !exists {
+        run(&mut admin, format!("create database {template}")).await;
+        db::migrate(&server.clone().database(&template)).await.expect("migrations");
+    }
+    sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(&mut admin).await.expect("an unlock");
+    let name = format!("ocore_test_{}", Uuid::now_v7().simple());
+    run(&mut admin, format!("create database {name} template {template}")).await;
+    server.clone().database(&name)
+}
+
+async fn run(connection: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await.expect("the statement runs");
+}

@@ -25,12 +25,13 @@ pub fn open(request: &TerminalOpen) -> Result<Arc<Terminal>, OpError> {
     tokio::spawn(async move {
         let status = {
             let mut drain = std::pin::pin!(output.drain(read));
-            let status = tokio::select! {
-                status = child.wait() => status,
+            tokio::select! {
+                status = child.wait() => {
+                    let _ = tokio::time::timeout(LAST_WORDS, drain).await;
+                    status
+                }
                 () = &mut drain => child.wait().await,
-            };
-            let _ = tokio::time::timeout(LAST_WORDS, drain).await;
-            status
+            }
         };
         // What the shell left running in its terminal ends with it.
         pty::end_session(leader).await;

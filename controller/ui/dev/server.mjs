@@ -184,11 +184,11 @@ function streamLogs(req, res, url, id) {
   const after = url.searchParams.get('after');
   if (after) n = Number(after.split(':')[2]) + 1;
   else for (const end = n + 400; n < end; n += 1) { const line = odooLine(n, Date.now() - (end - n) * 1000); sse(res, 'log', line, line.cursor); }
-  const timer = setInterval(() => {
+  const timer = setInterval(() => { for (let burst = Number(process.env.LOG_BURST ?? 1); burst > 0; burst -= 1) {
     const line = n % 60 === 0 ? { ...odooLine(n), stream: 'mark', text: '', dropped: 128, level: undefined } : odooLine(n);
     n += 1;
     sse(res, 'log', line, line.cursor);
-  }, Number(process.env.LOG_MS ?? 300));
+  } }, Number(process.env.LOG_MS ?? 300));
   req.on('close', () => clearInterval(timer));
 }
 function streamJobLog(req, res, job) {

@@ -99,7 +99,7 @@ fn modules(ctx: &JobContext, text: &str) {
 
 fn module_progress(text: &str) -> Option<(u64, u64)> {
     let (_, rest) = text.split_once("Loading module ")?;
-    let (done, total) = rest.split_once('(')?.1.strip_suffix(')')?.split_once('/')?;
+    let (done, total) = rest.split_once('(')?.1.trim_end().strip_suffix(')')?.split_once('/')?;
     Some((done.parse().ok()?, total.parse().ok()?))
 }
 
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn modules_are_counted() {
         let line = "2026-11-22 01:06:19,123 7 INFO shop odoo.modules.loading: Loading module web (4/8) ";
-        assert_eq!(module_progress(line.trim_end()), Some((4, 8)));
+        assert_eq!(module_progress(line), Some((4, 8)));
         assert_eq!(module_progress("Loading module (x"), None);
     }
 }

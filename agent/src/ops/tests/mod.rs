@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 struct Lab {
     agent: AgentState,
     spec: InstanceSpec,
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 impl Lab {
@@ -45,7 +45,7 @@ impl Lab {
             assert!(found.is_some(), "needs the image {image}, made by tests/lab/up");
         }
         app::start(&agent).unwrap();
-        Self { agent, spec: spec(), dir }
+        Self { agent, spec: spec(), _dir: dir }
     }
 
     async fn provision(&self) -> JobSnapshot {
@@ -142,7 +142,6 @@ impl Lab {
         self.agent.stop.cancel();
         self.agent.tracker.close();
         let _ = tokio::time::timeout(Duration::from_secs(10), self.agent.tracker.wait()).await;
-        drop(self.dir);
     }
 }
 

@@ -3,7 +3,6 @@
 use super::service;
 use crate::app::App;
 use crate::identity::authentication::tests::{PASSWORD, Visitor, first_admin, run, sign_in};
-use crate::platform::secrets::Keyring;
 use crate::testing::TestApp;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -126,12 +125,10 @@ async fn ten_failures_lock_and_a_restart_does_not_unlock() {
     let away = anyone.clone().from("192.0.2.7:1");
     let body = json!({ "email": "ada@example.com", "password": PASSWORD });
     away.post("/api/auth/login", body.clone()).await.is(StatusCode::OK);
-    let keyring = Keyring::open(&std::env::temp_dir().join(format!("ocore-{}", uuid::Uuid::now_v7()))).unwrap();
-    let app = &test.app;
-    let restarted = App::new(app.config.clone(), app.db.clone(), app.clock.clone(), keyring, None).await.unwrap();
+    let restarted = test.restart().await;
     Visitor::new(&restarted).post("/api/auth/login", body.clone()).await.is(StatusCode::TOO_MANY_REQUESTS);
 
-    run(app, "update attempt_buckets set locked_until = now() - interval '1 second'").await;
+    run(&test.app, "update attempt_buckets set locked_until = now() - interval '1 second'").await;
     anyone.post("/api/auth/login", body).await.is(StatusCode::OK);
 }
 

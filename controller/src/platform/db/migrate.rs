@@ -24,3 +24,14 @@ pub async fn schema_is_current(options: &PgConnectOptions) -> anyhow::Result<boo
     let applied = applied.unwrap_or_default();
     Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
+
+/// A short text that differs when any migration differs.
+#[cfg(test)]
+pub fn fingerprint() -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for migration in MIGRATOR.iter() {
+        hash.update(&migration.checksum);
+    }
+    hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect()
+}

@@ -6,6 +6,8 @@
 pub mod embedded;
 mod migrate;
 
+#[cfg(test)]
+pub use migrate::fingerprint;
 pub use migrate::{migrate, schema_is_current};
 
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { keys, metricsQuery } from '@/api/queries';
 import type { Job, Page, Server } from '@/api/types';
-import { appendSample, type Effect, type SubjectType } from './reducer';
+import { appendSample, withProgress, type Effect, type SubjectType } from './reducer';
 
 const LISTS: Record<SubjectType, QueryKey> = {
   server: keys.servers,
@@ -35,7 +35,7 @@ export class CacheUpdater {
         this.addSample(effect);
         break;
       case 'progress':
-        this.client.setQueryData<Job>(keys.job(effect.jobId), (job) => job && withProgress(job, effect));
+        this.client.setQueryData<Job>(keys.job(effect.jobId), (job) => job && withProgress(job, effect.step, effect.progress));
         break;
       case 'happened':
         break;
@@ -75,8 +75,4 @@ export class CacheUpdater {
       return { ...page, data: page.data.map((s) => (s.id === serverId ? { ...s, usage: sample } : s)) };
     });
   }
-}
-
-export function withProgress(job: Job, { step, progress }: Pick<Extract<Effect, { kind: 'progress' }>, 'step' | 'progress'>): Job {
-  return { ...job, steps: job.steps.map((s) => (s.name === step ? { ...s, progress } : s)) };
 }

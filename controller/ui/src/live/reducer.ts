@@ -1,5 +1,5 @@
 // What a message of /api/events means for the cached data. Pure: the provider carries the effects out.
-import type { Event, MetricsSample, Progress } from '@/api/types';
+import type { Event, Job, MetricsSample, Progress } from '@/api/types';
 import type { SseMessage } from './sse';
 
 export type SubjectType = 'server' | 'instance' | 'job' | 'api_key';
@@ -62,4 +62,8 @@ export function appendSample(series: MetricsSample[], sample: MetricsSample, per
 export function rememberEvent(events: Event[], event: Event, limit = 50): Event[] {
   if (events.some((e) => e.id === event.id)) return events;
   return [event, ...events].slice(0, limit);
+}
+
+export function withProgress(job: Job, step: string, progress: Progress): Job {
+  return { ...job, steps: job.steps.map((s) => (s.name === step ? { ...s, progress } : s)) };
 }

@@ -1,7 +1,7 @@
 // Server-sent events over fetch. Unlike EventSource it sees the status of a refused connection, can renew the session,
 // and resumes with Last-Event-ID also after the address of the stream has changed.
 import { authorizedFetch } from '@/api/session';
-import { ApiError, asApiError, errorFromBody } from '@/api/errors';
+import { ApiError, errorFromBody } from '@/api/errors';
 
 export interface SseMessage {
   event: string;
@@ -105,7 +105,7 @@ export class EventStream {
       await this.read(connection);
       error = new ApiError(0, 'stream_ended', 'The live connection ended.');
     } catch (cause) {
-      error = asApiError(cause);
+      error = cause instanceof ApiError ? cause : new ApiError(0, 'interrupted', 'The connection was interrupted.');
     }
     if (this.closed || this.connection !== connection) return;
     if (error.status === 401) return;

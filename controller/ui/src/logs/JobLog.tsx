@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { keys } from '@/api/queries';
 import { currentOrganization } from '@/api/session';
-import type { Job, JobLogLine } from '@/api/types';
+import type { JobLogLine } from '@/api/types';
 import { LogViewer } from './LogViewer';
 import { useLogStream } from './useLogStream';
 
@@ -19,7 +19,7 @@ export function JobLog({ jobId, height = 320 }: { jobId: string; height?: number
       return { key: String(line.seq), at: line.at, text: line.text, level: null, stream: line.step ?? '', dropped: null };
     },
     endEvent: 'end',
-    onEnd: (message) => client.setQueryData(keys.job(jobId), JSON.parse(message.data) as Job),
+    onEnd: () => void client.invalidateQueries({ queryKey: keys.job(jobId) }),
   });
   return (
     <LogViewer

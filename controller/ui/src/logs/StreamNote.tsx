@@ -26,7 +26,7 @@ export function StreamNote({ state, following }: { state: LogState; following: b
       return (
         <>
           <Dot tone="bad" />
-          {`${state.error.message} Next attempt in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s; no line is lost.`}
+          {`${state.error.message} Next attempt in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s${state.error.isOffline ? '; no line is lost' : ''}.`}
         </>
       );
     case 'ended':

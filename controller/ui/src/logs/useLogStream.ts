@@ -20,7 +20,7 @@ export interface LogSource {
   toLine: (message: SseMessage) => NewLine | null;
   /** Event that says that nothing will follow. */
   endEvent?: string;
-  onEnd?: (message: SseMessage) => void;
+  onEnd?: () => void;
 }
 
 /** `key` names the log: another key starts anew. */
@@ -53,7 +53,7 @@ export function useLogStream(key: string, source: LogSource): LogStream {
           ended = true;
           stream.close();
           setState({ kind: 'ended' });
-          latest.current.onEnd?.(message);
+          latest.current.onEnd?.();
           return;
         }
         const line = latest.current.toLine(message);

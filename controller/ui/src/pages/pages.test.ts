@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import type { MetricsSample, Server } from '@/api/types';
+import { columnsOf } from '@/charts/series';
+import { bodyOf, firstValues, rules } from './instances/newInstance';
+import { sizeOf } from './instances/size';
+import { groupByResource, toggled } from './keys/permissions';
+import { installRows, isQuietTooLong } from './servers/install';
+
+describe('installation', () => {
+  const server = (stages: string[], problem: string | null = null) =>
+    ({ install_stages: stages.map((stage, i) => ({ stage, at: new Date(i * 1000).toISOString() })), install_problem: problem }) as unknown as Server;
+  const statuses = (s: Server | undefined) => installRows(s).map((row) => row.status);
+
+  it('shows what is done, what is awaited and what is wrong', () => {
+    expect(statuses(server(['fetched', 'verified']))).toEqual(['succeeded', 'succeeded', 'running', 'pending', 'pending']);
+    expect(statuses(server(['fetched'], 'Bad signature'))).toEqual(['succeeded', 'failed', 'pending', 'pending', 'pending']);
+    expect(installRows(server(['fetched'], 'Bad signature'))[1]?.problem).toBe('Bad signature');
+    expect(statuses(undefined)).toEqual(['pending', 'pending', 'pending', 'pending', 'pending']);
+  });
+  it('takes a later stage as proof of the earlier ones', () => {
+    expect(statuses(server(['tunnel']))).toEqual(['succeeded', 'succeeded', 'succeeded', 'succeeded', 'running']);
+  });
+  it('gives advice after a minute without news', () => {
+    expect(isQuietTooLong(server([]), 0, 59_000)).toBe(false);
+    expect(isQuietTooLong(server([]), 0, 60_000)).toBe(true);
+    expect(isQuietTooLong(server(['fetched', 'verified']), 0, 60_500)).toBe(false);
+  });
+});
+
+describe('new instance', () => {
+  it('sends what the form says', () => {
+    const values = { ...firstValues('a@b.c', 's1'), name: ' Acme ', password: 'abcdefg1' };
+    expect(bodyOf(values)).toMatchObject({ name: 'Acme', server_id: 's1', odoo_version: '19.0', image: undefined, country: undefined, limits: { cpus: 2, memory_mb: 2048 } });
+  });
+  it('refuses what cannot work', () => {
+    expect(rules.name('日本語')).not.toBeNull();
+    expect(rules.modules(['sale', 'Not OK'])).toContain('Not OK');
+    expect(rules.limits({ cpus: 0, memory_mb: 512 })).not.toBeNull();
+    expect(sizeOf({ cpus: 3, memory_mb: 1 })).toBe('custom');
+  });
+});
+
+describe('permissions of a key', () => {
+  it('come grouped, viewing first', () => {
+    expect(groupByResource(['manage:servers', 'terminal:servers', 'view:jobs', 'view:servers', 'view:jobs'])).toEqual([
+      { resource: 'jobs', permissions: ['view:jobs'] },
+      { resource: 'servers', permissions: ['view:servers', 'manage:servers', 'terminal:servers'] },
+    ]);
+  });
+  it('keep viewing and managing consistent', () => {
+    expect(toggled([], 'manage:jobs').sort()).toEqual(['manage:jobs', 'view:jobs']);
+    expect(toggled(['manage:jobs', 'view:jobs'], 'view:jobs')).toEqual([]);
+  });
+});
+
+describe('charts', () => {
+  it('leave a hole where samples are missing', () => {
+    const at = (minute: number) => ({ at: new Date(minute * 60_000).toISOString(), cpu_percent: minute }) as MetricsSample;
+    const { times, columns } = columnsOf([at(0), at(1), at(9)], 60, [(s) => s.cpu_percent]);
+    expect(times).toEqual([0, 60, 61, 540]);
+    expect(columns).toEqual([[0, 1, null, 9]]);
+  });
+});
