@@ -1,0 +1,193 @@
+#!/bin/sh
+# Installs, or removes, the oCore agent on this server. Safe to run again.
+#
+#   install.sh --url https://HOST:8443 [--url ...] --pin sha256//KEY --token TOKEN [--with-docker]
+#   install.sh --uninstall     removes the agent; containers, volumes and instances' files stay
+#   install.sh --purge         removes those too: every container, volume and network that oCore made here
+set -eu
+umask 077
+
+DIR=/var/lib/ocore-agent
+UNIT=/etc/systemd/system/ocore-agent.service
+URLS= PIN= TOKEN= URL= WITH_DOCKER= ACTION=install FORCE=
+
+say() { printf '%s\n' "ocore: $*"; }
+
+# Tells the controller too, where it can be reached, so that its page shows what went wrong here.
+fail() {
+    say "FAILED: $*" >&2
+    report problem "$*"
+    exit 1
+}
+
+usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" 2>/dev/null || true; exit 2; }
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --url) [ $# -ge 2 ] || usage; URLS="$URLS $2"; shift ;;
+        --pin) [ $# -ge 2 ] || usage; PIN=$2; shift ;;
+        --token) [ $# -ge 2 ] || usage; TOKEN=$2; shift ;;
+        --with-docker) WITH_DOCKER=1 ;;
+        --force) FORCE=--force ;;
+        --uninstall) ACTION=uninstall ;;
+        --purge) ACTION=purge ;;
+        -h|--help) usage ;;
+        *) say "unknown option: $1" >&2; exit 2 ;;
+    esac
+    shift
+done
+
+# Every request is pinned to the controller's public key: no other machine can answer in its place.
+request() { curl -fsSk --pinnedpubkey "$PIN" --connect-timeout 10 --retry 2 "$@"; }
+
+# A JSON text from anything: backslash and quote escaped, control characters dropped.
+quoted() { printf '%s' "$1" | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g'; }
+
+report() {
+    [ -n "$URL" ] && [ -n "$TOKEN" ] || return 0
+    printf '{"token":"%s","%s":"%s"}' "$(quoted "$TOKEN")" "$1" "$(quoted "$2")" |
+        request -o /dev/null -H 'Content-Type: application/json' --data-binary @- "$URL/agent/enroll" 2>/dev/null || true
+}
+
+check_system() {
+    [ "$(id -u)" = 0 ] || fail "this must run as root; put sudo before sh"
+    [ "$(uname -s)" = Linux ] || fail "the agent runs on Linux; this is $(uname -s)"
+    case $(uname -m) in
+        x86_64|amd64) ARCH=x86_64 ;;
+        aarch64|arm64) ARCH=aarch64 ;;
+        *) fail "there is no agent for $(uname -m); it runs on x86_64" ;;
+    esac
+    ID= ID_LIKE= PRETTY_NAME=unknown
+    # shellcheck disable=SC1091
+    [ ! -r /etc/os-release ] || . /etc/os-release
+    case " $ID $ID_LIKE " in
+        *" debian "*|*" ubuntu "*) say "system: $PRETTY_NAME, $ARCH" ;;
+        *) say "warning: $PRETTY_NAME is not Debian or Ubuntu; going on, but nobody has tried it" ;;
+    esac
+}
+
+require_systemd() {
+    [ -d /run/systemd/system ] ||
+        fail "systemd does not run here; start the agent by hand instead (ocore-agent enroll, then ocore-agent run)"
+}
+
+# The first address that answers with the pinned key; otherwise each one's reason.
+find_controller() {
+    [ -n "$URLS" ] && [ -n "$PIN" ] && [ -n "$TOKEN" ] || fail "--url, --pin and --token are needed; copy the whole command"
+    command -v curl >/dev/null 2>&1 || fail "curl is missing; run: apt-get install curl"
+    reasons=
+    for url in $URLS; do
+        code=0
+        curl -fsSk --pinnedpubkey "$PIN" --connect-timeout 10 -o /dev/null "$url/install.sh" 2>/dev/null || code=$?
+        case $code in
+            0) URL=$url; say "controller: $URL"; return ;;
+            6) why="the name does not resolve" ;;
+            7) why="the connection is refused; is the port open in every firewall between?" ;;
+            28) why="no answer; is the port open in every firewall between?" ;;
+            35|52|56) why="no TLS; is something else on that port?" ;;
+            90) why="the key is not the pinned one; something in between ends TLS, or the controller is another one" ;;
+            *) why="curl ended with $code" ;;
+        esac
+        reasons="$reasons $url: $why."
+    done
+    fail "the controller cannot be reached.$reasons"
+}
+
+check_docker() {
+    if [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; then
+        say "docker: found"
+    elif [ -n "$WITH_DOCKER" ]; then
+        command -v apt-get >/dev/null 2>&1 || fail "--with-docker works with apt-get only; install Docker by hand"
+        say "docker: installing Debian's package docker.io"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq && apt-get install -y -qq docker.io >/dev/null || fail "docker.io could not be installed; see the messages above"
+        systemctl enable --now docker >/dev/null 2>&1 || fail "Docker was installed but does not start; see: journalctl -u docker"
+    else
+        say "warning: Docker is not here; install it (apt-get install docker.io) or run this again with --with-docker"
+    fi
+}
+
+download() {
+    mkdir -p "$DIR"
+    chmod 711 "$DIR"
+    NEW=$DIR/.download.$$
+    trap 'rm -f "$NEW"' EXIT
+    say "downloading the agent for $ARCH"
+    wanted=$(request "$URL/agent/download?arch=$ARCH&checksum=true") || fail "the agent's checksum cannot be fetched; has the controller an agent for $ARCH?"
+    request -o "$NEW" "$URL/agent/download?arch=$ARCH" || fail "the agent cannot be downloaded; is the disk full?"
+    found=$(sha256sum "$NEW" | cut -d' ' -f1)
+    [ "$wanted" = "$found" ] || fail "the download is damaged (SHA-256 $found instead of $wanted); try again"
+    chmod 755 "$NEW"
+    "$NEW" --version >/dev/null 2>&1 || fail "the downloaded agent does not run here; is this really $ARCH?"
+    say "verified: SHA-256 $found"
+    report stage verified
+}
+
+enroll() {
+    # The token goes by the environment: arguments can be read by every user of this machine.
+    OCORE_JOIN_TOKEN=$TOKEN "$NEW" enroll --url "$URL" --pin "$PIN" $FORCE 2>"$NEW.err" || {
+        text=$(tail -n 1 "$NEW.err"); rm -f "$NEW.err"
+        fail "${text#ocore-agent: }"
+    }
+    rm -f "$NEW.err"
+    say "enrolled"
+}
+
+start() {
+    "$DIR/current/ocore-agent" unit > "$UNIT.new" || fail "the agent does not print its service"
+    chmod 644 "$UNIT.new"
+    mv "$UNIT.new" "$UNIT"
+    systemctl daemon-reload
+    systemctl enable ocore-agent >/dev/null 2>&1
+    systemctl restart ocore-agent || fail "the service does not start; see: journalctl -u ocore-agent"
+    tries=0
+    until "$DIR/current/ocore-agent" status 2>/dev/null | grep -q '^connection: *Connected'; do
+        tries=$((tries + 1))
+        [ $tries -lt 60 ] || fail "the agent runs but has no connection yet; see: ocore-agent status, journalctl -u ocore-agent"
+        sleep 0.5
+    done
+    ln -sf "$DIR/current/ocore-agent" /usr/local/bin/ocore-agent
+    say "connected; this server is online"
+}
+
+uninstall() {
+    systemctl disable --now ocore-agent >/dev/null 2>&1 || true
+    rm -f "$UNIT" /usr/local/bin/ocore-agent
+    systemctl daemon-reload 2>/dev/null || true
+    rm -rf "$DIR/identity" "$DIR/releases" "$DIR/current" "$DIR/spool" "$DIR"/journal.redb* "$DIR/status.json" "$DIR"/.download.*
+    say "the agent was removed; containers, volumes and instances' files stay (--purge removes them too)"
+}
+
+# Only what carries our label is touched.
+purge() {
+    label=label=sh.ocore.managed=true
+    if command -v docker >/dev/null 2>&1; then
+        for id in $(docker ps -aq --filter "$label"); do docker rm -fv "$id" >/dev/null && say "removed container $id"; done
+        for name in $(docker volume ls -q --filter "$label"); do docker volume rm "$name" >/dev/null && say "removed volume $name"; done
+        for id in $(docker network ls -q --filter "$label"); do docker network rm "$id" >/dev/null && say "removed network $id"; done
+    else
+        say "warning: the docker command is missing, so containers, volumes and networks were left"
+    fi
+    rm -rf "$DIR" /etc/ocore-agent
+    say "everything of oCore was removed from this server"
+}
+
+main() {
+    check_system
+    case $ACTION in
+        uninstall) uninstall ;;
+        purge) uninstall; purge ;;
+        install)
+            require_systemd
+            find_controller
+            report stage fetched
+            check_docker
+            download
+            enroll
+            start
+            ;;
+    esac
+}
+
+# Called last, so that a script cut off on its way does nothing.
+main

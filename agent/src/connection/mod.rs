@@ -2,6 +2,8 @@
 //! do not come back in the same second.
 
 pub mod renew;
+#[cfg(test)]
+mod tests;
 
 use crate::host::facts::AGENT_VERSION;
 use crate::identity::IdentityStore;
@@ -171,24 +173,4 @@ fn refusal(error: tungstenite::Error) -> LinkError {
         _ => return LinkError::Handshake(format!("the controller answered {status}")),
     };
     LinkError::Refused { message }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_slow_down_to_a_minute() {
-        let ceilings: Vec<u64> = (0..8).map(|attempt| ceiling(attempt).as_secs()).collect();
-        assert_eq!(ceilings, [2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_the_controllers_words() {
-        let body = br#"{"error":{"code":"revoked","message":"This server was removed."}}"#.to_vec();
-        let response = http::Response::builder().status(403).body(Some(body)).unwrap();
-        assert_eq!(refusal(tungstenite::Error::Http(response.into())).to_string(), "This server was removed.");
-        let response = http::Response::builder().status(426).body(None).unwrap();
-        assert!(refusal(tungstenite::Error::Http(response.into())).to_string().contains("update the agent"));
-    }
 }

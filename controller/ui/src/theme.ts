@@ -60,10 +60,7 @@ export const theme = createTheme({
 });
 
 export const cssVariables: CSSVariablesResolver = () => ({
-  variables: {
-    '--oc-nav-width': '216px',
-    '--oc-header-height': '52px',
-  },
+  variables: {},
   light: {
     '--mantine-color-body': '#f5f7f9',
     '--mantine-color-dimmed': '#5b6675',

@@ -74,7 +74,7 @@ fn memory_used(stats: &ContainerMemoryStats) -> Option<u64> {
 /// What the kernel says about the cgroup of a process, if the memory controller is mounted where it usually is.
 fn cgroup_memory(root: &Path, pid: i64) -> Option<u64> {
     let table = std::fs::read_to_string(root.join(format!("proc/{pid}/cgroup"))).ok()?;
-    let file = table.lines().find_map(|line| cgroup_file(line))?;
+    let file = table.lines().find_map(cgroup_file)?;
     std::fs::read_to_string(root.join(file)).ok()?.trim().parse().ok().filter(|n| *n > 0)
 }
 

@@ -141,7 +141,7 @@ async fn disk(host: &Host, spec: &InstanceSpec) -> Result<(), OpError> {
     }
     let root = host.docker.root();
     let Ok(stat) = nix::sys::statvfs::statvfs(&root) else { return Ok(()) };
-    let free = stat.blocks_available() as u64 * stat.fragment_size() as u64 / MB;
+    let free = stat.blocks_available() * stat.fragment_size() / MB;
     if free < needed {
         return Err(OpError::retryable(
             "not_enough_disk",

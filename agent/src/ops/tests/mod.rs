@@ -28,15 +28,20 @@ const PATIENCE: Duration = Duration::from_secs(240);
 struct Lab {
     agent: AgentState,
     spec: InstanceSpec,
-    _dir: tempfile::TempDir,
+    dir: Option<tempfile::TempDir>,
 }
 
 impl Lab {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), spec()).await
+    }
+
+    async fn open(dir: tempfile::TempDir, spec: InstanceSpec) -> Self {
         let config = Config::load(dir.path().join("var"), dir.path().join("etc")).unwrap();
         crate::config::create_private_dir(&config.dir).unwrap();
-        let journal = RedbJournal::open(&config.journal_path(), &SystemClock).unwrap();
+        // An agent that has just ended may hold it for a moment.
+        let open = async || RedbJournal::open(&config.journal_path(), &SystemClock).ok();
+        let journal = until("the journal is free", open).await;
         let agent = app::build(config, Arc::new(journal), Arc::new(SystemClock), CancellationToken::new()).unwrap();
         let status = agent.host.docker_probe().await;
         assert!(status.available, "needs Docker, started by tests/lab/up: {}", status.problem.unwrap_or_default());
@@ -45,7 +50,15 @@ impl Lab {
             assert!(found.is_some(), "needs the image {image}, made by tests/lab/up");
         }
         app::start(&agent).unwrap();
-        Self { agent, spec: spec(), _dir: dir }
+        Self { agent, spec, dir: Some(dir) }
+    }
+
+    /// End this agent as a stop of its service would, and start it anew on the same directory.
+    async fn restarted(mut self) -> Self {
+        self.finish().await;
+        let (dir, spec) = (self.dir.take().unwrap(), self.spec.clone());
+        drop(self);
+        Self::open(dir, spec).await
     }
 
     async fn provision(&self) -> JobSnapshot {
@@ -125,6 +138,8 @@ impl Lab {
             let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
             found.extend(docker.list_networks(Some(options)).await.unwrap().into_iter().filter_map(|n| n.name));
         }
+        found.sort();
+        found.dedup();
         let files = self.agent.host.records.dir(self.spec.instance_id);
         found.extend(files.exists().then(|| files.display().to_string()));
         found
@@ -138,7 +153,7 @@ impl Lab {
         docker.list_volumes(Some(options)).await.unwrap().volumes.unwrap_or_default().len()
     }
 
-    async fn finish(self) {
+    async fn finish(&self) {
         self.agent.stop.cancel();
         self.agent.tracker.close();
         let _ = tokio::time::timeout(Duration::from_secs(10), self.agent.tracker.wait()).await;
@@ -199,16 +214,32 @@ fn failed_with(job: &JobSnapshot, code: &str) -> String {
     let failure = job.failure.clone().unwrap();
     assert_eq!(failure.code, code, "{}", failure.message);
     println!("  {}", failure.message);
-    assert!(
-        job.steps.iter().all(|s| !matches!(s.status, StepStatus::Running | StepStatus::Succeeded))
-            || job.kind != "instance_provision"
-            || kept(job)
-    );
+    // Images stay on the server, so only those steps are not taken back.
+    let mut left = job.steps.iter().filter(|s| matches!(s.status, StepStatus::Running | StepStatus::Succeeded));
+    assert!(left.all(|s| s.name.starts_with("pull_")), "{:?}", job.steps);
     failure.message
 }
 
-/// Images stay on the server, so those steps are not undone.
-fn kept(job: &JobSnapshot) -> bool {
-    let left = job.steps.iter().filter(|s| s.status == StepStatus::Succeeded);
-    left.into_iter().all(|s| s.name.starts_with("pull_") || s.name == "admin" || s.name == "health")
+/// A test that fails half-way leaves nothing behind either.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.agent.stop.cancel();
+        let docker = |args: &[&str]| {
+            let output = std::process::Command::new("docker").args(args).output();
+            output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
+        };
+        let instance = format!("label={}", labels::filter(labels::INSTANCE, self.spec.instance_id));
+        let environment = format!("label={}", labels::filter(labels::ENVIRONMENT, self.spec.environment_id));
+        for (list, remove, label) in [
+            (["container", "ls", "--all"], ["container", "rm", "--force", "--volumes"].as_slice(), &instance),
+            (["volume", "ls", "--quiet"], &["volume", "rm"], &instance),
+            (["network", "ls", "--quiet"], &["network", "rm"], &environment),
+        ] {
+            let ids = docker(&[&list[..], &["--quiet", "--filter", label]].concat());
+            ids.lines().for_each(|id| drop(docker(&[remove, &[id]].concat())));
+        }
+    }
 }

@@ -37,8 +37,11 @@ async fn a_key_is_shown_once_and_named_once() {
         ("expires_at", json!({ "name": "other", "permissions": ["view:org"], "expires_at": "2020-01-01T00:00:00Z" })),
         ("allowed_addresses[0]", json!({ "name": "other", "permissions": ["view:org"], "allowed_addresses": ["x"] })),
         ("scope.id", json!({ "name": "other", "permissions": ["view:org"], "scope": { "type": "project" } })),
-        ("scope.id", json!({ "name": "other", "permissions": ["view:org"],
-            "scope": { "type": "server", "id": uuid::Uuid::now_v7() } })),
+        (
+            "scope.id",
+            json!({ "name": "other", "permissions": ["view:org"],
+            "scope": { "type": "server", "id": uuid::Uuid::now_v7() } }),
+        ),
         ("id", json!({ "name": "other", "permissions": ["view:org"], "id": "x" })),
     ];
     for (field, body) in wrong {
@@ -53,9 +56,8 @@ async fn no_key_is_broader_than_its_maker() {
     let anyone = Visitor::new(&test.app);
     let (ada, _) = anyone.bootstrap().await;
     let parent = anyone.bearer(&ada.key("parent", &["manage:api-keys", "view:instances"]).await);
-    let make = |name: &'static str, permissions: &'static [&'static str]| {
-        json!({ "name": name, "permissions": permissions })
-    };
+    let make =
+        |name: &'static str, permissions: &'static [&'static str]| json!({ "name": name, "permissions": permissions });
     parent.post("/api/api-keys", make("same", &["view:instances"])).await.is(StatusCode::CREATED);
     for more in ["manage:instances", "view:servers", "terminal:servers"] {
         let body = json!({ "name": "more", "permissions": ["view:instances", more] });
@@ -80,8 +82,12 @@ async fn no_key_is_broader_than_its_maker() {
     let body = json!({ "name": "project", "permissions": ["manage:api-keys", "view:projects"],
         "scope": { "type": "project", "id": project } });
     let inside = anyone.bearer(&ada.post("/api/api-keys", body).await.is(StatusCode::CREATED).text("key"));
-    run(&test.app, "insert into projects (id, organization_id, name, slug)
-        select gen_random_uuid(), id, 'Other', 'other' from organizations").await;
+    run(
+        &test.app,
+        "insert into projects (id, organization_id, name, slug)
+        select gen_random_uuid(), id, 'Other', 'other' from organizations",
+    )
+    .await;
     assert_eq!(ada.get("/api/projects").await.body["data"].as_array().unwrap().len(), 2);
     assert_eq!(inside.get("/api/projects").await.body["data"].as_array().unwrap().len(), 1);
     assert_eq!(inside.get("/api/environments").await.body["data"].as_array().unwrap().len(), 3);
@@ -103,7 +109,9 @@ async fn no_key_is_broader_than_its_maker() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(5), shrunk).await.expect("the smaller role was not seen in time");
+    tokio::time::timeout(std::time::Duration::from_secs(5), shrunk)
+        .await
+        .expect("the smaller role was not seen in time");
 }
 
 #[tokio::test]
@@ -161,10 +169,11 @@ async fn row_level_security_hides_other_organizations() {
     let mut connection = test.app.db.org(other).await.unwrap();
     let written = sqlx::query("update api_keys set revoked_at = now()").execute(&mut *connection).await.unwrap();
     assert_eq!(written.rows_affected(), 0);
-    let moved = sqlx::query("insert into service_accounts (id, organization_id, name) values (gen_random_uuid(), $1, 'x')")
-        .bind(own.0)
-        .execute(&mut *connection)
-        .await;
+    let moved =
+        sqlx::query("insert into service_accounts (id, organization_id, name) values (gen_random_uuid(), $1, 'x')")
+            .bind(own.0)
+            .execute(&mut *connection)
+            .await;
     assert!(moved.is_err(), "a row of another organization was written");
     drop(connection);
 

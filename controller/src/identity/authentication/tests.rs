@@ -93,7 +93,11 @@ impl Visitor {
         let response = self.router.clone().oneshot(request.extension(peer).body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

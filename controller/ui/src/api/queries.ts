@@ -38,6 +38,8 @@ export const serversQuery = (query: ListParams & { status?: ServerStatus; label?
   queryOptions({
     queryKey: [...keys.servers, query],
     queryFn: ({ signal }) => unwrap(api.GET('/api/servers', { params: { query }, signal })),
+    // Close samples come for open servers only; the bars of a list are refreshed now and then.
+    refetchInterval: 30_000,
   });
 
 export const serverQuery = (id: string) =>

@@ -27,7 +27,7 @@ export function onSignedOut(listener: () => void): () => void {
 let refreshing: Promise<boolean> | null = null;
 
 /** Refresh once for all waiting requests of this tab, and once for all tabs where the browser has locks. */
-export function refreshSession(failedAt: number): Promise<boolean> {
+function refreshSession(failedAt: number): Promise<boolean> {
   refreshing ??= withLock(async () => {
     const otherTab = Number(readStored(REFRESHED_AT) ?? 0);
     if (otherTab > failedAt) return true;
@@ -53,7 +53,7 @@ async function withLock<T>(work: () => Promise<T>): Promise<T> {
 /** `fetch` with the organization, and with one silent retry after the session has been refreshed. */
 export async function authorizedFetch(request: Request): Promise<Response> {
   const organization = currentOrganization();
-  if (organization) request.headers.set('X-Org-Slug', organization);
+  if (organization && !isAboutUser(request.url)) request.headers.set('X-Org-Slug', organization);
   const retry = request.clone();
   const sentAt = Date.now();
   const response = await send(request);
@@ -79,6 +79,11 @@ async function send(request: Request): Promise<Response> {
     if (request.signal.aborted) throw error;
     throw offlineError();
   }
+}
+
+/** Asked before it is known which organizations there are: the stored one may be another account's. */
+function isAboutUser(url: string): boolean {
+  return isSigningIn(url) || new URL(url).pathname === '/api/user';
 }
 
 function isSigningIn(url: string): boolean {

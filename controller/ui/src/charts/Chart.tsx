@@ -62,7 +62,7 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
       y: { range: (_, __, top) => [0, props.max ?? Math.max(1, (top ?? 0) * 1.15)] },
     },
     axes: [
-      { ...axis, space: 80, values: (plot, ticks) => timeLabels(plot, ticks) },
+      { ...axis, size: 28, space: 80, values: (plot, ticks) => timeLabels(plot, ticks) },
       { ...axis, size: 66, incrs: props.bytes ? BINARY_STEPS : undefined, values: (_, ticks) => ticks.map(props.format) },
     ],
     hooks: { setCursor: [showNewest], setData: [showNewest] },

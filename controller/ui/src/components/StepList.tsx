@@ -30,7 +30,7 @@ export function StepIcon({ status }: { status: StepStatus }) {
   }
 }
 
-export function progressText({ done, total, unit }: Progress): string {
+function progressText({ done, total, unit }: Progress): string {
   const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : formatCount(n));
   const noun = unit === 'bytes' ? '' : ` ${unit}`;
   return total === null ? `${amount(done)}${noun}` : `${amount(done)} of ${amount(total)}${noun}`;

@@ -93,7 +93,6 @@ export function LogViewer(props: LogViewerProps) {
     virtualizer.measure();
     if (following) virtualizer.scrollToEnd();
     // Only a change of what is shown moves the view.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [wrap, level]);
 
   const move = (by: 1 | -1) => {

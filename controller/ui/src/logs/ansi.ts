@@ -16,12 +16,10 @@ export interface Segment {
 }
 
 // Select graphic rendition is kept; every other control sequence is left out.
-// eslint-disable-next-line no-control-regex
 const SEQUENCE = /\u001b\[([0-9;:]*)m|\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-Z\\-_=>]|[\u0000-\u0008\u000b-\u001f\u007f]/g;
 
 export function parseAnsi(text: string): Segment[] {
   // Most lines have no control character at all.
-  // eslint-disable-next-line no-control-regex
   if (!/[\u0000-\u0008\u000b-\u001f\u007f]/.test(text)) return [{ text, style: null }];
   const segments: Segment[] = [];
   let style: Style | null = null;

@@ -5,7 +5,6 @@ import { TerminalConnection, type Socket, type TerminalState } from './connectio
 class FakeSocket implements Socket {
   binaryType = '';
   readyState = 1;
-  onopen: Socket['onopen'] = null;
   onmessage: Socket['onmessage'] = null;
   onclose: Socket['onclose'] = null;
   sent: (string | Uint8Array)[] = [];

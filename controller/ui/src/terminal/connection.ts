@@ -21,7 +21,6 @@ type ServerMessage =
 export interface Socket {
   binaryType: string;
   readyState: number;
-  onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number; reason: string }) => void) | null;
   send(data: string | Uint8Array<ArrayBuffer>): void;

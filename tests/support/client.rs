@@ -1,0 +1,195 @@
+//! A person with curl: plain HTTP to one controller, with an access token.
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// Requests go to 127.0.0.1 on this port.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub port: u16,
+    pub token: Option<String>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body, when the status is the wanted one.
+    #[track_caller]
+    pub fn is(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Value {
+        let body = self.is(status);
+        assert_eq!(body["error"]["code"], code, "{body}");
+        body
+    }
+}
+
+/// Text of a field that must be there.
+#[track_caller]
+pub fn text(body: &Value, field: &str) -> String {
+    body[field].as_str().unwrap_or_else(|| panic!("no {field} in {body}")).to_owned()
+}
+
+impl Client {
+    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Result<http::Response<Incoming>, String> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.map_err(|e| e.to_string())?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+        tokio::spawn(connection);
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, format!("127.0.0.1:{}", self.port));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let bytes = body.map_or(Bytes::new(), |b| Bytes::from(b.to_string()));
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(bytes)).map_err(|e| e.to_string())?;
+        sender.send_request(request).await.map_err(|e| e.to_string())
+    }
+
+    /// One request; an error when nobody answers.
+    pub async fn try_call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Result<Answer, String> {
+        let work = async {
+            let response = self.send(method, path, headers, body).await?;
+            let status = response.status();
+            let bytes = response.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
+            let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
+            Ok(Answer { status, body })
+        };
+        tokio::time::timeout(Duration::from_secs(90), work).await.map_err(|_| "no answer in 90 s".to_owned())?
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.try_call(Method::GET, path, &[], None).await.expect("an answer")
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.try_call(Method::POST, path, &[], Some(body)).await.expect("an answer")
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.try_call(Method::DELETE, path, &[], None).await.expect("an answer")
+    }
+
+    /// The job, once it has ended. The controller may be away meanwhile.
+    pub async fn job_end(&self, job: &str, limit: Duration) -> Value {
+        let path = format!("/api/jobs/{job}?wait=30");
+        crate::wait_for(&format!("the end of job {job}"), limit, || async {
+            let answer = self.try_call(Method::GET, &path, &[], None).await.ok()?;
+            let ended = matches!(answer.body["status"].as_str(), Some("succeeded" | "failed" | "cancelled"));
+            (answer.status == StatusCode::OK && ended).then_some(answer.body)
+        })
+        .await
+    }
+
+    /// Lines of a stream of server-sent events, as `(event, id, data)`, until `enough` or the end.
+    pub async fn events(&self, path: &str, limit: Duration, mut enough: impl FnMut(&str, &str, &Value) -> bool) -> bool {
+        let response = self.send(Method::GET, path, &[("accept", "text/event-stream")], None).await.expect("a stream");
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut body = response.into_body();
+        let mut buffer = String::new();
+        let work = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                buffer.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
+                while let Some(end) = buffer.find("\n\n") {
+                    let block: String = buffer.drain(..end + 2).collect();
+                    let field = |name: &str| {
+                        block.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim_start_matches(": ").trim_start()).unwrap_or_default().to_owned()
+                    };
+                    let data: Value = serde_json::from_str(&field("data")).unwrap_or_default();
+                    if enough(&field("event"), &field("id"), &data) {
+                        return true;
+                    }
+                }
+            }
+            false
+        };
+        tokio::time::timeout(limit, work).await.unwrap_or(false)
+    }
+
+    /// A WebSocket, with the token in its header.
+    pub async fn websocket(&self, path: &str) -> Terminal {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection");
+        let mut request = format!("ws://127.0.0.1:{}{path}", self.port).into_client_request().expect("a request");
+        if let Some(token) = &self.token {
+            request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
+        }
+        let (socket, _) = client_async(request, stream).await.unwrap_or_else(|e| panic!("{path}: {e}"));
+        Terminal { socket, seen: String::new(), id: None, received: 0 }
+    }
+}
+
+/// A terminal in a browser: what was typed, what was seen.
+pub struct Terminal {
+    socket: WebSocketStream<TcpStream>,
+    pub seen: String,
+    pub id: Option<String>,
+    /// Offset of the next byte, for attaching again.
+    pub received: u64,
+}
+
+impl Terminal {
+    pub async fn type_text(&mut self, text: &str) {
+        self.socket.send_binary(text).await;
+    }
+
+    /// Read until `text` was seen.
+    pub async fn expect(&mut self, text: &str, limit: Duration) {
+        let work = async {
+            while !self.seen.contains(text) {
+                match self.socket.next().await {
+                    Some(Ok(Message::Binary(data))) => {
+                        self.received += data.len() as u64;
+                        self.seen.push_str(&String::from_utf8_lossy(&data));
+                    }
+                    Some(Ok(Message::Text(text))) => {
+                        let said: Value = serde_json::from_str(&text).unwrap_or_default();
+                        match said["type"].as_str() {
+                            Some("open") => self.id = said["terminal_id"].as_str().map(str::to_owned),
+                            Some("offset") => self.received = said["offset"].as_u64().unwrap_or(self.received),
+                            Some("error") => panic!("the terminal was refused: {said}"),
+                            _ => {}
+                        }
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => panic!("the terminal broke: {error}; seen: {:?}", self.seen),
+                    None => panic!("the terminal ended; seen: {:?}", self.seen),
+                }
+            }
+        };
+        if tokio::time::timeout(limit, work).await.is_err() {
+            panic!("{text:?} was not seen within {limit:?}, but {:?}", self.seen);
+        }
+    }
+}
+
+trait SendBinary {
+    async fn send_binary(&mut self, text: &str);
+}
+
+impl SendBinary for WebSocketStream<TcpStream> {
+    async fn send_binary(&mut self, text: &str) {
+        use futures::SinkExt;
+        self.send(Message::Binary(Bytes::copy_from_slice(text.as_bytes()))).await.expect("the terminal takes input");
+    }
+}
