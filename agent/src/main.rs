@@ -70,7 +70,11 @@ enum Command {
         #[command(flatten)]
         directories: Directories,
     },
+    /// Print the systemd unit of the service.
+    Unit,
 }
+
+const UNIT: &str = include_str!("../../systemd/ocore-agent.service");
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -118,6 +122,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             uninstall::remove(&directories.config()?)?;
             println!("The agent was removed. Containers, volumes and instances' files were kept.");
         }
+        Command::Unit => print!("{UNIT}"),
     }
     Ok(())
 }

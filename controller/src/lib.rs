@@ -8,6 +8,7 @@ pub mod console;
 pub mod delivery;
 pub mod error;
 pub mod fleet;
+pub mod guide;
 pub mod health;
 pub mod identity;
 pub mod platform;

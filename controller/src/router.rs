@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::identity::authentication::authenticate;
 use crate::platform::http::{idempotency, layers, limit};
-use crate::{apps, console, delivery, error, fleet, health, identity, platform, signals};
+use crate::{apps, console, delivery, error, fleet, guide, health, identity, platform, signals};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Json, Router};
@@ -70,6 +70,7 @@ pub fn people(app: &App) -> Router {
         .merge(explorer)
         .route("/api/openapi.json", axum::routing::get(move || async move { Json(for_json) }))
         .merge(health::routes())
+        .merge(guide::routes())
         .fallback(console::serve)
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(app.clone(), layers::secure))
@@ -88,3 +89,6 @@ pub fn agents(app: &App) -> Router {
         .layer(CatchPanicLayer::new())
         .with_state(app.clone())
 }
+
+#[cfg(test)]
+mod tests;

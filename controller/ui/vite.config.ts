@@ -14,6 +14,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': { target: backend, ws: true }, '/docs': backend } },
+  server: { proxy: { '^/api/': { target: backend, ws: true }, '/docs': backend } },
   test: { environment: 'node', include: ['src/**/*.test.ts'] },
 });

@@ -1,13 +1,13 @@
 //! A container's use of the machine, now.
 
-use super::{DockerHost, absent_is_none, failed};
+use super::{DockerHost, absent_is_none, cgroup, failed};
 use crate::engine::OpError;
 use bollard::models::{ContainerCpuStats, ContainerMemoryStats, ContainerStatsResponse};
 use bollard::query_parameters::StatsOptionsBuilder;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use ocore_shared::protocol::inventory::ContainerStats;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 impl DockerHost {
     /// None when there is no such container. Takes about a second: the engine takes two samples for one answer.
@@ -19,9 +19,19 @@ impl DockerHost {
             return Ok(None);
         };
         let mut stats = read(&sample, at);
-        if stats.memory_used_bytes.is_none() {
-            let pid = self.inspect(id).await?.and_then(|c| c.state?.pid).filter(|pid| *pid > 0);
-            stats.memory_used_bytes = pid.and_then(|pid| cgroup_memory(Path::new("/"), pid));
+        if stats.memory_used_bytes.is_none()
+            && let Some(pid) = self.inspect(id).await?.and_then(|c| c.state?.pid).filter(|pid| *pid > 0)
+        {
+            let usage = cgroup::usage(Path::new("/"), pid).await;
+            stats = ContainerStats {
+                cpu_percent: stats.cpu_percent.max(usage.cpu_percent),
+                memory_used_bytes: usage.memory_bytes,
+                memory_limit_bytes: stats.memory_limit_bytes.or(usage.memory_limit_bytes),
+                network_rx_bytes: stats.network_rx_bytes.max(usage.network_rx_bytes),
+                network_tx_bytes: stats.network_tx_bytes.max(usage.network_tx_bytes),
+                pids: stats.pids.or(usage.pids),
+                ..stats
+            };
         }
         Ok(Some(stats))
     }
@@ -71,26 +81,6 @@ fn memory_used(stats: &ContainerMemoryStats) -> Option<u64> {
     Some(usage.saturating_sub(detail("total_inactive_file").or(detail("inactive_file")).unwrap_or(0)))
 }
 
-/// What the kernel says about the cgroup of a process, if the memory controller is mounted where it usually is.
-fn cgroup_memory(root: &Path, pid: i64) -> Option<u64> {
-    let table = std::fs::read_to_string(root.join(format!("proc/{pid}/cgroup"))).ok()?;
-    let file = table.lines().find_map(cgroup_file)?;
-    std::fs::read_to_string(root.join(file)).ok()?.trim().parse().ok().filter(|n| *n > 0)
-}
-
-/// From a line `ID:CONTROLLERS:PATH` of `/proc/PID/cgroup`.
-fn cgroup_file(line: &str) -> Option<PathBuf> {
-    let mut parts = line.splitn(3, ':').skip(1);
-    let (controllers, path) = (parts.next()?, parts.next()?.trim_start_matches('/'));
-    match controllers {
-        "" => Some(Path::new("sys/fs/cgroup").join(path).join("memory.current")),
-        all if all.split(',').any(|c| c == "memory") => {
-            Some(Path::new("sys/fs/cgroup/memory").join(path).join("memory.usage_in_bytes"))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,22 +107,5 @@ mod tests {
         let detail = [("total_inactive_file".to_owned(), 30)].into();
         let stats = ContainerMemoryStats { usage: Some(100), stats: Some(detail), ..Default::default() };
         assert_eq!(memory_used(&stats), Some(70));
-    }
-
-    #[test]
-    fn the_cgroup_file_is_found_in_both_versions() {
-        let root = tempfile::tempdir().unwrap();
-        for (pid, line, file) in [
-            (1, "9:memory:/docker/abc\n3:cpu:/docker/abc\n", "sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes"),
-            (2, "0::/system.slice/docker-abc.scope\n", "sys/fs/cgroup/system.slice/docker-abc.scope/memory.current"),
-        ] {
-            for (path, content) in [(format!("proc/{pid}/cgroup").as_str(), line), (file, "4096\n")] {
-                let path = root.path().join(path);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, content).unwrap();
-            }
-            assert_eq!(cgroup_memory(root.path(), pid), Some(4096));
-        }
-        assert_eq!(cgroup_memory(root.path(), 3), None);
     }
 }

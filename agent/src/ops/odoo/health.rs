@@ -51,13 +51,16 @@ pub async fn wait(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), 
 async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
     let name = record.odoo_container();
     let deadline = Instant::now() + GRACE;
+    // Docker starts it again when it ends; restarts of long ago do not count.
+    let mut restarts_before = None;
     loop {
         let found = host.docker.inspect(&name).await?.ok_or_else(|| {
             OpError::new("container_missing", format!("The container {name} was removed by someone."))
         })?;
         let restarts = found.restart_count.unwrap_or(0);
+        let restarted = restarts > *restarts_before.get_or_insert(restarts);
         let state = found.state.unwrap_or_default();
-        if state.running != Some(true) || state.restarting == Some(true) || restarts > 0 {
+        if state.running != Some(true) || state.restarting == Some(true) || restarted {
             let log = host.docker.last_lines(&name, 15).await.unwrap_or_default();
             let why = match state.oom_killed {
                 Some(true) => "it used more memory than it may".into(),

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::host::docker::image::with_tag;
 use crate::host::docker::{absent_is_none, failed};
 use bollard::models::ContainerUpdateBody;
-use ocore_shared::protocol::odoo::{InstanceSpec, InstanceUpdate};
+use ocore_shared::protocol::odoo::{InstanceRunning, InstanceSpec, InstanceUpdate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -33,41 +33,45 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     .await?;
     let change: Change = ctx.step("check", compare(&host, &input.spec)).await?;
     let Change { before, after } = &change;
-    ctx.step("limits", async {
-        host.records.write(after)?;
-        set_limits(&host, after).await
-    })
-    .await?;
-    if !needs_container(&before.spec, &after.spec) {
-        ctx.skip("recreate", "Only the limits differ.").await?;
-        ctx.skip("health", "Nothing was restarted.").await?;
-        return result(provision::running(&host, after, 0).await?);
-    }
-    let started = Instant::now();
-    let outcome = async {
-        ctx.step("recreate", recreate(&host, &ctx, after)).await?;
-        if !after.running {
-            ctx.skip("health", "The instance is stopped.").await?;
-            return provision::running(&host, after, 0).await;
-        }
-        ctx.step("health", async {
-            health::wait(&host, &ctx, after).await?;
-            provision::running(&host, after, started.elapsed().as_millis() as u64).await
-        })
-        .await
-    };
-    match outcome.await {
+    match apply(&host, &ctx, before, after).await {
         Ok(running) => result(running),
         Err(error) => {
             ctx.undo("recreate", async {
                 host.records.write(before)?;
                 set_limits(&host, before).await?;
-                recreate(&host, &ctx, before).await
+                match needs_container(&before.spec, &after.spec) {
+                    true => recreate(&host, &ctx, before).await,
+                    false => Ok(()),
+                }
             })
             .await;
             Err(OpError { message: format!("{} The settings before are in force again.", error.message), ..error })
         }
     }
+}
+
+async fn apply(host: &Host, ctx: &JobContext, before: &Record, after: &Record) -> Result<InstanceRunning, OpError> {
+    ctx.step("limits", async {
+        host.records.write(after)?;
+        set_limits(host, after).await
+    })
+    .await?;
+    if !needs_container(&before.spec, &after.spec) {
+        ctx.skip("recreate", "Only the limits differ.").await?;
+        ctx.skip("health", "Nothing was restarted.").await?;
+        return provision::running(host, after, 0).await;
+    }
+    let started = Instant::now();
+    ctx.step("recreate", recreate(host, ctx, after)).await?;
+    if !after.running {
+        ctx.skip("health", "The instance is stopped.").await?;
+        return provision::running(host, after, 0).await;
+    }
+    ctx.step("health", async {
+        health::wait(host, ctx, after).await?;
+        provision::running(host, after, started.elapsed().as_millis() as u64).await
+    })
+    .await
 }
 
 async fn compare(host: &Host, wanted: &InstanceSpec) -> Result<Change, OpError> {

@@ -29,7 +29,7 @@ async fn provision_use_and_remove() {
     let again = lab.provision().await;
     failed_with(&again, "instance_exists");
 
-    let seen = follow(&lab);
+    let (seen, viewer) = follow(&lab);
     succeeded(&lab.control("instance_stop").await);
     assert!(http::request(address, "/web/login", None).await.is_err());
     assert_eq!(state(&lab, "postgres").await, "exited");
@@ -57,7 +57,9 @@ async fn provision_use_and_remove() {
     assert_eq!(lab.leftovers().await, Vec::<String>::new());
     succeeded(&lab.remove(true).await);
     println!("  nameless volumes: {nameless} before, {} after", lab.nameless_volumes().await);
-    assert_eq!(lab.agent.host.logs.upstreams(), 0);
+    assert_eq!(lab.agent.host.logs.upstreams(), 1);
+    viewer.abort();
+    until("nothing is followed any more", async || (lab.agent.host.logs.upstreams() == 0).then_some(())).await;
     lab.finish().await;
 }
 
@@ -106,7 +108,8 @@ async fn the_controller_hears_of_it(lab: &Lab, container: &str) {
     assert!(info.ports[0].starts_with("127.0.0.1:2"), "{:?}", info.ports);
     let stats = lab.agent.host.docker.stats(container, chrono::DateTime::UNIX_EPOCH).await.unwrap().unwrap();
     println!("  {stats:?}");
-    assert!(stats.memory_used_bytes.is_none_or(|n| n > 10_000_000));
+    assert!(stats.memory_used_bytes.is_some_and(|n| n > 10_000_000));
+    assert!(stats.pids.is_some_and(|n| n > 0));
 }
 
 async fn the_country_is_set(lab: &Lab) {
@@ -126,22 +129,17 @@ async fn state(lab: &Lab, role: &str) -> String {
     found.state.unwrap().status.unwrap().to_string()
 }
 
-fn follow(lab: &Lab) -> Arc<Mutex<Vec<LogRecord>>> {
+/// A viewer from before the first stop until the test ends it.
+fn follow(lab: &Lab) -> (Arc<Mutex<Vec<LogRecord>>>, tokio::task::JoinHandle<()>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let mut view = lab.agent.host.logs.view(lab.spec.instance_id, From::Tail(10_000), true);
     let sink = seen.clone();
-    let stop = lab.agent.stop.clone();
-    let removed = lab.agent.host.clone();
-    let id = lab.spec.instance_id;
-    tokio::spawn(stop.run_until_cancelled_owned(async move {
+    let task = tokio::spawn(async move {
         while let Some(record) = view.next().await {
             sink.lock().unwrap().push(record.unwrap());
-            if removed.records.find(id).is_none_or(|r| r.stage == crate::ops::odoo::record::Stage::Removed) {
-                return;
-            }
         }
-    }));
-    seen
+    });
+    (seen, task)
 }
 
 /// What was followed over a stop, a start and a recreation is what the history holds.

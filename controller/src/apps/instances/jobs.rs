@@ -18,10 +18,8 @@ pub async fn instance_effect(
     let Some(instance) = job.instance else { return Ok(Vec::new()) };
     let kind = job.kind.as_str();
     if !snapshot.status.is_terminal() {
-        // The first report of a provisioning turns "pending" into "provisioning".
-        if kind == "instance_provision" && job.status != JobStatus::Running {
-            let outcome = Outcome { status: Some(InstanceStatus::Provisioning), ..Outcome::default() };
-            store::instance_outcome(connection, job.organization, instance, &outcome).await?;
+        if kind == "instance_provision" {
+            store::instance_provisioning(connection, job.organization, instance).await?;
         }
         return Ok(Vec::new());
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::platform::http::Ctx;
 use crate::platform::http::streams::StreamItem;
 use crate::platform::tunnel::Tunnel;
-use axum::http::Method;
+use http::Method;
 use bytes::{Buf, BytesMut};
 use futures::Stream;
 use http_body_util::BodyExt;

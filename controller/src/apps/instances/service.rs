@@ -14,7 +14,7 @@ use crate::platform::jobs::{NewJob, dispatch, store as jobs};
 use crate::platform::secrets::token_make;
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
-use axum::http::Method;
+use http::Method;
 use garde::Validate;
 use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, SecretId, ServerId};
 use ocore_shared::protocol::inventory::ContainerStats;

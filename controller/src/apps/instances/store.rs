@@ -381,3 +381,18 @@ pub async fn instance_provision_job(
     .await?;
     Ok(job.map(JobId))
 }
+
+/// The first report of its provisioning has come.
+pub async fn instance_provisioning(
+    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,
+) -> Result<()> {
+    sqlx::query!(
+        "update instances set status = 'provisioning', updated_at = now()
+         where id = $1 and organization_id = $2 and status = 'pending'",
+        id.0,
+        organization.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

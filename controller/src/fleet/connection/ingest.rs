@@ -10,7 +10,7 @@ use crate::fleet::servers::model::status_of;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::jobs::report;
 use crate::platform::tunnel::Tunnel;
-use axum::http::Method;
+use http::Method;
 use bytes::{Buf, BytesMut};
 use futures::FutureExt;
 use http_body_util::BodyExt;

@@ -15,7 +15,7 @@ use crate::platform::tunnel::Tunnel;
 use crate::platform::tunnel::accept::TunnelIo;
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
-use axum::http::Method;
+use http::Method;
 use ocore_shared::protocol::enrollment::InstallStage;
 use ocore_shared::protocol::session::{SessionOpen, SessionOpened};
 use ocore_shared::tunnel;

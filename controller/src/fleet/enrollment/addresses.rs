@@ -45,7 +45,7 @@ fn join(host: &str, port: u16) -> String {
 
 /// The host of a URL such as `https://ocore.example.com:8080/x`.
 pub fn host_of(url: &str) -> Option<String> {
-    let uri: axum::http::Uri = url.parse().ok()?;
+    let uri: http::Uri = url.parse().ok()?;
     uri.host().map(|host| host.trim_matches(['[', ']']).to_owned())
 }
 

@@ -8,7 +8,7 @@ use crate::fleet::servers::service::server_get;
 use crate::platform::bus::Signal;
 use crate::platform::http::Ctx;
 use crate::platform::tunnel::Tunnel;
-use axum::http::Method;
+use http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::inventory::{MetricsSample, MetricsWatch};

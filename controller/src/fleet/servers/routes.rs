@@ -26,6 +26,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(guard(Permission::ManageServers, routes!(server_update)))
         .routes(guard(Permission::ManageServers, routes!(server_remove)))
         .routes(guard(Permission::ManageServers, routes!(server_install_command)))
+        .routes(guard(Permission::ManageServers, routes!(server_check)))
         .routes(guard(Permission::ViewServers, routes!(server_inventory)))
         .routes(guard(Permission::ViewServers, routes!(server_inventory_system)))
         .routes(guard(Permission::ViewServers, routes!(server_inventory_containers)))
@@ -124,6 +125,13 @@ async fn server_install_command(
     ctx: Ctx, State(app): State<App>, Path(id): Path<ServerId>,
 ) -> Result<Json<InstallCommand>> {
     service::server_install_command(&ctx, &app, id).await.map(Json)
+}
+
+/// Check a server: a job that changes nothing goes to its agent and back.
+#[utoipa::path(post, path = "/api/servers/{id}/check", tag = "Servers", params(ServerId),
+    responses((status = 202, body = Accepted), (status = 404, body = ErrorBody)))]
+async fn server_check(ctx: Ctx, State(app): State<App>, Path(id): Path<ServerId>) -> Result<Accepted> {
+    service::server_check(&ctx, &app, id).await
 }
 
 /// Get everything known of a server.

@@ -217,6 +217,40 @@ pub async fn server_remove(ctx: &Ctx, app: &App, id: ServerId, force: bool) -> R
     })
 }
 
+/// Prove the way to a server's agent and back, durable on both sides, with a job that changes nothing.
+pub async fn server_check(ctx: &Ctx, app: &App, id: ServerId) -> Result<Accepted> {
+    let server = server_get(ctx, app, id).await?;
+    let job = NewJob {
+        id: JobId::new(),
+        kind: "noop",
+        organization: ctx.organization,
+        server: id,
+        instance: None,
+        subject: Subject::new("server", id, server.name),
+        input: json!({}),
+        secrets: BTreeMap::new(),
+        timeout_seconds: Some(60),
+        deadline_seconds: Some(60),
+        created_by: ctx.actor().clone(),
+        idempotency_key: ctx.caller.idempotency_key.clone(),
+        queue: false,
+    };
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let enqueued = jobs::job_enqueue(&mut tx, app.replica, &job).await?;
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, "server.checked", &job.subject, None, None).await?;
+    tx.commit().await?;
+    drop(connection);
+    dispatch::job_dispatch_soon(app, enqueued);
+    Ok(Accepted {
+        id: id.0,
+        status: serde_json::to_value(server.status).ok().and_then(|s| s.as_str().map(str::to_owned)).unwrap_or_default(),
+        message: "The check is on its way.".into(),
+        job_id: job.id,
+        location: format!("/api/servers/{id}"),
+    })
+}
+
 /// Facts and containers as last reported.
 pub async fn server_inventory(ctx: &Ctx, app: &App, id: ServerId) -> Result<Inventory> {
     let server = server_get(ctx, app, id).await?;

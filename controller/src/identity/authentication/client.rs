@@ -11,7 +11,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum_extra::extract::CookieJar;
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 const SESSION_COOKIE: &str = "ocore_session";
@@ -135,7 +135,9 @@ fn client_address(config: &Config, peer: Option<IpAddr>, headers: &HeaderMap) ->
         if !config.trusted_proxies.contains(&address) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
+        let hop = hop.trim();
+        // Some proxies add the port.
+        match hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|a| a.ip())) {
             Ok(before) => address = before.to_canonical(),
             Err(_) => break,
         }
@@ -208,6 +210,7 @@ mod tests {
         assert_eq!(address("192.0.2.7:1", "1.1.1.1"), "192.0.2.7");
         assert_eq!(address("10.0.0.1:1", "6.6.6.6, 192.0.2.7, 10.0.0.2"), "192.0.2.7");
         assert_eq!(address("10.0.0.1:1", "192.0.2.7, rubbish"), "10.0.0.1");
+        assert_eq!(address("10.0.0.1:1", "192.0.2.7:4711"), "192.0.2.7");
         assert_eq!(address("[::ffff:10.0.0.1]:1", "192.0.2.7"), "192.0.2.7");
         assert!(client(&config, "10.0.0.1:1", false, &[("x-forwarded-proto", "https")]).https);
         assert!(!client(&config, "192.0.2.7:1", false, &[("x-forwarded-proto", "https")]).https);

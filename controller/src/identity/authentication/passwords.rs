@@ -75,11 +75,13 @@ pub struct Passwords {
     permits: Arc<Semaphore>,
 }
 
-impl Passwords {
-    pub fn new() -> Self {
+impl Default for Passwords {
+    fn default() -> Self {
         Self { permits: Arc::new(Semaphore::new(AT_ONCE)) }
     }
+}
 
+impl Passwords {
     /// The PHC string to store.
     pub async fn hash(&self, password: &Secret) -> Result<String> {
         let (permit, password) = (self.permit().await?, password.clone());
@@ -150,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_says_how_it_was_made_and_verifies() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::default();
         let secret = Secret::new("correct horse 1");
         let hash = passwords.hash(&secret).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");

@@ -50,8 +50,11 @@ impl KeyRow {
         }
     }
 
+    /// Whether it may be used from there; without a list, from everywhere.
     pub fn allows_address(&self, address: Option<IpAddr>) -> bool {
-        super::address_is_in(&self.allowed_addresses, address)
+        let networks = &self.allowed_addresses;
+        networks.is_empty()
+            || address.is_some_and(|address| networks.iter().any(|n| n.contains(address.to_canonical())))
     }
 }
 

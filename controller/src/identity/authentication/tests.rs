@@ -16,6 +16,7 @@ pub struct Visitor {
     headers: Vec<(String, String)>,
     peer: String,
     tls: bool,
+    certificate: Option<std::sync::Arc<[u8]>>,
 }
 
 /// What came back.
@@ -60,12 +61,17 @@ impl Visitor {
     /// From this very machine, without any credential.
     pub fn new(app: &App) -> Self {
         let headers = vec![("host".into(), "localhost:8080".into())];
-        Self { router: crate::router::people(app), headers, peer: "127.0.0.1:40000".into(), tls: false }
+        Self { router: crate::router::people(app), headers, peer: "127.0.0.1:40000".into(), tls: false, certificate: None }
     }
 
     pub fn from(mut self, peer: &str) -> Self {
         self.peer = peer.into();
         self
+    }
+
+    /// With a client certificate that the TLS layer has accepted.
+    pub fn certificate(&self, der: &[u8]) -> Self {
+        Self { tls: true, certificate: Some(der.into()), ..self.clone() }
     }
 
     pub fn tls(mut self) -> Self {
@@ -88,7 +94,7 @@ impl Visitor {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let peer = Peer { address: self.peer.parse().unwrap(), tls: self.tls, certificate: None };
+        let peer = Peer { address: self.peer.parse().unwrap(), tls: self.tls, certificate: self.certificate.clone() };
         let body = body.map_or(Body::empty(), |b| Body::from(b.to_string()));
         let response = self.router.clone().oneshot(request.extension(peer).body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -233,6 +239,7 @@ async fn an_organization_is_chosen_and_never_another_ones() {
     for named in ["example", id.as_str(), "no-such-org", "0190f5e2-7cc0-7a3c-9d3e-5d8b3b0e9c11", ""] {
         eve.with("x-org-slug", named).get("/api/org").await.refused(StatusCode::NOT_FOUND, "not_found");
     }
+    eve.get("/api/org?org=%00").await.refused(StatusCode::NOT_FOUND, "not_found");
     eve.get("/api/org?org=example").await.refused(StatusCode::NOT_FOUND, "not_found");
     let other = eve.post("/api/orgs", json!({ "name": "Eve & Sons" })).await.is(StatusCode::CREATED);
     assert_eq!(other.body["slug"], "eve-sons");

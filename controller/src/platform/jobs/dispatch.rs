@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::platform::bus::Kind;
 use crate::platform::tunnel::Tunnel;
-use axum::http::{Method, StatusCode};
+use http::{Method, StatusCode};
 use ocore_shared::ids::ServerId;
 use ocore_shared::protocol::jobs::{JobFailure, JobRequest, JobSnapshot, JobStatus};
 use ocore_shared::tunnel::TunnelError;

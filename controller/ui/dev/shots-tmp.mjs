@@ -1,0 +1,106 @@
+// Pictures of every page in both themes, from the mock server: `npm run build && npm run mock &`, then `npm run shots`.
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+const base = process.env.BASE ?? 'http://127.0.0.1:8099';
+const out = new URL('./shots/', import.meta.url).pathname;
+mkdirSync(out, { recursive: true });
+const only = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+async function shoot(theme, width, height) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
+  const tab = await context.newPage();
+  const problems = [];
+  tab.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  tab.on('pageerror', (error) => problems.push(String(error)));
+  const name = `${theme}-${width}`;
+  const take = async (label, path, act) => {
+    if (only.length && !only.includes(label)) return;
+    if (path) await tab.goto(base + path);
+    await tab.waitForTimeout(900);
+    if (act) {
+      try { await act(); } catch (e) { console.log('STUCK', label, tab.url(), problems, await tab.locator('body').innerText()); await tab.screenshot({path:'/tmp/stuck.png'}); }
+      await tab.waitForTimeout(700);
+    }
+    await tab.screenshot({ path: `${out}${label}-${name}.png` });
+  };
+  await take('login', '/servers');
+  await tab.goto(base + '/login');
+  await tab.getByLabel('E-mail').fill('ada@acme.example');
+  await tab.locator('input[type=password]').fill('secret123');
+  await tab.getByRole('button', { name: 'Sign in' }).click();
+  await tab.waitForURL(base + '/');
+  const get = async (path) => (await (await context.request.get(base + path)).json()).data;
+  const servers = await get('/api/servers');
+  const instances = await get('/api/instances');
+  const jobs = await get('/api/jobs');
+  const find = (list, part) => list.find((x) => x.name.startsWith(part))?.id;
+  await take('dashboard', '/');
+  await take('servers', '/servers');
+  if (servers.length === 0) return;
+  await take('add-server', '/servers?add=server', async () => {
+    await tab.getByLabel('Name').fill(`shot-${Date.now() % 100000}`);
+    await tab.getByRole('button', { name: 'Show the install command' }).click();
+    await tab.waitForTimeout(6500);
+  });
+  await take('server', `/servers/${find(servers, 'paris-1')}`, () => tab.waitForTimeout(1500));
+  await take('server-degraded', `/servers/${find(servers, 'lyon')}`);
+  await take('containers', `/servers/${find(servers, 'paris-1')}?tab=containers`);
+  await take('terminal', `/servers/${find(servers, 'paris-1')}?tab=terminal`, async () => {
+    await tab.waitForTimeout(1000);
+    await tab.keyboard.type('ls -la\r');
+  });
+  await take('server-events', `/servers/${find(servers, 'paris-1')}?tab=events`);
+  await take('server-settings', `/servers/${find(servers, 'paris-1')}?tab=settings`);
+  await take('instances', '/instances');
+  await take('new-instance', '/instances/new');
+  await take('new-instance-errors', '/instances/new', async () => {
+    await tab.getByLabel('Name').fill('taken');
+    await tab.getByRole('combobox', { name: 'Server' }).click();
+    await tab.waitForTimeout(500);
+    await tab.screenshot({ path: `${out}server-select-${name}.png` });
+    await tab.getByTestId('server-option').first().click();
+    await tab.getByRole('button', { name: 'Make up a password' }).click();
+    await tab.getByTestId('create-instance').click();
+  });
+  await take('instance', `/instances/${find(instances, 'Acme prod')}`);
+  await take('instance-provisioning', `/instances/${find(instances, 'Umbrella')}`, () => tab.waitForTimeout(1500));
+  await take('instance-error', `/instances/${find(instances, 'Initech')}`);
+  await take('logs', `/instances/${find(instances, 'Acme prod')}?tab=logs`, async () => {
+    await tab.getByLabel('Search these lines').fill('wkhtml');
+    await tab.keyboard.press('Enter');
+    await tab.waitForTimeout(2000);
+  });
+  await take('shell', `/instances/${find(instances, 'Acme prod')}?tab=shell`);
+  await take('instance-settings', `/instances/${find(instances, 'Acme prod')}?tab=settings`);
+  await take('delete', `/instances/${find(instances, 'Acme prod')}`, async () => {
+    await tab.getByTestId('more-actions').click();
+    await tab.getByTestId('action-delete').click();
+    await tab.waitForTimeout(300);
+    await tab.getByText('Delete the database and files too').click();
+  });
+  await take('jobs', '/jobs');
+  await take('job', `/jobs/${jobs[0].id}`);
+  await take('job-failed', `/jobs/${jobs.find((j) => j.status === 'failed').id}`);
+  await take('keys', '/api-keys');
+  await take('new-key', '/api-keys', () => tab.getByTestId('new-key').click());
+  await take('key-made', '/api-keys', async () => {
+    await tab.getByTestId('new-key').click();
+    await tab.getByLabel('Name').fill('Backup script');
+    await tab.getByRole('button', { name: 'All viewing' }).click();
+    await tab.getByRole('button', { name: 'Create key' }).click();
+  });
+  await take('shortcuts', '/instances', () => tab.keyboard.press('?'));
+  await take('not-found', '/nowhere');
+  console.log(name, problems.length ? [...new Set(problems)] : 'no problem in the console');
+  await context.close();
+}
+
+await shoot('dark', 1360, 860);
+await shoot('light', 1360, 860);
+await shoot('dark', 380, 800);
+await browser.close();
