@@ -9,7 +9,7 @@ umask 077
 
 DIR=/var/lib/ocore-agent
 UNIT=/etc/systemd/system/ocore-agent.service
-URLS= PIN= TOKEN= URL= WITH_DOCKER= ACTION=install FORCE=
+URLS='' PIN='' TOKEN='' URL='' WITH_DOCKER='' ACTION=install FORCE=''
 
 say() { printf '%s\n' "ocore: $*"; }
 
@@ -20,19 +20,27 @@ fail() {
     exit 1
 }
 
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" 2>/dev/null || true; exit 2; }
+usage() {
+    cat <<'EOF'
+Usage, as root:
+  install.sh --url https://HOST:8443 [--url ...] --pin sha256//KEY --token TOKEN [--with-docker] [--force]
+  install.sh --uninstall     removes the agent; containers, volumes and instances' files stay
+  install.sh --purge         removes those too: every container, volume and network that oCore made here
+EOF
+    exit "$1"
+}
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --url) [ $# -ge 2 ] || usage; URLS="$URLS $2"; shift ;;
-        --pin) [ $# -ge 2 ] || usage; PIN=$2; shift ;;
-        --token) [ $# -ge 2 ] || usage; TOKEN=$2; shift ;;
+        --url) [ $# -ge 2 ] || usage 2; URLS="$URLS $2"; shift ;;
+        --pin) [ $# -ge 2 ] || usage 2; PIN=$2; shift ;;
+        --token) [ $# -ge 2 ] || usage 2; TOKEN=$2; shift ;;
         --with-docker) WITH_DOCKER=1 ;;
         --force) FORCE=--force ;;
         --uninstall) ACTION=uninstall ;;
         --purge) ACTION=purge ;;
-        -h|--help) usage ;;
-        *) say "unknown option: $1" >&2; exit 2 ;;
+        -h|--help) usage 0 ;;
+        *) say "unknown option: $1" >&2; usage 2 >&2 ;;
     esac
     shift
 done
@@ -50,14 +58,13 @@ report() {
 }
 
 check_system() {
-    [ "$(id -u)" = 0 ] || fail "this must run as root; put sudo before sh"
     [ "$(uname -s)" = Linux ] || fail "the agent runs on Linux; this is $(uname -s)"
     case $(uname -m) in
         x86_64|amd64) ARCH=x86_64 ;;
         aarch64|arm64) ARCH=aarch64 ;;
         *) fail "there is no agent for $(uname -m); it runs on x86_64" ;;
     esac
-    ID= ID_LIKE= PRETTY_NAME=unknown
+    ID='' ID_LIKE='' PRETTY_NAME=unknown
     # shellcheck disable=SC1091
     [ ! -r /etc/os-release ] || . /etc/os-release
     case " $ID $ID_LIKE " in
@@ -73,35 +80,42 @@ require_systemd() {
 
 # The first address that answers with the pinned key; otherwise each one's reason.
 find_controller() {
-    [ -n "$URLS" ] && [ -n "$PIN" ] && [ -n "$TOKEN" ] || fail "--url, --pin and --token are needed; copy the whole command"
+    for value in "$URLS" "$PIN" "$TOKEN"; do
+        [ -n "$value" ] || fail "--url, --pin and --token are needed; copy the whole command"
+    done
     command -v curl >/dev/null 2>&1 || fail "curl is missing; run: apt-get install curl"
-    reasons=
+    reasons=''
     for url in $URLS; do
         code=0
         curl -fsSk --pinnedpubkey "$PIN" --connect-timeout 10 -o /dev/null "$url/install.sh" 2>/dev/null || code=$?
         case $code in
             0) URL=$url; say "controller: $URL"; return ;;
-            6) why="the name does not resolve" ;;
+            6) why="the name does not resolve." ;;
             7) why="the connection is refused; is the port open in every firewall between?" ;;
+            22) why="no oCore controller answers there; is this the agents' port?" ;;
             28) why="no answer; is the port open in every firewall between?" ;;
             35|52|56) why="no TLS; is something else on that port?" ;;
-            90) why="the key is not the pinned one; something in between ends TLS, or the controller is another one" ;;
-            *) why="curl ended with $code" ;;
+            90) why="the key is not the pinned one; something in between ends TLS, or the controller is another one." ;;
+            *) why="curl ended with $code." ;;
         esac
-        reasons="$reasons $url: $why."
+        reasons="$reasons $url: $why"
     done
     fail "the controller cannot be reached.$reasons"
 }
 
+has_docker() { [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; }
+
 check_docker() {
-    if [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; then
+    if has_docker; then
         say "docker: found"
     elif [ -n "$WITH_DOCKER" ]; then
         command -v apt-get >/dev/null 2>&1 || fail "--with-docker works with apt-get only; install Docker by hand"
         say "docker: installing Debian's package docker.io"
         export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq && apt-get install -y -qq docker.io >/dev/null || fail "docker.io could not be installed; see the messages above"
-        systemctl enable --now docker >/dev/null 2>&1 || fail "Docker was installed but does not start; see: journalctl -u docker"
+        apt-get update -qq || fail "apt-get update failed; see the messages above"
+        apt-get install -y -qq docker.io >/dev/null || fail "docker.io could not be installed; see the messages above"
+        systemctl enable --now docker >/dev/null 2>&1 || true
+        has_docker || fail "Docker was installed but does not start; see: journalctl -u docker"
     else
         say "warning: Docker is not here; install it (apt-get install docker.io) or run this again with --with-docker"
     fi
@@ -111,7 +125,8 @@ download() {
     mkdir -p "$DIR"
     chmod 711 "$DIR"
     NEW=$DIR/.download.$$
-    trap 'rm -f "$NEW"' EXIT
+    trap 'rm -f "$NEW" "$NEW.err"' EXIT
+    trap 'exit 130' INT TERM HUP
     say "downloading the agent for $ARCH"
     wanted=$(request "$URL/agent/download?arch=$ARCH&checksum=true") || fail "the agent's checksum cannot be fetched; has the controller an agent for $ARCH?"
     request -o "$NEW" "$URL/agent/download?arch=$ARCH" || fail "the agent cannot be downloaded; is the disk full?"
@@ -126,68 +141,105 @@ download() {
 enroll() {
     # The token goes by the environment: arguments can be read by every user of this machine.
     OCORE_JOIN_TOKEN=$TOKEN "$NEW" enroll --url "$URL" --pin "$PIN" $FORCE 2>"$NEW.err" || {
-        text=$(tail -n 1 "$NEW.err"); rm -f "$NEW.err"
+        text=$(tail -n 1 "$NEW.err")
         fail "${text#ocore-agent: }"
     }
-    rm -f "$NEW.err"
-    say "enrolled"
 }
 
-start() {
+install_service() {
     "$DIR/current/ocore-agent" unit > "$UNIT.new" || fail "the agent does not print its service"
     chmod 644 "$UNIT.new"
     mv "$UNIT.new" "$UNIT"
-    systemctl daemon-reload
-    systemctl enable ocore-agent >/dev/null 2>&1
-    systemctl restart ocore-agent || fail "the service does not start; see: journalctl -u ocore-agent"
-    tries=0
-    until "$DIR/current/ocore-agent" status 2>/dev/null | grep -q '^connection: *Connected'; do
-        tries=$((tries + 1))
-        [ $tries -lt 60 ] || fail "the agent runs but has no connection yet; see: ocore-agent status, journalctl -u ocore-agent"
-        sleep 0.5
-    done
     ln -sf "$DIR/current/ocore-agent" /usr/local/bin/ocore-agent
-    say "connected; this server is online"
+    systemctl daemon-reload
+    systemctl enable ocore-agent >/dev/null 2>&1 || fail "the service cannot be enabled; see: systemctl enable ocore-agent"
 }
 
+# True when connected. CONNECTION keeps the last word and its reason.
+start() {
+    # What an earlier run wrote says nothing about this one.
+    rm -f "$DIR/status.json"
+    systemctl restart ocore-agent || fail "the service does not start; see: journalctl -u ocore-agent"
+    tries=0
+    while [ $tries -lt 60 ]; do
+        CONNECTION=$("$DIR/current/ocore-agent" status 2>/dev/null | sed -n '/^connection:/,$ { s/^connection: *//; s/^ *//; p; }') || true
+        case $CONNECTION in
+            Connected*) return 0 ;;
+            Refused*) return 1 ;;
+        esac
+        tries=$((tries + 1))
+        sleep 0.5
+    done
+    return 1
+}
+
+connect() {
+    start && return
+    case $CONNECTION in
+        # It was removed there, or its certificate was revoked: the token makes it known again.
+        Refused*) [ -n "$FORCE" ] || {
+            say "the controller refuses this server's earlier identity; enrolling anew"
+            FORCE=--force
+            enroll
+            start && return
+        } ;;
+    esac
+    fail "the agent runs but has no connection: $(printf '%s' "${CONNECTION:-nothing is known yet}" | tr '\n' ' '); see: journalctl -u ocore-agent"
+}
+
+# As the agent's own removal: what instances need stays.
 uninstall() {
     systemctl disable --now ocore-agent >/dev/null 2>&1 || true
     rm -f "$UNIT" /usr/local/bin/ocore-agent
     systemctl daemon-reload 2>/dev/null || true
-    rm -rf "$DIR/identity" "$DIR/releases" "$DIR/current" "$DIR/spool" "$DIR"/journal.redb* "$DIR/status.json" "$DIR"/.download.*
-    say "the agent was removed; containers, volumes and instances' files stay (--purge removes them too)"
+    [ ! -d "$DIR" ] || find "$DIR" -mindepth 1 -maxdepth 1 ! -name instances ! -name proxy -exec rm -rf {} +
+    say "the agent was removed"
+}
+
+# What a list of docker holds, removed one by one: remove KIND IDS COMMAND...
+remove() {
+    kind=$1 ids=$2
+    shift 2
+    for id in $ids; do
+        "$@" "$id" >/dev/null || fail "$kind $id cannot be removed; see the message above, then run this again"
+        say "removed $kind $id"
+    done
 }
 
 # Only what carries our label is touched.
 purge() {
     label=label=sh.ocore.managed=true
-    if command -v docker >/dev/null 2>&1; then
-        for id in $(docker ps -aq --filter "$label"); do docker rm -fv "$id" >/dev/null && say "removed container $id"; done
-        for name in $(docker volume ls -q --filter "$label"); do docker volume rm "$name" >/dev/null && say "removed volume $name"; done
-        for id in $(docker network ls -q --filter "$label"); do docker network rm "$id" >/dev/null && say "removed network $id"; done
-    else
-        say "warning: the docker command is missing, so containers, volumes and networks were left"
+    if [ -S /var/run/docker.sock ] || command -v docker >/dev/null 2>&1; then
+        containers=$(docker ps -aq --filter "$label") ||
+            fail "Docker does not answer the docker command, so containers and volumes are still there; mend it, then run this again"
+        remove container "$containers" docker rm -fv
+        remove volume "$(docker volume ls -q --filter "$label")" docker volume rm
+        remove network "$(docker network ls -q --filter "$label")" docker network rm
     fi
     rm -rf "$DIR" /etc/ocore-agent
     say "everything of oCore was removed from this server"
 }
 
 main() {
-    check_system
+    [ "$(id -u)" = 0 ] || fail "this must run as root; put sudo before sh"
     case $ACTION in
-        uninstall) uninstall ;;
+        uninstall) uninstall; say "containers, volumes and instances' files stay; --purge removes them too" ;;
         purge) uninstall; purge ;;
         install)
-            require_systemd
+            # First, so that the controller's page shows whatever goes wrong next.
             find_controller
             report stage fetched
+            check_system
+            require_systemd
             check_docker
             download
             enroll
-            start
+            install_service
+            connect
+            say "connected; this server is online"
             ;;
     esac
 }
 
-# Called last, so that a script cut off on its way does nothing.
-main
+# Called last, so that a script cut off on its way does nothing; and nothing reads what is left of the script.
+main </dev/null

@@ -193,6 +193,10 @@ impl From<sqlx::Error> for Error {
             {
                 database_away(error)
             }
+            // PostgreSQL's text cannot hold it, and no field of ours needs it.
+            sqlx::Error::Database(d) if d.code().is_some_and(|c| c == "22021" || c == "22P05") => {
+                Self::field("body", "characters", "A text holds a NUL or another character that cannot be stored.")
+            }
             sqlx::Error::Database(d) if d.code().is_some_and(|c| c == "40001" || c == "40P01") => {
                 Self::Unavailable { message: "Two changes met; send the request again.".into(), retry_after: 1 }
             }

@@ -47,7 +47,8 @@ async fn page(name: String) -> Result<Html<String>> {
         let page = if *page == "index" { String::new() } else { format!("/{page}") };
         format!("<li><a href=\"/docs/guide{page}\"{here}>{title}</a></li>")
     };
-    let contents: String = CONTENTS.iter().filter(|(page, _)| Pages::get(&format!("{page}.md")).is_some()).map(entry).collect();
+    let contents: String =
+        CONTENTS.iter().filter(|(page, _)| Pages::get(&format!("{page}.md")).is_some()).map(entry).collect();
     Ok(Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title} - oCore</title><link rel=\"stylesheet\" href=\"/docs/guide/guide.css\"></head><body>\

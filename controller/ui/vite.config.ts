@@ -12,6 +12,8 @@ export default defineConfig({
     target: 'es2022',
     // The content security policy allows no data: addresses.
     assetsInlineLimit: 0,
+    // One style sheet: a page never appears without its part of it.
+    cssCodeSplit: false,
     modulePreload: { polyfill: false },
   },
   server: { proxy: { '^/api/': { target: backend, ws: true }, '/docs': backend } },

@@ -67,7 +67,9 @@ async fn from_nothing_to_a_running_odoo_and_back() {
         let (ada, path) = (ada.clone(), format!("/api/instances/{id}/logs?tail=0"));
         tokio::spawn(async move {
             ada.events(&path, Duration::from_secs(30), |event, id, data| {
-                event == "log" && !id.is_empty() && data["text"].as_str().unwrap_or_default().contains("Login successful")
+                event == "log"
+                    && !id.is_empty()
+                    && data["text"].as_str().unwrap_or_default().contains("Login successful")
             })
             .await
         })

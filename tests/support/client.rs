@@ -50,12 +50,15 @@ pub fn text(body: &Value, field: &str) -> String {
 }
 
 impl Client {
-    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Result<http::Response<Incoming>, String> {
+    async fn send(
+        &self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>,
+    ) -> Result<http::Response<Incoming>, String> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.map_err(|e| e.to_string())?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
         tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, format!("127.0.0.1:{}", self.port));
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, format!("127.0.0.1:{}", self.port));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -63,12 +66,17 @@ impl Client {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let bytes = body.map_or(Bytes::new(), |b| Bytes::from(b.to_string()));
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(bytes)).map_err(|e| e.to_string())?;
+        let request = request
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(bytes))
+            .map_err(|e| e.to_string())?;
         sender.send_request(request).await.map_err(|e| e.to_string())
     }
 
     /// One request; an error when nobody answers.
-    pub async fn try_call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Result<Answer, String> {
+    pub async fn try_call(
+        &self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>,
+    ) -> Result<Answer, String> {
         let work = async {
             let response = self.send(method, path, headers, body).await?;
             let status = response.status();
@@ -103,7 +111,9 @@ impl Client {
     }
 
     /// Lines of a stream of server-sent events, as `(event, id, data)`, until `enough` or the end.
-    pub async fn events(&self, path: &str, limit: Duration, mut enough: impl FnMut(&str, &str, &Value) -> bool) -> bool {
+    pub async fn events(
+        &self, path: &str, limit: Duration, mut enough: impl FnMut(&str, &str, &Value) -> bool,
+    ) -> bool {
         let response = self.send(Method::GET, path, &[("accept", "text/event-stream")], None).await.expect("a stream");
         assert_eq!(response.status(), StatusCode::OK);
         let mut body = response.into_body();
@@ -114,7 +124,12 @@ impl Client {
                 while let Some(end) = buffer.find("\n\n") {
                     let block: String = buffer.drain(..end + 2).collect();
                     let field = |name: &str| {
-                        block.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim_start_matches(": ").trim_start()).unwrap_or_default().to_owned()
+                        block
+                            .lines()
+                            .find_map(|l| l.strip_prefix(name))
+                            .map(|v| v.trim_start_matches(": ").trim_start())
+                            .unwrap_or_default()
+                            .to_owned()
                     };
                     let data: Value = serde_json::from_str(&field("data")).unwrap_or_default();
                     if enough(&field("event"), &field("id"), &data) {

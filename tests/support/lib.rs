@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod docker;
+pub mod hosts;
 pub mod processes;
 
 use std::time::{Duration, Instant};

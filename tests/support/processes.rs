@@ -1,6 +1,7 @@
 //! Controller and agents as processes, each in a directory of its own, ended by their own ids.
 
 use crate::client::{Client, text};
+use crate::hosts::LAB_ADDRESS;
 use crate::{needed, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -60,12 +61,24 @@ pub struct Controller {
     dir: TempDir,
     pub port: u16,
     pub agents_port: u16,
+    /// The address that agents are given.
+    address: &'static str,
 }
 
 impl Controller {
     /// Start one and wait until it is ready.
     pub async fn start() -> Self {
-        let mut this = Self { process: Process(None), dir: directory(), port: free_port(), agents_port: free_port() };
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// Start one whose agents' port servers of the lab reach.
+    pub async fn start_for_hosts() -> Self {
+        Self::start_at(LAB_ADDRESS).await
+    }
+
+    async fn start_at(address: &'static str) -> Self {
+        let (port, agents_port) = (free_port(), free_port());
+        let mut this = Self { process: Process(None), dir: directory(), port, agents_port, address };
         this.run().await;
         this
     }
@@ -88,8 +101,8 @@ impl Controller {
             .env_remove("DATABASE_URL")
             .env("OCORE_DATA_DIR", self.dir.path().join("data"))
             .env("OCORE_LISTEN", format!("127.0.0.1:{}", self.port))
-            .env("OCORE_AGENTS_LISTEN", format!("127.0.0.1:{}", self.agents_port))
-            .env("OCORE_PUBLIC_URL", format!("https://127.0.0.1:{}", self.port))
+            .env("OCORE_AGENTS_LISTEN", format!("{}:{}", self.address, self.agents_port))
+            .env("OCORE_PUBLIC_URL", format!("https://{}:{}", self.address, self.port))
             .env("OCORE_ODOO_IMAGE", "localhost:5000/odoo:{version}")
             .env("OCORE_POSTGRES_IMAGE", "localhost:5000/postgres:13")
             .env("OCORE_AGENT_BINARY", binary("ocore-agent"))
@@ -106,7 +119,8 @@ impl Controller {
     /// Make the first admin, and be them.
     pub async fn bootstrap(&self) -> Client {
         let mut client = Client { port: self.port, token: None };
-        let admin = json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada", "organization_name": "Example"});
+        let admin =
+            json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada", "organization_name": "Example"});
         let answer = client.post("/api/auth/bootstrap", admin).await.is(201);
         client.token = Some(text(&answer, "access_token"));
         client

@@ -73,6 +73,7 @@ impl Connector {
                 break;
             }
         }
+        self.status.set(Connection::Offline, "The agent was stopped.", None);
     }
 
     /// Try each controller until one connection was made and has ended; how long it lived.
@@ -85,7 +86,6 @@ impl Connector {
                     let started = Instant::now();
                     let outcome = self.serve(controller, socket).await;
                     if self.agent.stop.is_cancelled() {
-                        self.status.set(Connection::Offline, "The agent was stopped.", None);
                         return started.elapsed();
                     }
                     let message =

@@ -11,6 +11,7 @@ use ocore_shared::ids::JobId;
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,8 @@ use tokio_util::task::TaskTracker;
 const DELIVERY: Duration = Duration::from_secs(20);
 const UNIT: &str = "ocore-agent.service";
 const UNIT_FILE: &str = "/etc/systemd/system/ocore-agent.service";
+/// Where the install script links the command to.
+const COMMAND: &str = "/usr/local/bin/ocore-agent";
 
 /// What the job needs besides its context.
 #[derive(Clone)]
@@ -72,13 +75,35 @@ impl Uninstall {
         };
         let _ = tokio::time::timeout(DELIVERY, delivered).await;
         let config = self.config.clone();
-        match tokio::task::spawn_blocking(move || remove(&config)).await {
-            Ok(Ok(())) => tracing::info!("the agent was uninstalled"),
+        match tokio::task::spawn_blocking(move || remove_from_within(&config)).await {
+            Ok(Ok(())) => tracing::info!("the agent leaves this server"),
             Ok(Err(error)) => tracing::error!(%error, "the agent could not remove everything of itself"),
             Err(error) => tracing::error!(%error, "the removal of the agent failed"),
         }
         self.stop.cancel();
     }
+}
+
+/// The service may write in its own directories only, so PID 1 is asked to run `ocore-agent uninstall` outside of it.
+/// Nobody waits for that: it ends this process too.
+fn remove_from_within(config: &Config) -> io::Result<()> {
+    if !systemd::is_pid_1() {
+        return remove(config);
+    }
+    let output = Command::new("systemd-run")
+        .args(["--quiet", "--collect", "--unit=ocore-agent-uninstall", "--"])
+        .arg(config.current_link().join("ocore-agent"))
+        .arg("uninstall")
+        .arg("--dir")
+        .arg(&config.dir)
+        .arg("--config-dir")
+        .arg(&config.config_dir)
+        .output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("systemd-run: {}", text.trim())))
 }
 
 /// Remove the unit and the agent's own files. What instances need stays.
@@ -92,6 +117,9 @@ pub fn remove(config: &Config) -> io::Result<()> {
         match std::fs::remove_file(UNIT_FILE) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => systemd::systemctl(&["daemon-reload"])?,
+        }
+        if std::fs::read_link(COMMAND).is_ok_and(|target| target == config.current_link().join("ocore-agent")) {
+            std::fs::remove_file(COMMAND)?;
         }
         remove_own_files(&config.dir)?;
         // Last, and without waiting: it ends this process too.

@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { asApiError } from '@/api/errors';
 import { bootstrapQuery, userQuery } from '@/api/queries';
+import { retrying } from '@/lib/retrying';
 import { queryClient } from '@/queryClient';
 import { NotFound, RouteError } from '@/shell/RouteStates';
 
@@ -21,13 +22,13 @@ const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
   validateSearch: texts('next'),
-  component: lazyRouteComponent(() => import('@/pages/auth/LoginPage')),
+  component: lazyRouteComponent(retrying(() => import('@/pages/auth/LoginPage'))),
 });
 
 const bootstrap = createRoute({
   getParentRoute: () => root,
   path: '/bootstrap',
-  component: lazyRouteComponent(() => import('@/pages/auth/BootstrapPage')),
+  component: lazyRouteComponent(retrying(() => import('@/pages/auth/BootstrapPage'))),
 });
 
 const app = createRoute({
@@ -43,61 +44,61 @@ const app = createRoute({
       throw redirect({ to: '/login', search: location.href === '/' ? {} : { next: location.href } });
     }
   },
-  component: lazyRouteComponent(() => import('@/shell/Shell')),
+  component: lazyRouteComponent(retrying(() => import('@/shell/Shell'))),
 });
 
 const pages = [
   createRoute({
     getParentRoute: () => app,
     path: '/',
-    component: lazyRouteComponent(() => import('@/pages/dashboard/DashboardPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/dashboard/DashboardPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/servers',
     validateSearch: texts('q', 'status', 'add'),
-    component: lazyRouteComponent(() => import('@/pages/servers/ServersPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/servers/ServersPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/servers/$id',
     validateSearch: texts('tab'),
-    component: lazyRouteComponent(() => import('@/pages/servers/ServerPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/servers/ServerPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/instances',
     validateSearch: texts('q', 'status', 'server_id'),
-    component: lazyRouteComponent(() => import('@/pages/instances/InstancesPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/instances/InstancesPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/instances/new',
     validateSearch: texts('server_id'),
-    component: lazyRouteComponent(() => import('@/pages/instances/NewInstancePage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/instances/NewInstancePage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/instances/$id',
     validateSearch: texts('tab'),
-    component: lazyRouteComponent(() => import('@/pages/instances/InstancePage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/instances/InstancePage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/jobs',
     validateSearch: texts('status', 'kind'),
-    component: lazyRouteComponent(() => import('@/pages/jobs/JobsPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/jobs/JobsPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/jobs/$id',
-    component: lazyRouteComponent(() => import('@/pages/jobs/JobPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/jobs/JobPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/api-keys',
     validateSearch: texts('q'),
-    component: lazyRouteComponent(() => import('@/pages/keys/KeysPage')),
+    component: lazyRouteComponent(retrying(() => import('@/pages/keys/KeysPage'))),
   }),
 ] as const;
 

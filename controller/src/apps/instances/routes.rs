@@ -5,9 +5,11 @@ use super::service::{self, Control, InstallLog, InstanceCreate, InstancePatch};
 use super::store::InstanceFilter;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Permission, Versioned, guard};
+use crate::platform::http::{
+    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
+};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use ocore_shared::ids::InstanceId;

@@ -3,9 +3,9 @@
 use super::service::{self, MetricsSeries, SeriesRequest};
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Ctx, Params, Permission, guard};
+use crate::platform::http::{Ctx, Params, Path, Permission, guard};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use ocore_shared::ids::ServerId;

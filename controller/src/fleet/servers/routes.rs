@@ -5,10 +5,12 @@ use super::service::{self, ServerCreate, ServerPatch};
 use super::store::ServerFilter;
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
-use crate::platform::http::{Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Permission, Versioned, guard};
+use crate::platform::http::{
+    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
+};
 use crate::signals::events::Event;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use ocore_shared::ids::ServerId;

@@ -244,7 +244,10 @@ pub async fn server_check(ctx: &Ctx, app: &App, id: ServerId) -> Result<Accepted
     dispatch::job_dispatch_soon(app, enqueued);
     Ok(Accepted {
         id: id.0,
-        status: serde_json::to_value(server.status).ok().and_then(|s| s.as_str().map(str::to_owned)).unwrap_or_default(),
+        status: serde_json::to_value(server.status)
+            .ok()
+            .and_then(|s| s.as_str().map(str::to_owned))
+            .unwrap_or_default(),
         message: "The check is on its way.".into(),
         job_id: job.id,
         location: format!("/api/servers/{id}"),

@@ -61,7 +61,13 @@ impl Visitor {
     /// From this very machine, without any credential.
     pub fn new(app: &App) -> Self {
         let headers = vec![("host".into(), "localhost:8080".into())];
-        Self { router: crate::router::people(app), headers, peer: "127.0.0.1:40000".into(), tls: false, certificate: None }
+        Self {
+            router: crate::router::people(app),
+            headers,
+            peer: "127.0.0.1:40000".into(),
+            tls: false,
+            certificate: None,
+        }
     }
 
     pub fn from(mut self, peer: &str) -> Self {

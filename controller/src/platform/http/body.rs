@@ -109,6 +109,24 @@ fn constraint_of(rule: &str) -> &'static str {
     WORDS.iter().find(|(text, _)| rule.contains(text)).map_or("invalid", |(_, word)| word)
 }
 
+/// Parameters of the path; what cannot be one is told like any other wrong field.
+pub struct Path<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(path) => Ok(Self(path.0)),
+            Err(_) => Err(Error::field("id", "uuid", "The id in the path is not a UUID; take it as a list gives it.")),
+        }
+    }
+}
+
 /// A query string, with the same rules.
 pub struct Params<T>(pub T);
 

@@ -12,7 +12,7 @@ pub mod patch;
 pub mod permissions;
 pub mod streams;
 
-pub use body::{Body, Params};
+pub use body::{Body, Params, Path};
 pub use ctx::{Accepted, Actor, Caller, Ctx, IfMatch, Place, Principal, Reach, Versioned};
 pub use guard::{admin, guard, public, user};
 pub use page::{List, Page};

@@ -4,6 +4,7 @@ import { KeySequence } from './hotkeys';
 import { labelsFromTags, tagsFromLabels } from './labels';
 import { generatePassword, passwordProblem, passwordStrength } from './password';
 import { countryChoices, languageChoices } from './places';
+import { retrying } from './retrying';
 import { nameProblem, slugOf } from './slug';
 
 describe('format', () => {
@@ -75,6 +76,12 @@ describe('others', () => {
     expect([keys.press('g', 1000), keys.press('s', 9000)]).toEqual([null, null]);
     expect([keys.press('g', 10_000), keys.press('?', 10_100)]).toEqual([null, '?']);
     expect(keys.press('/', 20_000)).toBe('/');
+  });
+  it('loads again what failed, but not for ever', async () => {
+    let calls = 0;
+    const flaky = retrying(() => (++calls < 3 ? Promise.reject(new Error('away')) : Promise.resolve(calls)), 1);
+    expect(await flaky()).toBe(3);
+    await expect(retrying(() => Promise.reject(new Error('gone')), 1)()).rejects.toThrow('gone');
   });
   it('places have names and no doubles', () => {
     for (const choices of [languageChoices(), countryChoices()]) {

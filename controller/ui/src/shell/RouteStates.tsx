@@ -1,6 +1,7 @@
 import { Button, Container } from '@mantine/core';
 import { IconMapQuestion } from '@tabler/icons-react';
 import { useRouter, type ErrorComponentProps } from '@tanstack/react-router';
+import { ApiError } from '@/api/errors';
 import { EmptyState, ErrorState } from '@/components/States';
 
 export function NotFound() {
@@ -25,6 +26,8 @@ export function RouteError({ error, reset }: ErrorComponentProps) {
       <ErrorState
         error={error}
         onRetry={() => {
+          // A part of the console that could not be loaded may belong to a version that is gone by now.
+          if (!(error instanceof ApiError)) return window.location.reload();
           reset();
           void router.invalidate();
         }}

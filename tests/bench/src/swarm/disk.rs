@@ -38,7 +38,9 @@ fn write(mut file: File, queue: &mpsc::Receiver<Request>) {
         group.extend(queue.try_iter().take(MAX_GROUP));
         let bytes: Vec<u8> = group.iter().flat_map(|(record, _)| record.iter().copied().chain([b'\n'])).collect();
         file.write_all(&bytes).and_then(|()| file.sync_data()).expect("the disk takes the swarm's journal");
-        // Who was cut off meanwhile does not wait any more.
-        group.into_iter().for_each(|(_, done)| drop(done.send(())));
+        for (_, done) in group {
+            // Who was cut off meanwhile does not wait any more.
+            let _ = done.send(());
+        }
     }
 }

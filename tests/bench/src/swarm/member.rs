@@ -97,8 +97,10 @@ impl Member {
 
     async fn dial(
         &self,
-    ) -> Result<WebSocketIo<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>, Box<dyn std::error::Error + Send + Sync>>
-    {
+    ) -> Result<
+        WebSocketIo<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>,
+        Box<dyn std::error::Error + Send + Sync>,
+    > {
         let stream = tls::connect(&self.address, self.tls.clone()).await?;
         let mut request = format!("wss://{}/agent/tunnel", self.address).into_client_request()?;
         let clock = self.now().to_rfc3339();

@@ -3,8 +3,9 @@ import { IconTerminal2 } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
 import type { Instance } from '@/api/types';
 import { EmptyState } from '@/components/States';
+import { retrying } from '@/lib/retrying';
 
-const Terminal = lazy(() => import('@/terminal/Terminal'));
+const Terminal = lazy(retrying(() => import('@/terminal/Terminal')));
 
 const MODES = [
   { value: 'shell', label: 'Shell', text: 'A shell in the Odoo container.' },

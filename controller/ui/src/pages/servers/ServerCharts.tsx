@@ -8,9 +8,10 @@ import { columnsOf } from '@/charts/series';
 import { Panel } from '@/components/Panel';
 import { ErrorState } from '@/components/States';
 import { formatBytes, formatPercent, formatRate } from '@/lib/format';
+import { retrying } from '@/lib/retrying';
 import { useWatch } from '@/live/LiveProvider';
 
-const Chart = lazy(() => import('@/charts/Chart'));
+const Chart = lazy(retrying(() => import('@/charts/Chart')));
 
 interface Drawing {
   title: string;

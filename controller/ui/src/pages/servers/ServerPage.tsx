@@ -7,6 +7,7 @@ import { PageHeader } from '@/components/PageHeader';
 import { PageTabs } from '@/components/PageTabs';
 import { ErrorState, LoadingRows } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
+import { retrying } from '@/lib/retrying';
 import { serverState, stateOf } from '@/lib/status';
 import { useSession } from '@/shell/session';
 import { ServerContainers } from './ServerContainers';
@@ -14,7 +15,7 @@ import { ServerEvents } from './ServerEvents';
 import { ServerOverview } from './ServerOverview';
 import { ServerSettings } from './ServerSettings';
 
-const Terminal = lazy(() => import('@/terminal/Terminal'));
+const Terminal = lazy(retrying(() => import('@/terminal/Terminal')));
 
 export default function ServerPage() {
   const { id } = useParams({ from: '/app/servers/$id' });

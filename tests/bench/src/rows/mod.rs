@@ -1,0 +1,6 @@
+//! What is measured, one file per kind of set-up. Each gives rows; what could not be measured gives none.
+
+pub mod agent;
+pub mod fleet;
+pub mod instance;
+pub mod job;
