@@ -162,6 +162,7 @@ start() {
     systemctl restart ocore-agent || fail "the service does not start; see: journalctl -u ocore-agent"
     tries=0
     while [ $tries -lt 60 ]; do
+        [ -x "$DIR/current/ocore-agent" ] || { CONNECTION=Left; return 1; }
         CONNECTION=$("$DIR/current/ocore-agent" status 2>/dev/null | sed -n '/^connection:/,$ { s/^connection: *//; s/^ *//; p; }') || true
         case $CONNECTION in
             Connected*) return 0 ;;
@@ -176,11 +177,13 @@ start() {
 connect() {
     start && return
     case $CONNECTION in
-        # It was removed there, or its certificate was revoked: the token makes it known again.
-        Refused*) [ -n "$FORCE" ] || {
-            say "the controller refuses this server's earlier identity; enrolling anew"
+        # The server was removed there, or is another machine now: the token makes this one known again.
+        Refused*|Left) [ -n "$FORCE" ] || {
+            say "the controller knows this server's earlier identity no more; enrolling anew"
             FORCE=--force
+            while systemctl is-active --quiet ocore-agent-uninstall; do sleep 0.2; done
             enroll
+            install_service
             start && return
         } ;;
     esac

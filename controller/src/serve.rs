@@ -74,6 +74,7 @@ pub async fn app_open(config: Config, database: &Database, recorder: bool) -> an
 /// Start every background task.
 pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     metrics::service::maintain(app).await.context("the metrics' tables cannot be prepared")?;
+    connection::service::housekeep(app).await.context("what an earlier run left cannot be tidied up")?;
     app.spawn(dispatch::job_sweep(app.clone()));
     app.spawn(connection::service::housekeeping(app.clone()));
     app.spawn(metrics::service::flush_task(app.clone()));

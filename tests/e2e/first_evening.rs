@@ -40,7 +40,9 @@ async fn from_nothing_to_a_running_odoo_and_back() {
     let organization = text(&ada.get("/api/org").await.is(200), "id");
     let label = format!("sh.ocore.organization={organization}");
 
-    let wish = json!({"name": "Acme ERP", "server_id": server, "odoo_version": "14.0", "admin_email": "boss@acme.test",
+    // Container names carry the slug: a run beside another one takes its own.
+    let name = format!("Acme {}", uuid::Uuid::now_v7().simple());
+    let wish = json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_email": "boss@acme.test",
         "admin_password": ODOO_PASSWORD, "language": "fr_FR", "country": "BE", "limits": {"cpus": 1, "memory_mb": 1024}});
     let accepted = ada.post("/api/instances", wish.clone()).await.is(202);
     let (id, job) = (text(&accepted, "id"), text(&accepted, "job_id"));
@@ -138,8 +140,9 @@ async fn what_cannot_work_says_so_and_leaves_nothing() {
     let (_agent, server) = controller.add_server(&ada, "first").await;
     let server = text(&server, "id");
     let label = format!("sh.ocore.organization={}", text(&ada.get("/api/org").await.is(200), "id"));
+    let run = uuid::Uuid::now_v7().simple().to_string();
     let wish = |name: &str| {
-        json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_login": "admin",
+        json!({"name": format!("{name} {run}"), "server_id": server, "odoo_version": "14.0", "admin_login": "admin",
             "admin_password": "long enough 1"})
     };
 
@@ -159,7 +162,7 @@ async fn what_cannot_work_says_so_and_leaves_nothing() {
     image["image"] = json!("localhost:5000/no-such-image:1");
     let mut module = wish("No module");
     module["modules"] = json!(["no_such_module"]);
-    for (wish, code) in [(port, "port_taken"), (image, "image_not_found"), (module, "module_unknown")] {
+    for (wish, code) in [(port, "port_taken"), (image, "image_not_found"), (module, "unknown_module")] {
         let accepted = ada.post("/api/instances", wish).await.is(202);
         let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
         assert_eq!(job["status"], "failed", "{job:#}");

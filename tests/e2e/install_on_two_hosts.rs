@@ -106,7 +106,7 @@ async fn make_objects(host: &Host) {
 }
 
 async fn objects(host: &Host) -> Vec<String> {
-    let mut names = host.run(&["docker", "ps", "--format", "{{.Names}}"]).await.ok();
+    let mut names = host.run(&["docker", "ps", "-a", "--format", "{{.Names}}"]).await.ok();
     names.push('\n');
     names.push_str(&host.run(&["docker", "volume", "ls", "-q"]).await.ok());
     let mut names: Vec<_> = names.lines().map(str::to_owned).collect();
@@ -137,6 +137,8 @@ async fn sandbox_and_shell(ada: &Client, server: &Expected, host: &Host) {
         said.failed("Read-only file system");
     }
     let mut shell = ada.websocket(&format!("/api/servers/{}/terminal?cols=80&rows=24", server.id)).await;
+    // A person types when there is a prompt.
+    shell.expect("# ", SOON).await;
     shell.type_text("touch /usr/local/bin/proof && echo wrote-$((40+2)); stty size; hostname\r").await;
     for seen in ["wrote-42", "24 80", host.name()] {
         shell.expect(seen, SOON).await;
@@ -182,6 +184,7 @@ async fn one_line_makes_a_server_and_one_removes_it() {
     ada.get(&format!("/api/servers/{}", second.id)).await.refused(404, "not_found");
 
     what_cannot_work_says_so(&ada, &controller, &first, &trixie).await;
+    moves(&ada, &first, &bookworm, &trixie).await;
 
     // Removed here.
     let uninstall = text(&first.install, "uninstall_command");
@@ -234,19 +237,22 @@ async fn what_cannot_work_says_so(ada: &Client, controller: &Controller, used: &
     // Each was said; with a good command it works here as well, and the page forgets the problem.
     let third = Expected { id: third.id, install: renewed };
     third.install(ada, host).await;
-    // Known there no more, while the agent was away: a new command brings the server back.
+    // Removed while its agent was away: the agent goes when it is back.
     host.run(&["systemctl", "stop", "ocore-agent"]).await.ok();
-    let fourth = Expected::new(ada, "fourth").await;
-    revoke(ada, &third).await;
-    fourth.install(ada, host).await;
+    let gone = ada.delete(&format!("/api/servers/{}", third.id)).await;
+    assert!(gone.status.is_success(), "{}", gone.body);
+    host.run(&["systemctl", "start", "ocore-agent"]).await.ok();
+    is_gone(host).await;
 }
 
-/// Removed while its agent is away: it is only forgotten.
-async fn revoke(ada: &Client, server: &Expected) {
-    wait_for("a server that is offline", SOON, || async {
-        (server.get(ada).await["status"] == "offline").then_some(())
+/// A server moves to another machine; the one that it was gets a new identity by a new command.
+async fn moves(ada: &Client, server: &Expected, from: &Host, to: &Host) {
+    let install = ada.post(&format!("/api/servers/{}/install-command", server.id), json!({})).await.is(200);
+    Expected { id: server.id.clone(), install }.install(ada, to).await;
+    wait_for("a refused agent", SOON, || async {
+        from.run(&["ocore-agent", "status"]).await.text.contains("Refused").then_some(())
     })
     .await;
-    let answer = ada.delete(&format!("/api/servers/{}", server.id)).await;
-    assert!(answer.status.is_success(), "{}", answer.body);
+    Expected::new(ada, "fourth").await.install(ada, from).await;
+    ada.server_online(&server.id).await;
 }

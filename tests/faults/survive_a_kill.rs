@@ -24,6 +24,7 @@ const STEPS: [&str; 10] = [
 ];
 
 async fn provision(ada: &Client, server: &str, name: &str) -> (String, String) {
+    let name = format!("{name} {}", uuid::Uuid::now_v7().simple());
     let wish = json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_login": "admin",
         "admin_password": "long enough 1"});
     let accepted = ada.post("/api/instances", wish).await.is(202);
@@ -51,6 +52,8 @@ async fn proven(ada: &Client, id: &str, job: &str) {
 }
 
 async fn killed_at(controller: &Controller, ada: &Client, agent: &mut Agent, server: &str, step: &str) {
+    agent.kill();
+    ada.server_is(server, "offline").await;
     agent.run_with_failpoint(&format!("instance_provision.{step}.after=kill"));
     ada.server_online(server).await;
     let (id, job) = provision(ada, server, &format!("killed at {step}")).await;

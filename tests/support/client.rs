@@ -65,11 +65,11 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
         let bytes = body.map_or(Bytes::new(), |b| Bytes::from(b.to_string()));
-        let request = request
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(bytes))
-            .map_err(|e| e.to_string())?;
+        let request = request.body(Full::new(bytes)).map_err(|e| e.to_string())?;
         sender.send_request(request).await.map_err(|e| e.to_string())
     }
 

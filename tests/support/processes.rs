@@ -165,12 +165,23 @@ impl Drop for Controller {
 impl Client {
     /// The server, once it is online.
     pub async fn server_online(&self, id: &str) -> Value {
+        self.server_is(id, "online").await;
         let path = format!("/api/servers/{id}");
-        wait_for("a server that is online", Duration::from_secs(30), || async {
+        wait_for("a server's facts", Duration::from_secs(30), || async {
             let answer = self.try_call(http::Method::GET, &path, &[], None).await.ok()?;
-            (answer.body["status"] == "online" && !answer.body["facts"].is_null()).then_some(answer.body)
+            (!answer.body["facts"].is_null()).then_some(answer.body)
         })
         .await
+    }
+
+    /// Wait until the server has this status.
+    pub async fn server_is(&self, id: &str, status: &str) {
+        let path = format!("/api/servers/{id}");
+        wait_for(&format!("a server that is {status}"), Duration::from_secs(30), || async {
+            let answer = self.try_call(http::Method::GET, &path, &[], None).await.ok()?;
+            (answer.body["status"] == status).then_some(())
+        })
+        .await;
     }
 }
 

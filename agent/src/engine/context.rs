@@ -211,6 +211,14 @@ impl JobContext {
         self.0.job.log(self.clock().now(), &text.into());
     }
 
+    /// What the current step has told already, before a restart: what is on disk, so nothing is told twice or left out.
+    pub fn logged(&self) -> Result<Vec<String>, OpError> {
+        let step = lock(&self.0.job.state).step.clone();
+        let lines = self.0.inner.parts.journal.log(self.id(), 0, usize::MAX);
+        let lines = lines.map_err(|error| OpError::retryable("journal", error.to_string()))?;
+        Ok(lines.into_iter().filter(|line| line.step == step).map(|line| line.text).collect())
+    }
+
     /// The current step's sentence for people.
     pub fn message(&self, text: impl Into<String>) {
         let text = text.into();

@@ -69,7 +69,7 @@ fn strip(line: &str) -> String {
 
 /// Wait until it accepts connections from the network: the image's first start runs a server that only the socket
 /// reaches, and ends it again.
-pub async fn ready(docker: &DockerHost, container: &str) -> Result<(), OpError> {
+pub async fn ready(docker: &DockerHost, container: &str, address: &str) -> Result<(), OpError> {
     let deadline = Instant::now() + START_PATIENCE;
     loop {
         let found = docker.inspect(container).await?;
@@ -86,8 +86,7 @@ pub async fn ready(docker: &DockerHost, container: &str) -> Result<(), OpError> 
                 format!("PostgreSQL ended while it started. Its last lines:\n{log}"),
             ));
         }
-        let asked =
-            docker.exec(container, ExecSpec::new(["pg_isready", "-q", "-h", container, "-p", "5432"]), b"").await;
+        let asked = docker.exec(container, ExecSpec::new(["pg_isready", "-q", "-h", address, "-p", "5432"]), b"").await;
         if asked.is_ok_and(|o| o.code == 0) {
             return Ok(());
         }

@@ -6,8 +6,8 @@ use crate::host::docker::labels::Owner;
 use crate::host::docker::{DockerHost, absent_is_none, failed, status_of};
 use crate::ops::postgres;
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, PortBinding, RestartPolicy,
-    RestartPolicyNameEnum, VolumeCreateRequest,
+    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkingConfig,
+    PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use ocore_shared::ids::JobId;
@@ -94,6 +94,12 @@ pub fn postgres(spec: &InstanceSpec, job: JobId, records: &Records, data: &str) 
             cap_add: Some(["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"].map(str::to_owned).into()),
             pids_limit: Some(1024),
             ..common(spec, network_name(spec), Some(RestartPolicyNameEnum::UNLESS_STOPPED))
+        }),
+        networking_config: Some(NetworkingConfig {
+            endpoints_config: Some(HashMap::from([(
+                network_name(spec),
+                EndpointSettings { aliases: Some(vec![record::database_host(spec.instance_id)]), ..Default::default() },
+            )])),
         }),
         ..Default::default()
     }

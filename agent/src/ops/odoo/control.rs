@@ -2,7 +2,7 @@
 //! except that it is never killed.
 
 use super::containers::{self, STOP_SECONDS};
-use super::record::Record;
+use super::record::{self, Record};
 use super::{health, network, preflight, provision, result};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
@@ -95,7 +95,8 @@ pub async fn start_postgres(host: &Host, ctx: &JobContext, record: &Record) -> R
         containers::create(&host.docker, &name, body).await?;
     }
     host.docker.start(&name).await.map_err(|e| failed("start PostgreSQL", e))?;
-    super::unless_cancelled(ctx, postgres::ready(&host.docker, &name)).await
+    let address = record::database_host(record.spec.instance_id);
+    super::unless_cancelled(ctx, postgres::ready(&host.docker, &name, &address)).await
 }
 
 /// Have Odoo's container, and started.

@@ -1,7 +1,7 @@
 //! Filling the database: `odoo -i base … --stop-after-init` in a container of its own.
 //!
-//! A job that is resumed finds that container and goes on reading its log where it was; how far that was is kept in a
-//! file beside the instance's record.
+//! A job that is resumed finds that container, running or ended, and goes on reading its log after what the job's log
+//! holds. It is removed only by the next step: until this one is written down as done, its container is the proof.
 
 use super::containers;
 use super::init_log::InitLog;
@@ -14,39 +14,46 @@ use crate::ops::postgres::Database;
 use futures::StreamExt;
 use ocore_shared::protocol::odoo::InstanceSpec;
 use ocore_shared::secret::Secret;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub async fn run(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
     let name = record::init_container(&spec.slug);
-    let place = Place(host.records.dir(spec.instance_id).join("init.lines"));
     let found = host.docker.inspect(&name).await?;
     let attached = found.as_ref().is_some_and(|c| {
         let started = c.state.as_ref().and_then(|s| s.started_at.as_deref()).is_some_and(|t| !t.starts_with("0001"));
         started && labels::made_by(c.config.as_ref().and_then(|c| c.labels.as_ref()), ctx)
     });
-    if attached {
-        ctx.log("The initialisation goes on; its log is read from where it was left.");
+    let told = if attached {
+        let told = ctx.logged()?.into_iter().filter(|line| !NOTES.contains(&line.as_str())).count();
+        ctx.log(GOES_ON);
+        told
     } else {
         host.docker.remove(&name).await?;
         empty_database(host, ctx, spec, password).await?;
-        place.forget();
         containers::create(&host.docker, &name, containers::init(spec, ctx.id(), &host.records)).await?;
         ctx.failpoint("instance_provision.initialise.created");
         host.docker.start(&name).await.map_err(|e| failed("start the initialisation", e))?;
-    }
-    super::unless_cancelled(ctx, finish(host, ctx, &name, &place)).await?;
-    host.docker.remove(&name).await?;
-    place.forget();
-    Ok(())
+        0
+    };
+    super::unless_cancelled(ctx, finish(host, ctx, &name, told)).await
 }
+
+/// Remove the container, once it is written down that its work is done.
+pub async fn tidy(host: &Host, spec: &InstanceSpec) -> Result<(), OpError> {
+    host.docker.remove(&record::init_container(&spec.slug)).await
+}
+
+/// What the step says by itself, between the lines of the container.
+const GOES_ON: &str = "The initialisation goes on; its log is read from where it was left.";
+const MADE_ANEW: &str = "The database was half set up by an attempt that did not end; it is made anew.";
+const NOTES: [&str; 2] = [GOES_ON, MADE_ANEW];
 
 /// What a failed attempt left half full cannot be continued.
 async fn empty_database(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
     let container = record::postgres_container(&spec.slug);
     let database = Database { name: &spec.database_name, role: &spec.database_role };
     if database.is_begun(&host.docker, &container).await? {
-        ctx.log("The database was half set up by an attempt that did not end; it is made anew.");
+        ctx.log(MADE_ANEW);
         database.drop(&host.docker, &container).await?;
         database.ensure(&host.docker, &container, password).await?;
     }
@@ -54,12 +61,11 @@ async fn empty_database(host: &Host, ctx: &JobContext, spec: &InstanceSpec, pass
 }
 
 /// Read the log to its end and judge it.
-async fn finish(host: &Host, ctx: &JobContext, name: &str, place: &Place) -> Result<(), OpError> {
-    let told = place.read();
+async fn finish(host: &Host, ctx: &JobContext, name: &str, mut told: usize) -> Result<(), OpError> {
     let mut scan = InitLog::default();
     let mut seen = 0u64;
     loop {
-        // Followed anew when the engine was restarted meanwhile; what was told already is only looked at again.
+        // Followed anew when Docker was restarted meanwhile; what was told already is only looked at again.
         let mut count = 0u64;
         let options = LinesOptions { follow: true, ..LinesOptions::default() };
         let mut lines = host.docker.lines(name, options).await?;
@@ -70,10 +76,12 @@ async fn finish(host: &Host, ctx: &JobContext, name: &str, place: &Place) -> Res
             }
             seen = count;
             scan.line(&line.text);
-            if count > told {
+            let lines = line.text.lines().count();
+            if told >= lines {
+                told -= lines;
+            } else {
                 modules(ctx, &line.text);
                 ctx.log(line.text);
-                place.write(count);
             }
         }
         let found = host.docker.inspect(name).await?;
@@ -101,24 +109,6 @@ fn module_progress(text: &str) -> Option<(u64, u64)> {
     let (_, rest) = text.split_once("Loading module ")?;
     let (done, total) = rest.split_once('(')?.1.trim_end().strip_suffix(')')?.split_once('/')?;
     Some((done.parse().ok()?, total.parse().ok()?))
-}
-
-/// How many lines of the log are in the job's log already.
-struct Place(PathBuf);
-
-impl Place {
-    fn read(&self) -> u64 {
-        std::fs::read_to_string(&self.0).ok().and_then(|t| t.trim().parse().ok()).unwrap_or(0)
-    }
-
-    /// Not flushed: it has to outlive this process, not the machine, where the worst is a line told twice.
-    fn write(&self, lines: u64) {
-        let _ = std::fs::write(&self.0, lines.to_string());
-    }
-
-    fn forget(&self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 #[cfg(test)]

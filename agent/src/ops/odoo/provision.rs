@@ -77,7 +77,11 @@ impl Provision<'_> {
         self.step("config", self.config(&odoo, &database)).await?;
         let password = ctx.secret(secret_names::DATABASE_PASSWORD)?;
         self.step("initialise", initialise::run(host, ctx, spec, &password)).await?;
-        self.step("admin", self.admin()).await?;
+        self.step("admin", async {
+            initialise::tidy(host, spec).await?;
+            self.admin().await
+        })
+        .await?;
         let started = Instant::now();
         self.step("start", self.start()).await?;
         let record = self.record()?;
@@ -120,7 +124,8 @@ impl Provision<'_> {
         let name = record::postgres_container(&spec.slug);
         containers::create(&host.docker, &name, containers::postgres(spec, ctx.id(), records, &data)).await?;
         host.docker.start(&name).await.map_err(|e| failed("start PostgreSQL", e))?;
-        super::unless_cancelled(ctx, postgres::ready(&host.docker, &name)).await
+        let address = record::database_host(spec.instance_id);
+        super::unless_cancelled(ctx, postgres::ready(&host.docker, &name, &address)).await
     }
 
     async fn database(&self) -> Result<(), OpError> {
@@ -266,7 +271,7 @@ pub async fn write_conf(
     host: &Host, spec: &InstanceSpec, passwords: &Passwords, probe: HashMap<String, String>,
 ) -> Result<(), OpError> {
     let records = &host.records;
-    let text = conf::render(spec, &record::postgres_container(&spec.slug), passwords)?;
+    let text = conf::render(spec, &record::database_host(spec.instance_id), passwords)?;
     let (uid, gid) = host.docker.image_user(&spec.image, None, probe).await?;
     records.write_for(&records.conf_path(spec.instance_id), text.as_bytes(), uid, gid)?;
     let addons = records.addons_dir(spec.instance_id);

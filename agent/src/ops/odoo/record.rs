@@ -54,6 +54,12 @@ pub fn postgres_container(slug: &str) -> String {
     format!("ocore-{slug}-postgres")
 }
 
+/// The name under which Odoo finds its PostgreSQL. Not the container's: with a long slug that is longer than the 63
+/// bytes that a DNS name may have.
+pub fn database_host(instance: InstanceId) -> String {
+    format!("postgres-{instance}")
+}
+
 pub fn init_container(slug: &str) -> String {
     format!("ocore-{slug}-init")
 }

@@ -22,6 +22,7 @@ use ocore_shared::tunnel::{ResponseBody, TunnelError};
 use sqlx::PgConnection;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Envelopes that one transaction takes.
 const BATCH: usize = 256;
@@ -33,6 +34,16 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 pub async fn events_follow(app: &App, tunnel: &Arc<Tunnel>, journal: JournalId, after: i64) -> Result<()> {
     let response = tunnel.client.get_stream(&format!("/events?after={after}")).await?;
     let mut lines = Lines { body: response.into_body(), buffer: BytesMut::new() };
+    let (committed, acknowledge) = watch::channel(0);
+    tokio::select! {
+        result = take_in(app, tunnel, journal, &mut lines, &committed) => result,
+        result = acknowledgements(tunnel, journal, acknowledge) => result,
+    }
+}
+
+async fn take_in(
+    app: &App, tunnel: &Arc<Tunnel>, journal: JournalId, lines: &mut Lines, committed: &watch::Sender<u64>,
+) -> Result<()> {
     loop {
         let Some(first) = lines.next().await? else { return Ok(()) };
         let mut batch = vec![first];
@@ -46,12 +57,19 @@ pub async fn events_follow(app: &App, tunnel: &Arc<Tunnel>, journal: JournalId, 
                 None => break,
             }
         }
-        let acknowledged = batch_apply(app, tunnel, journal, &batch).await?;
-        if let Some(seq) = acknowledged {
-            let ack = EventAck { journal_id: journal, seq };
-            let _: (_, Option<()>) = tunnel.client.call(Method::POST, "/events/ack", &ack, ACK_TIMEOUT).await?;
+        if let Some(seq) = batch_apply(app, tunnel, journal, &batch).await? {
+            committed.send_replace(seq);
         }
     }
+}
+
+/// Tell the agent what it may forget, beside the taking in: it answers only when its disk has it.
+async fn acknowledgements(tunnel: &Arc<Tunnel>, journal: JournalId, mut committed: watch::Receiver<u64>) -> Result<()> {
+    while committed.changed().await.is_ok() {
+        let ack = EventAck { journal_id: journal, seq: *committed.borrow_and_update() };
+        let _: (_, Option<()>) = tunnel.client.call(Method::POST, "/events/ack", &ack, ACK_TIMEOUT).await?;
+    }
+    Ok(())
 }
 
 struct Lines {

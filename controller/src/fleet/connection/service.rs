@@ -157,10 +157,12 @@ pub async fn housekeeping(app: App) {
     }
 }
 
-async fn housekeep(app: &App) -> Result<()> {
+/// One round of it; the first is before anybody is served.
+pub async fn housekeep(app: &App) -> Result<()> {
     let system = app.db.system();
     store::replica_seen(system, app.replica, env!("CARGO_PKG_VERSION")).await?;
-    store::session_end_all_of_dead_replicas(system, app.replica).await?;
+    let alone = app.config.database_url.is_none();
+    store::session_end_all_of_dead_replicas(system, app.replica, alone).await?;
     let tunnels = app.tunnels.all();
     let servers: Vec<_> = tunnels.iter().map(|t| t.server.0).collect();
     store::last_seen_store(system, &servers).await?;

@@ -161,14 +161,16 @@ pub async fn session_end(connection: &mut PgConnection, server: ServerId, epoch:
     Ok(name)
 }
 
-/// Servers that this database believes connected though no replica says so (after a crash).
-pub async fn session_end_all_of_dead_replicas(system: &PgPool, own: ReplicaId) -> Result<()> {
+/// Servers that this database believes connected though their replica has died. With the embedded database this
+/// replica is the only one, so all others are dead; else those that were not seen for 10 s are.
+pub async fn session_end_all_of_dead_replicas(system: &PgPool, own: ReplicaId, alone: bool) -> Result<()> {
     sqlx::query!(
-        "with gone as (delete from agent_sessions where replica_id <> $1 and replica_id not in (
-             select id from replicas where seen_at > now() - interval '30 seconds') returning server_id)
+        "with gone as (delete from agent_sessions where replica_id <> $1 and ($2 or replica_id not in (
+             select id from replicas where seen_at > now() - interval '10 seconds')) returning server_id)
          update servers set status = 'offline', status_reason = 'The controller has restarted; the agent is reconnecting.'
          where id in (select server_id from gone) and status in ('online', 'degraded')",
-        own.0
+        own.0,
+        alone
     )
     .execute(system)
     .await?;
