@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -206,28 +206,4 @@ async fn refusals_are_readable() {
     assert_eq!(code(no_route.unwrap_err()), (404, "not_found".into()));
     let watch = json!({ "seconds": 60 });
     assert_eq!(controller.call::<_, ()>(Method::POST, "/metrics/watch", watch).await.unwrap().0, 204);
-}
-
-/// `cargo test -p ocore-agent latency -- --ignored --nocapture` says how long the smallest job takes.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn latency_of_the_smallest_job() {
-    let rig = Rig::new();
-    let controller = rig.connect_with_epoch(1).await;
-    let mut events = controller.lines("/events?after=0").await;
-    let mut times = Vec::new();
-    for _ in 0..200 {
-        let (id, started) = (JobId::new(), Instant::now());
-        controller.put(id, "noop", json!({})).await.unwrap();
-        let accepted = started.elapsed();
-        let event = events.until_ended(id).await;
-        times.push((started.elapsed(), accepted));
-        let ack = EventAck { journal_id: event.journal_id, seq: event.seq.unwrap() };
-        controller.call::<_, ()>(Method::POST, "/events/ack", ack).await.unwrap();
-    }
-    times.sort();
-    println!(
-        "noop, PUT to the event of its end: p50 {:?}, p99 {:?}; of it PUT {:?}",
-        times[100].0, times[198].0, times[100].1
-    );
 }

@@ -105,8 +105,8 @@ test('a server is added and its stages are followed', { timeout: 60_000 }, async
   await page.getByTestId('add-server').first().click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name').fill('first');
-  await dialog.getByRole('button', { name: /add|create|next/i }).click();
-  const shown = dialog.getByText('install.sh', { exact: false }).first();
+  await dialog.getByRole('button', { name: 'Show the install command' }).click();
+  const shown = dialog.getByTestId('install-command');
   await shown.waitFor();
   const command = await shown.innerText();
   const [, url] = /--url (\S+)/.exec(command);
@@ -117,7 +117,8 @@ test('a server is added and its stages are followed', { timeout: 60_000 }, async
   const enrolled = spawnSync(path.join(bin, 'ocore-agent'), ['enroll', '--url', url, '--pin', pin, ...dirs], { env });
   assert.equal(enrolled.status, 0, String(enrolled.stderr));
   start('ocore-agent', ['run', ...dirs], {});
-  await dialog.getByText(/online|connected|ready/i).first().waitFor({ timeout: 30_000 });
+  await dialog.getByTestId('install-done').waitFor({ timeout: 30_000 });
+  assert.equal(await dialog.getByTestId('install-stage').count(), 5);
   await page.goto(`${state.base}/servers`);
   await page.getByTestId('server-row').filter({ hasText: 'Online' }).waitFor();
   await page.getByText('first', { exact: true }).first().click();
@@ -142,9 +143,9 @@ test('an instance is made, watched, read and deleted', { timeout: 400_000 }, asy
   await page.getByTestId('instance-name').fill('Acme ERP');
   await page.getByTestId('instance-email').fill('boss@acme.test');
   await page.getByTestId('instance-password').fill('odoo canary 9');
-  await page.getByLabel('Odoo version').click();
+  await page.getByTestId('instance-version').click();
   await page.getByRole('option', { name: /14/ }).click();
-  const server = page.getByLabel('Server').first();
+  const server = page.getByTestId('instance-server');
   if (!(await server.inputValue()).includes('first')) {
     await server.click();
     await page.getByTestId('server-option').first().click();
