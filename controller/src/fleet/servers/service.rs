@@ -280,8 +280,14 @@ pub struct HostInstall {
 }
 
 /// Register a server from the controller's host: made when there is none of that name, with a new token in any case.
-/// Before the first admin exists it goes into the organization that the admin will take over.
 pub async fn server_create_by_host(app: &App, organization: Option<&str>, name: &str) -> Result<HostInstall> {
+    if !(3..=64).contains(&name.chars().count()) {
+        return Err(Error::field(
+            "name",
+            "length",
+            format!("'{name}' is no server's name: it has 3 to 64 characters."),
+        ));
+    }
     let organization = organization_for_host(app, organization).await?;
     let mut tx = app.db.system().begin().await?;
     let id = match store::server_find_by_name(&mut tx, organization, name).await? {
