@@ -56,7 +56,7 @@ impl App {
         config: Config, db: Db, clock: Arc<dyn Clock>, keyring: Keyring, metrics: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
         let auth = AuthState::new(&config, &keyring)?;
-        let pki = Pki::load(&db, &keyring, &config, clock.as_ref()).await?;
+        let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
         Ok(Self(Arc::new(AppState {
             config,

@@ -71,7 +71,7 @@ async fn offer(app: &App, job: &Dispatch) -> Result<()> {
 async fn accepted(app: &App, tunnel: &Arc<Tunnel>, job: &Dispatch, snapshot: JobSnapshot) -> Result<()> {
     if snapshot.status.is_terminal() {
         // It ended while nobody listened. Its event may have been acknowledged before the database lost it.
-        return report::job_report_ended(app, tunnel, job.organization, snapshot).await;
+        return report::job_report_ended(app, tunnel, snapshot).await;
     }
     if store::job_mark_running(app.db.system(), job.id).await? {
         app.bus.changed(job.organization, Kind::Job, job.id.0);

@@ -105,9 +105,7 @@ pub async fn job_log_arrived(app: &App, server: ServerId, job: JobId, lines: &[J
 }
 
 /// A job that its agent ended earlier, told in the answer to a repeated offer.
-pub async fn job_report_ended(
-    app: &App, tunnel: &Arc<Tunnel>, _organization: OrganizationId, snapshot: JobSnapshot,
-) -> Result<()> {
+pub async fn job_report_ended(app: &App, tunnel: &Arc<Tunnel>, snapshot: JobSnapshot) -> Result<()> {
     job_log_complete(app, tunnel, snapshot.id, snapshot.last_log_seq).await?;
     let mut tx = app.db.system().begin().await?;
     let signals = job_report_apply(&mut tx, tunnel.server, Uuid::nil(), i64::MAX, &snapshot).await?;

@@ -57,7 +57,7 @@ pub struct AgentName {
 
 impl Pki {
     /// Read the authority, or make it at the very first start.
-    pub async fn load(db: &Db, keyring: &Keyring, _config: &Config, clock: &dyn Clock) -> anyhow::Result<Self> {
+    pub async fn load(db: &Db, keyring: &Keyring, clock: &dyn Clock) -> anyhow::Result<Self> {
         let now = clock.now();
         let authority = store::authority_ensure(db.system(), || {
             let key = KeyPair::generate()?;
