@@ -5,6 +5,7 @@ use super::service::{self, Control, InstallLog, InstanceCreate, InstancePatch};
 use super::store::InstanceFilter;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
+use crate::platform::http::page::label_filter;
 use crate::platform::http::{
     Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
 };
@@ -66,10 +67,7 @@ struct InstancesQuery {
 async fn instance_list(
     ctx: Ctx, State(app): State<App>, Params(query): Params<InstancesQuery>,
 ) -> Result<Json<List<Instance>>> {
-    let label = query.label.map(|label| match label.split_once('=') {
-        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-        None => (label, None),
-    });
+    let label = query.label.map(label_filter);
     let filter = InstanceFilter {
         name: query.name,
         server: query.server_id,

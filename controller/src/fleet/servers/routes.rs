@@ -5,6 +5,7 @@ use super::service::{self, ServerCreate, ServerPatch};
 use super::store::ServerFilter;
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
+use crate::platform::http::page::label_filter;
 use crate::platform::http::{
     Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
 };
@@ -62,10 +63,7 @@ struct ServersQuery {
 async fn server_list(
     ctx: Ctx, State(app): State<App>, Params(query): Params<ServersQuery>,
 ) -> Result<Json<List<Server>>> {
-    let label = query.label.map(|label| match label.split_once('=') {
-        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-        None => (label, None),
-    });
+    let label = query.label.map(label_filter);
     let filter = ServerFilter { name: query.name, status: query.status, q: query.q, label, ..ServerFilter::default() };
     service::server_list(&ctx, &app, filter, &query.page).await.map(Json)
 }

@@ -53,6 +53,14 @@ impl Page {
     }
 }
 
+/// `key` or `key=value`, as lists are filtered by labels.
+pub fn label_filter(text: String) -> (String, Option<String>) {
+    match text.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (text, None),
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct List<T> {
