@@ -18,11 +18,7 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    info(
-        title = "oCore",
-        description = "Control plane for servers that run Odoo and other containers.",
-        license(name = "proprietary")
-    ),
+    info(title = "oCore", description = "Control plane for servers that run Odoo and other containers."),
     components(schemas(error::ErrorBody))
 )]
 struct Document;
@@ -44,6 +40,8 @@ pub fn openapi() -> OpenApi {
 }
 
 fn finish(mut document: OpenApi) -> OpenApi {
+    // Derived from the package, which names none.
+    document.info.license = None;
     let components = document.components.get_or_insert_default();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.add_security_scheme("bearer", bearer);

@@ -115,6 +115,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         format!("cannot listen on {} (--agents-listen): is another program there?", app.config.agents_listen)
     })?;
     tasks_start(&app).await?;
+    let keeper = database.embedded.clone().map(|embedded| tokio::spawn(embedded.keep(app.stop.clone())));
     let ports = ports_serve(&app, people, agents).await?;
     greet(&app, &ports.fingerprint).await?;
     stop_asked().await?;
@@ -128,6 +129,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     metrics::service::flush(&app).await;
     app.db.close().await;
+    // It must not start what is stopped next.
+    if let Some(keeper) = keeper {
+        let _ = keeper.await;
+    }
     database.close();
     Ok(())
 }

@@ -24,6 +24,7 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
+    pub retry_after: Option<String>,
     pub body: Value,
 }
 
@@ -80,9 +81,11 @@ impl Client {
         let work = async {
             let response = self.send(method, path, headers, body).await?;
             let status = response.status();
+            let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
+            let retry_after = retry_after.map(str::to_owned);
             let bytes = response.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
             let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
-            Ok(Answer { status, body })
+            Ok(Answer { status, retry_after, body })
         };
         tokio::time::timeout(Duration::from_secs(90), work).await.map_err(|_| "no answer in 90 s".to_owned())?
     }

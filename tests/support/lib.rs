@@ -3,7 +3,10 @@
 pub mod client;
 pub mod docker;
 pub mod hosts;
+pub mod postgres;
 pub mod processes;
+pub mod provisioning;
+pub mod wire;
 
 use std::time::{Duration, Instant};
 

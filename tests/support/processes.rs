@@ -2,6 +2,7 @@
 
 use crate::client::{Client, text};
 use crate::hosts::LAB_ADDRESS;
+use crate::wire::Wire;
 use crate::{needed, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,6 +20,11 @@ fn binary(name: &str) -> PathBuf {
     let path = Path::new(&needed("OCORE_BIN_DIR")).join(name);
     assert!(path.exists(), "{} is missing; run the tests by tests/run", path.display());
     path
+}
+
+/// Tests want to know more than a measurement can afford to have written.
+fn log_level(tests: &str) -> String {
+    std::env::var("OCORE_LOG").unwrap_or_else(|_| tests.to_owned())
 }
 
 /// A directory that PostgreSQL's user may pass through, with a path short enough for a socket.
@@ -63,22 +69,29 @@ pub struct Controller {
     pub agents_port: u16,
     /// The address that agents are given.
     address: &'static str,
+    /// None: the embedded one.
+    database: Option<String>,
 }
 
 impl Controller {
     /// Start one and wait until it is ready.
     pub async fn start() -> Self {
-        Self::start_at("127.0.0.1").await
+        Self::start_at("127.0.0.1", None).await
+    }
+
+    /// Start one on a database that was made for it.
+    pub async fn start_on(database: &str) -> Self {
+        Self::start_at("127.0.0.1", Some(database.to_owned())).await
     }
 
     /// Start one whose agents' port servers of the lab reach.
     pub async fn start_for_hosts() -> Self {
-        Self::start_at(LAB_ADDRESS).await
+        Self::start_at(LAB_ADDRESS, None).await
     }
 
-    async fn start_at(address: &'static str) -> Self {
+    async fn start_at(address: &'static str, database: Option<String>) -> Self {
         let (port, agents_port) = (free_port(), free_port());
-        let mut this = Self { process: Process(None), dir: directory(), port, agents_port, address };
+        let mut this = Self { process: Process(None), dir: directory(), port, agents_port, address, database };
         this.run().await;
         this
     }
@@ -106,8 +119,11 @@ impl Controller {
             .env("OCORE_ODOO_IMAGE", "localhost:5000/odoo:{version}")
             .env("OCORE_POSTGRES_IMAGE", "localhost:5000/postgres:13")
             .env("OCORE_AGENT_BINARY", binary("ocore-agent"))
-            .env("OCORE_LOG", "info,ocore_controller=debug")
+            .env("OCORE_LOG", log_level("info,ocore_controller=debug"))
             .env("OCORE_RATE_LIMIT_BURST", "0");
+        if let Some(database) = &self.database {
+            command.env("DATABASE_URL", database);
+        }
         command
     }
 
@@ -128,16 +144,42 @@ impl Controller {
 
     /// Register a server and enrol an agent as it.
     pub async fn add_server(&self, client: &Client, name: &str) -> (Agent, Value) {
+        self.add_server_at(client, name, None).await
+    }
+
+    /// The same, with the agent's only way being a wire that the test holds.
+    pub async fn add_server_by_wire(&self, client: &Client, name: &str) -> (Wire, Agent, Value) {
+        let wire = Wire::to(self.agents_port).await;
+        let (agent, server) = self.add_server_at(client, name, Some(wire.port)).await;
+        (wire, agent, server)
+    }
+
+    async fn add_server_at(&self, client: &Client, name: &str, wire: Option<u16>) -> (Agent, Value) {
         let made = client.post("/api/servers", json!({"name": name})).await.is(201);
         let install = &made["install"];
         let command = text(install, "command");
         let token = command.split("--token ").nth(1).expect("a token").trim().to_owned();
         let mut agent = Agent { process: Process(None), dir: directory(), failpoint: None };
         agent.enroll(self.agents_port, &text(install, "pin"), &token);
+        if let Some(port) = wire {
+            let settings = format!("controllers = [\"127.0.0.1:{port}\"]\n");
+            std::fs::write(agent.dir.path().join("etc/agent.toml"), settings).expect("the agent's settings");
+        }
         agent.run();
         let id = text(&made["server"], "id");
         let server = client.server_online(&id).await;
         (agent, server)
+    }
+
+    /// End the embedded database as a crash would.
+    pub fn kill_database(&self) {
+        let pid = self.database_pid().expect("a database");
+        kill(pid, Signal::SIGQUIT).expect("it can be signalled");
+    }
+
+    fn database_pid(&self) -> Option<Pid> {
+        let text = std::fs::read_to_string(self.dir.path().join("data/postgres/data/postmaster.pid")).ok()?;
+        text.lines().next()?.parse().ok().map(Pid::from_raw)
     }
 
     pub fn log(&self) -> String {
@@ -149,9 +191,8 @@ impl Drop for Controller {
     fn drop(&mut self) {
         self.process.signal(Signal::SIGTERM);
         // A controller that was killed has left its PostgreSQL to the next start, which does not come.
-        let pid = std::fs::read_to_string(self.dir.path().join("data/postgres/data/postmaster.pid")).ok();
-        if let Some(pid) = pid.and_then(|text| text.lines().next().and_then(|l| l.parse().ok())) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGQUIT);
+        if let Some(pid) = self.database_pid() {
+            let _ = kill(pid, Signal::SIGQUIT);
         }
         if std::thread::panicking() {
             let log = self.log();
@@ -199,7 +240,7 @@ impl Agent {
             .arg(verb)
             .env("OCORE_AGENT_DIR", self.dir.path().join("agent"))
             .env("OCORE_AGENT_CONFIG_DIR", self.dir.path().join("etc"))
-            .env("OCORE_LOG", "info,ocore_agent=debug");
+            .env("OCORE_LOG", log_level("info,ocore_agent=debug"));
         command
     }
 
@@ -240,6 +281,11 @@ impl Agent {
         }
         self.process.0 = None;
         self.run();
+    }
+
+    /// Wait until its log has this.
+    pub async fn says(&self, words: &str) {
+        wait_for(words, Duration::from_secs(30), || async { self.log().contains(words).then_some(()) }).await;
     }
 
     pub fn log(&self) -> String {

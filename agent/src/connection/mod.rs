@@ -26,7 +26,7 @@ const HANDSHAKE: Duration = Duration::from_secs(15);
 /// From the WebSocket to the session.
 const SESSION: Duration = Duration::from_secs(15);
 /// A connection that lived longer was a good one: the next retry is a first one again.
-const GOOD: Duration = Duration::from_secs(60);
+const GOOD: Duration = Duration::from_secs(5);
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]

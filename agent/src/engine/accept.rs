@@ -68,6 +68,7 @@ impl Inner {
             return Err(error.into());
         }
         fresh.acceptance.send_replace(Acceptance::Accepted);
+        tracing::info!(job = %id, kind = fresh.request.kind, "job accepted");
         self.schedule(fresh);
         Ok(Accepted::New(snapshot))
     }

@@ -1,6 +1,6 @@
 //! Images: what a name stands for, fetching it with progress in bytes, and who its user is.
 
-use super::{DockerHost, absent_is_none, failed, status_of, words};
+use super::{DockerHost, absent_is_none, failed, labels, status_of, words};
 use crate::engine::OpError;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, ImageInspect};
@@ -93,7 +93,7 @@ impl DockerHost {
     }
 
     /// uid and gid of `user` (a name, a number, or `uid:gid`; None: the image's own) in an image. Read from the image's
-    /// `/etc/passwd` through a container that is never started.
+    /// `/etc/passwd` through a container that is never started, and that is found again after a kill by its name.
     pub async fn image_user(
         &self, reference: &str, user: Option<&str>, labels: HashMap<String, String>,
     ) -> Result<(u32, u32), OpError> {
@@ -104,6 +104,9 @@ impl DockerHost {
         {
             return Ok((uid, gid));
         }
+        let part = |label: &str| labels.get(label).map_or("", String::as_str);
+        let name = format!("ocore-probe-{}-{}", part(labels::INSTANCE), part(labels::STEP));
+        self.remove(&name).await?;
         let docker = self.client().await?;
         let body = ContainerCreateBody {
             image: Some(reference.into()),
@@ -111,7 +114,7 @@ impl DockerHost {
             labels: Some(labels),
             ..Default::default()
         };
-        let options = CreateContainerOptionsBuilder::default().build();
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let made = docker.create_container(Some(options), body).await.map_err(|e| failed("look into an image", e))?;
         let passwd = read_file(&docker, &made.id, "/etc/passwd").await;
         self.remove(&made.id).await?;

@@ -1,4 +1,6 @@
 use super::*;
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_module_is_named_and_nothing_is_left() {
@@ -45,6 +47,27 @@ async fn a_cancelled_provision_leaves_nothing() {
     lab.agent.engine.cancel(id).await.unwrap();
     let job = lab.end(id).await;
     assert_eq!(job.status, JobStatus::Cancelled);
+    assert_eq!(lab.leftovers().await, Vec::<String>::new());
+    lab.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_a_kill_left_behind_is_used_up_by_the_next() {
+    let lab = Lab::new().await;
+    let labels = HashMap::from([
+        (labels::MANAGED.to_owned(), "true".to_owned()),
+        (labels::INSTANCE.to_owned(), lab.spec.instance_id.to_string()),
+        (labels::STEP.to_owned(), "postgres".to_owned()),
+    ]);
+    let docker = lab.agent.host.docker.client().await.unwrap();
+    let name = format!("ocore-probe-{}-postgres", lab.spec.instance_id);
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let image = Some(POSTGRES.to_owned());
+    let body = ContainerCreateBody { image, labels: Some(labels.clone()), ..Default::default() };
+    docker.create_container(Some(options), body).await.unwrap();
+    assert_eq!(lab.leftovers().await, [format!("/{name}")]);
+    let user = lab.agent.host.docker.image_user(POSTGRES, Some("postgres"), labels).await.unwrap();
+    assert_ne!(user.0, 0);
     assert_eq!(lab.leftovers().await, Vec::<String>::new());
     lab.finish().await;
 }

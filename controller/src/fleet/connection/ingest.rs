@@ -3,7 +3,7 @@
 use super::store;
 use crate::app::App;
 use crate::apps::instances;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fleet::enrollment::store::stage_reached;
 use crate::fleet::metrics;
 use crate::fleet::servers::model::status_of;
@@ -29,6 +29,8 @@ const BATCH: usize = 256;
 /// An agent whose line is longer is broken or hostile.
 const LONGEST_LINE: usize = 4 * 1024 * 1024;
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two attempts while the database is away.
+pub const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
 /// Take in everything until the stream ends.
 pub async fn events_follow(app: &App, tunnel: &Arc<Tunnel>, journal: JournalId, after: i64) -> Result<()> {
@@ -57,8 +59,20 @@ async fn take_in(
                 None => break,
             }
         }
-        if let Some(seq) = batch_apply(app, tunnel, journal, &batch).await? {
+        if let Some(seq) = batch_apply_patiently(app, tunnel, journal, &batch).await? {
             committed.send_replace(seq);
+        }
+    }
+}
+
+/// Apply a batch, again while the database is away: the tunnel stays up, and its flow control holds the agent back.
+async fn batch_apply_patiently(
+    app: &App, tunnel: &Arc<Tunnel>, journal: JournalId, batch: &[EventEnvelope],
+) -> Result<Option<u64>> {
+    loop {
+        match batch_apply(app, tunnel, journal, batch).await {
+            Err(Error::Unavailable { .. }) => tokio::time::sleep(DATABASE_RETRY).await,
+            result => return result,
         }
     }
 }

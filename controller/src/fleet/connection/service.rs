@@ -120,8 +120,20 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
     end.cancel();
     app.tunnels.remove(&tunnel);
     metrics::gauge!("ocore_agents_connected").set(app.tunnels.len() as f64);
-    session_over(app, &tunnel).await?;
+    session_over_patiently(app, &tunnel).await?;
     result
+}
+
+/// End the session's rows, also when the database is away now: else the server would look online for ever.
+async fn session_over_patiently(app: &App, tunnel: &Tunnel) -> Result<()> {
+    loop {
+        match session_over(app, tunnel).await {
+            Err(Error::Unavailable { .. }) if !app.stop.is_cancelled() => {
+                tokio::time::sleep(ingest::DATABASE_RETRY).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 async fn session_over(app: &App, tunnel: &Tunnel) -> Result<()> {

@@ -3,7 +3,9 @@
 //! It is no child of the controller in any way that matters: it outlives a kill -9 and is adopted by the next start.
 
 use anyhow::{Context, bail};
-use nix::unistd::{Gid, Uid, User, chown};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::{Gid, Pid, Uid, User, chown};
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use std::fs;
@@ -11,16 +13,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const OLDEST_MAJOR: u32 = 14;
 /// A unix socket's path has 107 bytes; PostgreSQL adds `/.s.PGSQL.5432.lock`.
 const LONGEST_SOCKET_DIRECTORY: usize = 107 - 20;
 const DATABASE: &str = "ocore";
 
+/// How often a running controller looks whether its cluster still runs.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A running embedded cluster.
+#[derive(Clone)]
 pub struct Embedded {
     bin: PathBuf,
+    home: PathBuf,
     data: PathBuf,
+    run: PathBuf,
     user: ServiceUser,
     options: PgConnectOptions,
 }
@@ -50,9 +60,9 @@ impl Embedded {
             fs::set_permissions(dir, fs::Permissions::from_mode(mode))?;
         }
         let options = PgConnectOptions::new_without_pgpass().socket(&run).username("postgres").database("postgres");
-        let this = Self { bin, data, user, options };
+        let this = Self { bin, home, data, run, user, options };
         if !this.data.join("PG_VERSION").exists() {
-            this.run(
+            this.execute(
                 "initdb",
                 &[
                     "--username=postgres",
@@ -67,7 +77,7 @@ impl Embedded {
             )?;
         }
         if !this.is_running() {
-            this.launch(&home, &run)?;
+            this.launch()?;
         }
         this.ensure_database().await?;
         Ok(this)
@@ -80,19 +90,42 @@ impl Embedded {
 
     /// Stop it and wait until its files are in order.
     pub fn stop(&self) -> anyhow::Result<()> {
-        self.run("pg_ctl", &["stop", "-m", "fast", "-w", "-s", "-D"], true).map(|_| ())
+        self.execute("pg_ctl", &["stop", "-m", "fast", "-w", "-s", "-D"], true).map(|_| ())
     }
 
     fn is_running(&self) -> bool {
         self.command("pg_ctl").args(["status", "-D"]).arg(&self.data).output().is_ok_and(|o| o.status.success())
     }
 
-    fn launch(&self, home: &Path, run: &Path) -> anyhow::Result<()> {
-        let log = home.join("postgres.log");
+    /// Start the cluster again whenever it has ended by itself or by somebody else's hand.
+    pub async fn keep(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(WATCH_INTERVAL)).await.is_some() {
+            if self.has_process() {
+                continue;
+            }
+            tracing::warn!("the embedded PostgreSQL has ended; it is started again");
+            let this = self.clone();
+            match tokio::task::spawn_blocking(move || this.launch()).await {
+                Ok(Ok(())) => tracing::info!("the embedded PostgreSQL runs again"),
+                Ok(Err(error)) => tracing::error!(%error, "the embedded PostgreSQL cannot be started"),
+                Err(error) => tracing::error!(%error, "starting the embedded PostgreSQL failed"),
+            }
+        }
+    }
+
+    /// Whether the process exists that the data directory names: cheap enough for every second.
+    fn has_process(&self) -> bool {
+        let pid = fs::read_to_string(self.data.join("postmaster.pid")).ok();
+        let pid = pid.and_then(|text| text.lines().next()?.parse().ok()).map(Pid::from_raw);
+        pid.is_some_and(|pid| !matches!(kill(pid, None), Err(Errno::ESRCH)))
+    }
+
+    fn launch(&self) -> anyhow::Result<()> {
+        let log = self.home.join("postgres.log");
         let settings = format!(
             "-c listen_addresses= -c unix_socket_directories={} -c shared_buffers=64MB -c max_connections=100 \
              -c wal_compression=on -c max_wal_size=512MB -c log_min_messages=warning",
-            run.display()
+            self.run.display()
         );
         let output = self
             .command("pg_ctl")
@@ -135,7 +168,7 @@ impl Embedded {
         command
     }
 
-    fn run(&self, program: &str, args: &[&str], with_data: bool) -> anyhow::Result<Output> {
+    fn execute(&self, program: &str, args: &[&str], with_data: bool) -> anyhow::Result<Output> {
         let mut command = self.command(program);
         command.args(args);
         if with_data {

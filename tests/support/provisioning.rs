@@ -1,0 +1,74 @@
+//! Provisioning under faults: begun, disturbed, and proven to have happened once.
+
+use crate::client::{Client, text};
+use crate::docker;
+use http::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Longest time for a provisioning with everything that happens to it.
+pub const PROVISION: Duration = Duration::from_secs(300);
+pub const CONTROL: Duration = Duration::from_secs(120);
+
+/// Steps of provisioning, in order.
+pub const STEPS: [&str; 10] = [
+    "pull_image",
+    "pull_postgres_image",
+    "network",
+    "postgres",
+    "database",
+    "config",
+    "initialise",
+    "admin",
+    "start",
+    "health",
+];
+
+/// An instance that is being made.
+pub struct Provisioning {
+    pub id: String,
+    pub job: String,
+}
+
+impl Provisioning {
+    pub async fn begin(ada: &Client, server: &str, name: &str) -> Self {
+        let name = format!("{name} {}", uuid::Uuid::now_v7().simple());
+        let wish = json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_login": "admin",
+            "admin_password": "long enough 1"});
+        let accepted = ada.post("/api/instances", wish).await.is(202);
+        Self { id: text(&accepted, "id"), job: text(&accepted, "job_id") }
+    }
+
+    /// Wait until the controller knows that this step has begun. The controller may be away meanwhile.
+    pub async fn reaches(&self, ada: &Client, step: &str) {
+        let path = format!("/api/jobs/{}", self.job);
+        crate::wait_for(&format!("step {step}"), PROVISION, || async {
+            let job = ada.try_call(Method::GET, &path, &[], None).await.ok()?.body;
+            let steps = job["steps"].as_array()?.clone();
+            steps.iter().any(|s| s["name"] == step && s["status"] != "pending").then_some(())
+        })
+        .await;
+    }
+
+    /// The job ended well, once, with one set of containers and a whole log; then everything is removed.
+    pub async fn proven(self, ada: &Client) {
+        let Self { id, job } = self;
+        let job: Value = ada.job_end(&job, PROVISION).await;
+        assert_eq!(job["status"], "succeeded", "{job:#}");
+        let label = format!("sh.ocore.instance={id}");
+        let containers: Vec<String> =
+            docker::objects(&label).await.into_iter().filter(|n| n.starts_with('/')).collect();
+        assert_eq!(containers.len(), 2, "one Odoo and one PostgreSQL: {containers:?}");
+        let log = ada.get(&format!("/api/instances/{id}/install-logs")).await.is(200);
+        let lines = log["data"].as_array().expect("lines");
+        assert!(lines.iter().enumerate().all(|(i, line)| line["seq"] == i + 1), "no line is missing or doubled");
+        let loaded = |l: &&Value| l["text"].as_str().unwrap_or_default().contains("Modules loaded.");
+        assert_eq!(lines.iter().filter(loaded).count(), 1, "Odoo was initialised once");
+        let events = ada.get(&format!("/api/jobs?instance_id={id}&kind=instance_provision")).await.is(200);
+        assert_eq!(events["data"].as_array().expect("jobs").len(), 1);
+
+        let accepted = ada.delete(&format!("/api/instances/{id}?purge=true")).await.is(202);
+        assert_eq!(ada.job_end(&text(&accepted, "job_id"), CONTROL).await["status"], "succeeded");
+        assert_eq!(docker::objects(&label).await, Vec::<String>::new());
+    }
+}
