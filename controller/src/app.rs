@@ -1,5 +1,6 @@
 //! Everything that handlers and tasks share, passed and never global.
 
+use crate::apps::instances::log_hub::LogHub;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
 use crate::identity::authentication::AuthState;
@@ -34,6 +35,7 @@ pub struct AppState {
     pub tunnels: Tunnels,
     pub jobs: JobsRuntime,
     pub bus: Bus,
+    pub logs: LogHub,
     pub metrics_buffer: MetricsBuffer,
     pub limiter: Limiter,
     /// None where the process has no recorder (tests).
@@ -69,6 +71,7 @@ impl App {
             tunnels: Tunnels::default(),
             jobs: JobsRuntime::default(),
             bus: Bus::new(),
+            logs: LogHub::default(),
             metrics_buffer: MetricsBuffer::default(),
             limiter,
             metrics,

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod ids;
+pub mod logs;
 pub mod protocol;
 pub mod secret;
 pub mod tunnel;

@@ -113,31 +113,22 @@ impl Client {
         .await
     }
 
-    /// Lines of a stream of server-sent events, as `(event, id, data)`, until `enough` or the end.
+    /// Open a stream of server-sent events.
+    pub async fn events_open(&self, path: &str) -> Events {
+        let response = self.send(Method::GET, path, &[("accept", "text/event-stream")], None).await.expect("a stream");
+        assert_eq!(response.status(), StatusCode::OK);
+        Events { body: response.into_body(), buffer: String::new() }
+    }
+
+    /// Read a stream of server-sent events, as `(event, id, data)`, until `enough` or the end.
     pub async fn events(
         &self, path: &str, limit: Duration, mut enough: impl FnMut(&str, &str, &Value) -> bool,
     ) -> bool {
-        let response = self.send(Method::GET, path, &[("accept", "text/event-stream")], None).await.expect("a stream");
-        assert_eq!(response.status(), StatusCode::OK);
-        let mut body = response.into_body();
-        let mut buffer = String::new();
+        let mut events = self.events_open(path).await;
         let work = async {
-            while let Some(Ok(frame)) = body.frame().await {
-                buffer.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
-                while let Some(end) = buffer.find("\n\n") {
-                    let block: String = buffer.drain(..end + 2).collect();
-                    let field = |name: &str| {
-                        block
-                            .lines()
-                            .find_map(|l| l.strip_prefix(name))
-                            .map(|v| v.trim_start_matches(": ").trim_start())
-                            .unwrap_or_default()
-                            .to_owned()
-                    };
-                    let data: Value = serde_json::from_str(&field("data")).unwrap_or_default();
-                    if enough(&field("event"), &field("id"), &data) {
-                        return true;
-                    }
+            while let Some((event, id, data)) = events.next().await {
+                if enough(&event, &id, &data) {
+                    return true;
                 }
             }
             false
@@ -154,6 +145,31 @@ impl Client {
         }
         let (socket, _) = client_async(request, stream).await.unwrap_or_else(|e| panic!("{path}: {e}"));
         Terminal { socket, seen: String::new(), id: None, received: 0 }
+    }
+}
+
+/// An open stream of server-sent events. Nothing is read unless asked for.
+pub struct Events {
+    body: Incoming,
+    buffer: String,
+}
+
+impl Events {
+    /// The next event, as `(event, id, data)`.
+    pub async fn next(&mut self) -> Option<(String, String, Value)> {
+        loop {
+            if let Some(end) = self.buffer.find("\n\n") {
+                let block: String = self.buffer.drain(..end + 2).collect();
+                let field = |name: &str| {
+                    let line = block.lines().find_map(|l| l.strip_prefix(name));
+                    line.map(|v| v.trim_start_matches(": ").trim_start()).unwrap_or_default().to_owned()
+                };
+                let data = serde_json::from_str(&field("data")).unwrap_or_default();
+                return Some((field("event"), field("id"), data));
+            }
+            let frame = self.body.frame().await?.ok()?;
+            self.buffer.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
+        }
     }
 }
 

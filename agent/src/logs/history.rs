@@ -1,6 +1,5 @@
 //! Pages of the log, newest page first.
 
-use super::cursor::Cursor;
 use super::hub::LogHub;
 use super::level;
 use super::source::{Source, recreated};
@@ -8,6 +7,7 @@ use crate::engine::OpError;
 use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::ids::InstanceId;
+use ocore_shared::logs::Cursor;
 use ocore_shared::protocol::logs::{LogPage, LogRecord};
 use std::collections::VecDeque;
 

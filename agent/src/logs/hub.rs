@@ -2,7 +2,7 @@
 //! its own pace. The upstream starts with the first viewer and ends after the last.
 
 use super::archive;
-use super::cursor::{Cursor, Resume, short};
+use super::cursor::short;
 use super::source::{self, Source, recreated};
 use crate::engine::OpError;
 use crate::host::docker::DockerHost;
@@ -10,8 +10,8 @@ use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::InstanceId;
-use ocore_shared::protocol::logs::LogRecord;
-use std::collections::{HashMap, VecDeque};
+use ocore_shared::logs::{Cursor, LogRing, Resume};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -83,11 +83,7 @@ impl LogHub {
         }
         upstreams.retain(|_, weak| weak.strong_count() > 0);
         let stop = CancellationToken::new();
-        let upstream = Arc::new(Upstream {
-            ring: Mutex::default(),
-            pushed: watch::Sender::new(0),
-            _stop: stop.clone().drop_guard(),
-        });
+        let upstream = Arc::new(Upstream { ring: LogRing::new(RING_BYTES), _stop: stop.clone().drop_guard() });
         upstreams.insert(instance, Arc::downgrade(&upstream));
         let reader = Reader { hub: self.clone(), instance, upstream: Arc::downgrade(&upstream), last: None };
         tokio::spawn(stop.run_until_cancelled_owned(reader.run()));
@@ -103,81 +99,8 @@ impl LogHub {
 }
 
 pub struct Upstream {
-    ring: Mutex<Ring>,
-    pushed: watch::Sender<u64>,
+    pub ring: LogRing,
     _stop: DropGuard,
-}
-
-#[derive(Default)]
-pub struct Ring {
-    records: VecDeque<Arc<LogRecord>>,
-    bytes: usize,
-    /// Number of the ring's first record.
-    first: u64,
-}
-
-/// What a viewer gets from its place on.
-pub struct Taken {
-    pub records: Vec<Arc<LogRecord>>,
-    pub dropped: u64,
-    pub next: u64,
-}
-
-impl Upstream {
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.pushed.subscribe()
-    }
-
-    pub fn push(&self, record: LogRecord) {
-        self.ring(|ring| {
-            ring.bytes += size(&record);
-            ring.records.push_back(Arc::new(record));
-            while ring.bytes > RING_BYTES && ring.records.len() > 1 {
-                if let Some(oldest) = ring.records.pop_front() {
-                    ring.bytes -= size(&oldest);
-                    ring.first += 1;
-                }
-            }
-        });
-        self.pushed.send_modify(|n| *n += 1);
-    }
-
-    /// At most `count` records from number `place` on.
-    pub fn take(&self, place: u64, count: usize) -> Taken {
-        self.ring(|ring| {
-            let start = place.max(ring.first);
-            let records: Vec<_> =
-                ring.records.iter().skip((start - ring.first) as usize).take(count).cloned().collect();
-            Taken { next: start + records.len() as u64, dropped: start - place, records }
-        })
-    }
-
-    /// Where a viewer that has read up to `last` goes on: behind that line, or at the ring's start with everything
-    /// older left out. None when the ring has moved past it: then the past has to be read again.
-    pub fn join(&self, last: Option<&Cursor>) -> Option<u64> {
-        self.ring(|ring| {
-            let Some(last) = last else { return Some(ring.first) };
-            let text = last.to_string();
-            if let Some(index) = ring.records.iter().position(|r| r.cursor == text) {
-                return Some(ring.first + index as u64 + 1);
-            }
-            let moved_past = ring.first > 0 && ring.records.front().is_some_and(|r| r.at > last.at);
-            (!moved_past).then_some(ring.first)
-        })
-    }
-
-    fn ring<T>(&self, f: impl FnOnce(&mut Ring) -> T) -> T {
-        f(&mut self.ring.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-fn size(record: &LogRecord) -> usize {
-    record.text.len() + record.cursor.len() + 96
-}
-
-#[cfg(test)]
-pub fn test_upstream() -> Upstream {
-    Upstream { ring: Mutex::default(), pushed: watch::Sender::new(0), _stop: CancellationToken::new().drop_guard() }
 }
 
 /// Fills a ring.
@@ -237,10 +160,10 @@ impl Reader {
             }
             let Some(upstream) = self.upstream.upgrade() else { return Ok(()) };
             if std::mem::take(&mut anew) {
-                upstream.push(recreated(&record));
+                upstream.ring.push(recreated(&record));
             }
             self.last = record.cursor.parse().ok();
-            upstream.push(record);
+            upstream.ring.push(record);
         }
         Ok(())
     }

@@ -9,11 +9,8 @@ mod history;
 mod hub;
 pub mod level;
 mod source;
-#[cfg(test)]
-mod tests;
 mod viewer;
 
-pub use cursor::Cursor;
 pub use history::HistoryQuery;
 pub use hub::LogHub;
 pub use source::live_container;

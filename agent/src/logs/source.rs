@@ -1,7 +1,7 @@
 //! Where the lines of an instance are, oldest first, and how they are read.
 
 use super::archive::Archive;
-use super::cursor::{Cursor, Numbers, short};
+use super::cursor::{Numbers, short};
 use super::level::Levels;
 use crate::engine::OpError;
 use crate::host::docker::lines::{Line, LinesOptions};
@@ -9,6 +9,7 @@ use crate::host::docker::{DockerHost, labels};
 use chrono::{DateTime, TimeDelta};
 use futures::{Stream, StreamExt};
 use ocore_shared::ids::InstanceId;
+use ocore_shared::logs::{Cursor, mark};
 use ocore_shared::protocol::logs::LogRecord;
 use std::pin::Pin;
 
@@ -68,8 +69,4 @@ pub fn recreated(first: &LogRecord) -> LogRecord {
     let at = first.at - TimeDelta::nanoseconds(1);
     let container = first.cursor.split(':').next().unwrap_or_default().to_owned();
     mark(Cursor { container, at, nth: 0 }, "The container was made anew.".into(), None)
-}
-
-pub fn mark(cursor: Cursor, text: String, dropped: Option<u64>) -> LogRecord {
-    LogRecord { at: cursor.at, cursor: cursor.to_string(), stream: "mark".into(), text, dropped, level: None }
 }

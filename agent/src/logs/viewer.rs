@@ -1,13 +1,13 @@
 //! One person's view of a log: first the past, then the ring.
 
-use super::cursor::{Cursor, Resume};
 use super::history::HistoryQuery;
 use super::hub::{LogHub, Upstream};
-use super::source::{mark, recreated};
+use super::source::recreated;
 use crate::engine::OpError;
 use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::ids::InstanceId;
+use ocore_shared::logs::{Cursor, Resume, mark_dropped};
 use ocore_shared::protocol::logs::LogRecord;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -122,10 +122,10 @@ async fn copy_tail(
 async fn live(
     hub: &LogHub, instance: InstanceId, upstream: Arc<Upstream>, mut last: Option<Cursor>, sender: &Sender,
 ) -> Result<(), Gone> {
-    let mut changes = upstream.changes();
+    let mut changes = upstream.ring.changes();
     let mut place = None;
     for _ in 0..CATCH_UPS {
-        place = upstream.join(last.as_ref());
+        place = upstream.ring.join(last.as_ref());
         let (None, Some(cursor)) = (place, last.clone()) else { break };
         match copy_after(hub, instance, cursor, sender).await? {
             Ok(further) => last = Some(further),
@@ -140,15 +140,13 @@ async fn live(
     }
     loop {
         changes.borrow_and_update();
-        let taken = upstream.take(place, BATCH);
+        let taken = upstream.ring.take(place, BATCH);
         place = taken.next;
         if taken.dropped > 0
             && let Some(first) = taken.records.first()
-            && let Ok(cursor) = first.cursor.parse::<Cursor>()
+            && let Some(mark) = mark_dropped(first, taken.dropped)
         {
-            let at = Cursor { at: first.at - chrono::TimeDelta::nanoseconds(1), nth: 0, ..cursor };
-            let text = format!("{} lines were left out, because the reader was too slow.", taken.dropped);
-            sender.send(Ok(mark(at, text, Some(taken.dropped)))).await.map_err(|_| Gone)?;
+            sender.send(Ok(mark)).await.map_err(|_| Gone)?;
         }
         let waiting = taken.records.is_empty();
         for record in taken.records.into_iter().filter(|r| resume.wants(r)) {

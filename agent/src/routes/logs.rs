@@ -1,7 +1,7 @@
 //! Logs of instances: followed as NDJSON, and in pages.
 
 use super::{ApiError, ApiResult, Json, Path, Query};
-use crate::logs::{Cursor, From, HistoryQuery};
+use crate::logs::{From, HistoryQuery};
 use crate::state::AgentState;
 use axum::Router;
 use axum::body::Body;
@@ -11,6 +11,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures::StreamExt;
 use ocore_shared::ids::InstanceId;
+use ocore_shared::logs::{Cursor, InvalidCursor};
 use ocore_shared::protocol::logs::LogPage;
 use serde::Deserialize;
 
@@ -71,5 +72,5 @@ async fn log_history(
 }
 
 fn cursor(text: &str) -> Result<Cursor, ApiError> {
-    text.parse().map_err(|e: crate::engine::OpError| ApiError::invalid(e.message))
+    text.parse().map_err(|e: InvalidCursor| ApiError::invalid(e.to_string()))
 }

@@ -21,6 +21,12 @@ pub struct LogRecord {
     pub level: Option<String>,
 }
 
+impl AsRef<LogRecord> for LogRecord {
+    fn as_ref(&self) -> &LogRecord {
+        self
+    }
+}
+
 /// A page of history, oldest line first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]

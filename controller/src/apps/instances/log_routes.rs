@@ -38,7 +38,7 @@ struct LogsQuery {
     #[garde(skip)]
     after: Option<String>,
     /// Lines of the past to begin with (default 200).
-    #[garde(inner(range(max = 10_000)))]
+    #[garde(inner(range(max = 5000)))]
     tail: Option<u32>,
     /// `1`: wait for new lines (default for WebSocket and server-sent events).
     #[garde(skip)]
@@ -59,8 +59,8 @@ async fn instance_logs(
         tail: query.tail.unwrap_or(200),
         follow: query.follow.map_or(live, |follow| follow != 0),
     };
-    let opened = logs::log_open(&ctx, &app, id, &request).await?;
-    Ok(streams::respond(form, logs::log_stream(ctx, app, id, request, opened)))
+    let view = logs::log_view(ctx, app, id, request).await?;
+    Ok(streams::respond(form, view.stream()))
 }
 
 #[derive(Deserialize, Validate, IntoParams)]

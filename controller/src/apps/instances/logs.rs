@@ -1,27 +1,38 @@
-//! Live logs: one upstream per instance and replica however many people watch, each with a bounded queue and counted
-//! gaps.
+//! Logs of instances: pages of history, the past, and live with counted gaps.
 
+use super::log_hub::Upstream;
 use super::service::instance_get;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::platform::http::Ctx;
 use crate::platform::http::streams::StreamItem;
-use crate::platform::tunnel::Tunnel;
 use bytes::{Buf, BytesMut};
 use futures::Stream;
 use http::Method;
 use http_body_util::BodyExt;
-use ocore_shared::ids::InstanceId;
+use ocore_shared::ids::{InstanceId, ServerId};
+use ocore_shared::logs::{Cursor, InvalidCursor, Resume, mark_dropped};
 use ocore_shared::protocol::logs::{LogPage, LogRecord};
-use ocore_shared::tunnel::ResponseBody;
-use serde_json::json;
+use ocore_shared::tunnel::{ResponseBody, TunnelError};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 const PAGE_TIMEOUT: Duration = Duration::from_secs(15);
 const LONGEST_LINE: usize = 1024 * 1024;
-/// Lines that a watcher may be behind before the oldest are dropped and counted.
-const QUEUE: usize = 1024;
+/// Lines of the past between the tunnel and one viewer.
+const PAST_QUEUE: usize = 128;
+/// A viewer that does not read the past for so long gives its place in the tunnel to others, and asks again later.
+const PAST_PATIENCE: Duration = Duration::from_secs(5);
+/// Lines that a viewer takes from the ring at once.
+const BATCH: usize = 64;
+/// A viewer that the ring outruns so often while it reads the past gets a mark instead.
+const CATCH_UPS: u32 = 5;
+/// Until the agent is asked again when the tunnel has broken.
+const RETRY: Duration = Duration::from_millis(500);
+/// Between two looks whether the instance still exists.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// From where a log is followed.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +50,8 @@ pub struct HistoryRequest {
     pub level: Option<String>,
 }
 
-fn encode(pairs: &[(&str, Option<String>)]) -> String {
+/// A query string.
+pub fn encode(pairs: &[(&str, Option<String>)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         if let Some(value) = value {
@@ -64,116 +76,213 @@ pub async fn log_history(ctx: &Ctx, app: &App, id: InstanceId, request: HistoryR
     Ok(page)
 }
 
-/// Open an instance's log on its server.
-pub async fn log_open(
-    ctx: &Ctx, app: &App, id: InstanceId, request: &LogRequest,
-) -> Result<(Arc<Tunnel>, ResponseBody)> {
-    let instance = instance_get(ctx, app, id).await?;
-    let tunnel = app.tunnels.get(instance.server_id)?;
-    let body = log_body(&tunnel, id, request).await?;
-    Ok((tunnel, body))
+/// An open log on its server: one record a line.
+pub struct Lines {
+    body: ResponseBody,
+    buffer: BytesMut,
 }
 
-async fn log_body(tunnel: &Tunnel, id: InstanceId, request: &LogRequest) -> Result<ResponseBody> {
-    let query = encode(&[
-        ("after", request.after.clone()),
-        ("tail", request.after.is_none().then(|| request.tail.to_string())),
-        ("follow", Some(u8::from(request.follow).to_string())),
-    ]);
+/// Open a log on its server.
+pub async fn lines_open(app: &App, server: ServerId, id: InstanceId, query: &str) -> Result<Lines> {
+    let tunnel = app.tunnels.get(server)?;
     let response = tunnel.client.get_stream(&format!("/instances/{id}/logs?{query}")).await?;
-    Ok(response.into_body())
+    Ok(Lines { body: response.into_body(), buffer: BytesMut::new() })
 }
 
-/// The lines of an opened log. A lost tunnel is waited for and resumed after the last line, so nothing is lost or
-/// repeated; a reader that does not read gets the newest lines and a count of those dropped.
-pub fn log_stream(
-    ctx: Ctx, app: App, id: InstanceId, mut request: LogRequest, opened: (Arc<Tunnel>, ResponseBody),
-) -> impl Stream<Item = StreamItem> + Send {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel::<LogRecord>(QUEUE);
-    let feed = {
-        let (app, ctx) = (app.clone(), ctx.clone());
-        async move {
-            let mut body = opened.1;
-            let mut dropped = 0u64;
+/// One record, and its JSON as the agent wrote it: however many people look, it is not written again.
+pub struct Line {
+    pub record: LogRecord,
+    pub json: Arc<str>,
+}
+
+impl AsRef<LogRecord> for Line {
+    fn as_ref(&self) -> &LogRecord {
+        &self.record
+    }
+}
+
+impl Line {
+    fn item(&self) -> StreamItem {
+        StreamItem {
+            id: Some(self.record.cursor.clone()),
+            event: "log".into(),
+            text: Some(self.record.text.clone()),
+            data: self.json.clone(),
+        }
+    }
+}
+
+impl Lines {
+    /// The next line; None at the end, an error when the tunnel broke.
+    pub async fn next(&mut self) -> Result<Option<Line>> {
+        loop {
+            while let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
+                let line = self.buffer.split_to(end);
+                self.buffer.advance(1);
+                if let Ok(text) = std::str::from_utf8(&line)
+                    && let Ok(record) = serde_json::from_str(text)
+                {
+                    return Ok(Some(Line { record, json: text.into() }));
+                }
+            }
+            if self.buffer.len() > LONGEST_LINE {
+                self.buffer.clear();
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => self.buffer.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Some(Err(error)) => return Err(TunnelError::from(error).into()),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// One person's view of a log, with its start already opened, so that a server that is away is told at once.
+pub struct LogView {
+    ctx: Ctx,
+    app: App,
+    id: InstanceId,
+    server: ServerId,
+    request: LogRequest,
+    /// Held before the past is read, so that nothing falls between it and the ring.
+    upstream: Option<Arc<Upstream>>,
+    past: Option<Lines>,
+    last: Option<Cursor>,
+}
+
+/// Open a view. Fails with 404, or 503 when the server is away.
+pub async fn log_view(ctx: Ctx, app: App, id: InstanceId, request: LogRequest) -> Result<LogView> {
+    let instance = instance_get(&ctx, &app, id).await?;
+    let server = instance.server_id;
+    let last = match &request.after {
+        Some(after) => Some(after.parse().map_err(|e: InvalidCursor| Error::field("after", "cursor", e.to_string()))?),
+        None => None,
+    };
+    let past = lines_open(&app, server, id, &past_query(&request, last.as_ref())).await?;
+    let upstream = request.follow.then(|| app.logs.upstream(&app, server, id));
+    Ok(LogView { ctx, app, id, server, request, upstream, past: Some(past), last })
+}
+
+/// At least one line of the past is read even when none is wanted, to know where to go on.
+fn past_query(request: &LogRequest, last: Option<&Cursor>) -> String {
+    match last {
+        Some(last) => encode(&[("after", Some(last.to_string()))]),
+        None => format!("tail={}", request.tail.max(1)),
+    }
+}
+
+impl LogView {
+    /// First the past, then every line as it comes. A lost tunnel is waited for; a reader that does not read gets the
+    /// newest lines and a count of those left out.
+    pub fn stream(mut self) -> impl Stream<Item = StreamItem> + Send {
+        async_stream::stream! {
+            let mut past = self.past.take();
+            let mut place = None;
+            for _ in 0..=CATCH_UPS {
+                let hidden = self.last.is_none() && self.request.tail == 0;
+                loop {
+                    let Some(lines) = past.take() else { break };
+                    let (sender, mut receiver) = tokio::sync::mpsc::channel(PAST_QUEUE);
+                    let task = AbortOnDropHandle::new(tokio::spawn(past_copy(lines, sender)));
+                    while let Some(line) = receiver.recv().await {
+                        self.passed(&line.record);
+                        if !hidden {
+                            yield line.item();
+                        }
+                    }
+                    if matches!(task.await, Ok(true)) {
+                        break;
+                    }
+                    match self.past_again().await {
+                        Some(lines) => past = Some(lines),
+                        None => return,
+                    }
+                }
+                let Some(upstream) = &self.upstream else { return };
+                place = upstream.ring.join(self.last.as_ref());
+                if place.is_some() {
+                    break;
+                }
+                match self.past_again().await {
+                    Some(lines) => past = Some(lines),
+                    None => return,
+                }
+            }
+            let Some(upstream) = self.upstream.clone() else { return };
+            let mut changes = upstream.ring.changes();
+            let mut place = place.unwrap_or(0);
+            // A joined line is behind already.
+            let mut resume = Resume::after(if place > 0 { None } else { self.last.clone() });
             loop {
-                let ended = pump(&mut body, &sender, &mut request, &mut dropped).await;
-                if ended || !request.follow || sender.is_closed() {
+                changes.borrow_and_update();
+                let taken = upstream.ring.take(place, BATCH);
+                place = taken.next;
+                if taken.dropped > 0 && let Some(mark) = taken.records.first().and_then(|first| mark_dropped(&first.record, taken.dropped)) {
+                    yield StreamItem { id: Some(mark.cursor.clone()), text: Some(mark.text.clone()), ..StreamItem::new("log", &mark) };
+                }
+                let waiting = taken.records.is_empty();
+                for line in taken.records.iter().filter(|line| resume.wants(&line.record)) {
+                    yield line.item();
+                }
+                if !waiting {
+                    // A flood must not keep this thread from everybody else.
+                    tokio::task::yield_now().await;
+                } else if !self.wait(&mut changes).await {
                     return;
                 }
-                // The tunnel broke: go on after the last line as soon as the agent is back.
-                body = loop {
-                    tokio::select! {
-                        () = sender.closed() => return,
-                        () = tokio::time::sleep(Duration::from_millis(500)) => {}
-                    }
-                    match log_open(&ctx, &app, id, &request).await {
-                        Ok((_, body)) => break body,
-                        Err(Error::AgentOffline { .. } | Error::Unavailable { .. }) => {}
-                        Err(_) => return,
-                    }
-                };
             }
         }
-    };
-    let task = app.tracker.spawn(feed);
-    async_stream::stream! {
-        let _end = AbortOnDrop(task.abort_handle());
+    }
+
+    fn passed(&mut self, record: &LogRecord) {
+        if let Ok(cursor) = record.cursor.parse() {
+            self.last = Some(cursor);
+        }
+    }
+
+    /// The past behind the last line, as soon as the server is there. None: there is nobody to ask any more.
+    async fn past_again(&self) -> Option<Lines> {
+        let query = past_query(&self.request, self.last.as_ref());
         loop {
-            let record = tokio::select! {
-                record = receiver.recv() => record,
-                () = app.stop.cancelled() => None,
-            };
-            let Some(record) = record else { return };
-            yield StreamItem {
-                id: Some(record.cursor.clone()),
-                event: "log".into(),
-                text: Some(record.text.clone()),
-                data: json!(record),
-            };
+            instance_get(&self.ctx, &self.app, self.id).await.ok()?;
+            match lines_open(&self.app, self.server, self.id, &query).await {
+                Ok(lines) => return Some(lines),
+                Err(Error::AgentOffline { .. } | Error::Unavailable { .. }) if self.request.follow => {}
+                Err(_) => return None,
+            }
+            tokio::select! {
+                () = self.app.stop.cancelled() => return None,
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+    }
+
+    /// Until there may be more. False: there never will be.
+    async fn wait(&self, changes: &mut watch::Receiver<u64>) -> bool {
+        loop {
+            tokio::select! {
+                changed = changes.changed() => return changed.is_ok(),
+                () = self.app.stop.cancelled() => return false,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+            if matches!(instance_get(&self.ctx, &self.app, self.id).await, Err(Error::NotFound(_))) {
+                return false;
+            }
         }
     }
 }
 
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Move lines until the stream ends. True: it ended in order.
-async fn pump(
-    body: &mut ResponseBody, sender: &tokio::sync::mpsc::Sender<LogRecord>, request: &mut LogRequest, dropped: &mut u64,
-) -> bool {
-    let mut buffer = BytesMut::new();
+/// Move the past to its viewer. False: it was cut short, by the tunnel or because the viewer does not read.
+async fn past_copy(mut lines: Lines, sender: tokio::sync::mpsc::Sender<Line>) -> bool {
     loop {
-        let frame = tokio::select! {
-            frame = body.frame() => frame,
-            () = sender.closed() => return true,
-        };
-        match frame {
-            Some(Ok(frame)) => buffer.extend_from_slice(&frame.into_data().unwrap_or_default()),
-            Some(Err(_)) => return false,
-            None => return true,
-        }
-        while let Some(end) = buffer.iter().position(|b| *b == b'\n') {
-            let line = buffer.split_to(end);
-            buffer.advance(1);
-            let Ok(mut record) = serde_json::from_slice::<LogRecord>(&line) else { continue };
-            request.after = Some(record.cursor.clone());
-            if *dropped > 0 {
-                record.dropped = Some(record.dropped.unwrap_or(0) + *dropped);
+        match lines.next().await {
+            Ok(Some(line)) => {
+                if sender.send_timeout(line, PAST_PATIENCE).await.is_err() {
+                    return false;
+                }
             }
-            // Always drained, never waited for: a stopped reader must not hold the tunnel's window.
-            match sender.try_send(record) {
-                Ok(()) => *dropped = 0,
-                Err(tokio::sync::mpsc::error::TrySendError::Full(_)) => *dropped += 1,
-                Err(tokio::sync::mpsc::error::TrySendError::Closed(_)) => return true,
-            }
-        }
-        if buffer.len() > LONGEST_LINE {
-            buffer.clear();
+            Ok(None) => return true,
+            Err(_) => return false,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! console:instances.
 
 pub mod jobs;
+pub mod log_hub;
 pub mod log_routes;
 pub mod logs;
 pub mod model;

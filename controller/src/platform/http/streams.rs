@@ -5,26 +5,56 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Items that are sent together when they are there together.
+const CHUNK: usize = 64;
 
 /// One thing said in a stream.
 #[derive(Clone, Debug)]
 pub struct StreamItem {
     /// Hand it back in `Last-Event-ID` to go on after it.
     pub id: Option<String>,
-    pub event: String,
-    pub data: Value,
+    pub event: Cow<'static, str>,
+    /// JSON, in one line.
+    pub data: Arc<str>,
     /// The line of the plain form; None: not shown there.
     pub text: Option<String>,
+}
+
+impl StreamItem {
+    /// An event without an id that the plain form does not show.
+    pub fn new(event: impl Into<Cow<'static, str>>, data: &impl Serialize) -> Self {
+        // What is written here are our own types, whose keys are texts.
+        let data = serde_json::to_string(data).unwrap_or_else(|_| "null".into());
+        Self { id: None, event: event.into(), data: data.into(), text: None }
+    }
+
+    fn write_event(&self, text: &mut String) {
+        text.push_str("event: ");
+        text.push_str(&self.event);
+        if let Some(id) = &self.id {
+            text.push_str("\nid: ");
+            text.push_str(id);
+        }
+        text.push_str("\ndata: ");
+        text.push_str(&self.data);
+        text.push_str("\n\n");
+    }
+
+    fn message(&self) -> String {
+        format!(r#"{{"event":{},"id":{},"data":{}}}"#, json!(self.event), json!(self.id), self.data)
+    }
 }
 
 /// In which form the request wants its stream.
@@ -62,22 +92,42 @@ pub fn respond(form: StreamForm, items: impl Stream<Item = StreamItem> + Send + 
     match form {
         StreamForm::WebSocket(upgrade) => upgrade.on_upgrade(move |socket| over_websocket(socket, items)),
         StreamForm::Events => {
-            let events = items.map(|item| {
-                let mut event = Event::default().event(item.event).data(item.data.to_string());
-                if let Some(id) = item.id {
-                    event = event.id(id);
-                }
-                Ok::<_, Infallible>(event)
-            });
-            let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-            // Proxies buffer event streams unless told not to.
-            response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+            let mut response = Body::from_stream(events(items)).into_response();
+            let headers = [
+                (header::CONTENT_TYPE, "text/event-stream"),
+                (header::CACHE_CONTROL, "no-cache"),
+                // Proxies buffer event streams unless told not to.
+                (HeaderName::from_static("x-accel-buffering"), "no"),
+            ];
+            for (name, value) in headers {
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
             response
         }
         StreamForm::Text => {
-            let lines = items.filter_map(async |item| item.text.map(|t| Ok::<_, Infallible>(Bytes::from(t + "\n"))));
-            let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-            (headers, Body::from_stream(lines)).into_response()
+            let chunks = items.ready_chunks(CHUNK).map(|items| {
+                let lines = items.into_iter().filter_map(|item| item.text);
+                Ok::<_, Infallible>(Bytes::from(lines.fold(String::new(), |text, line| text + &line + "\n")))
+            });
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(chunks)).into_response()
+        }
+    }
+}
+
+/// Server-sent events; what is ready together travels together.
+fn events(items: impl Stream<Item = StreamItem> + Send) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    async_stream::stream! {
+        let mut chunks = std::pin::pin!(items.ready_chunks(CHUNK));
+        loop {
+            match tokio::time::timeout(KEEP_ALIVE, chunks.next()).await {
+                Ok(Some(items)) => {
+                    let mut text = String::new();
+                    items.iter().for_each(|item| item.write_event(&mut text));
+                    yield Ok(Bytes::from(text));
+                }
+                Ok(None) => return,
+                Err(_) => yield Ok(Bytes::from_static(b":\n\n")),
+            }
         }
     }
 }
@@ -88,9 +138,7 @@ async fn over_websocket(mut socket: WebSocket, items: impl Stream<Item = StreamI
     loop {
         let message = tokio::select! {
             item = items.next() => match item {
-                Some(item) => {
-                    Message::Text(json!({"event": item.event, "id": item.id, "data": item.data}).to_string().into())
-                }
+                Some(item) => Message::Text(item.message().into()),
                 None => break,
             },
             _ = tick.tick() => Message::Ping(Bytes::new()),

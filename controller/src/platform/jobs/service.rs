@@ -129,17 +129,13 @@ pub fn job_log_stream(
                 let more = lines.len() as i64 == LOG_BATCH;
                 for line in lines {
                     after = line.seq as i64;
-                    yield StreamItem {
-                        id: Some(line.seq.to_string()),
-                        event: "log".into(),
-                        text: Some(line.text.clone()),
-                        data: json!(line),
-                    };
+                    let item = StreamItem::new("log", &line);
+                    yield StreamItem { id: Some(line.seq.to_string()), text: Some(line.text), ..item };
                 }
                 if !more { break }
             }
             if job.status.is_terminal() {
-                yield StreamItem { id: None, event: "end".into(), data: json!(job), text: None };
+                yield StreamItem::new("end", &job);
                 return;
             }
             if !follow { return }

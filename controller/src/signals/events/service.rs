@@ -55,7 +55,7 @@ pub fn position_parse(text: &str) -> Option<Position> {
 }
 
 fn reset() -> StreamItem {
-    StreamItem { id: None, event: "reset".into(), data: json!({}), text: None }
+    StreamItem::new("reset", &json!({}))
 }
 
 /// The stream itself.
@@ -70,7 +70,7 @@ pub fn event_stream(app: App, request: StreamRequest) -> impl Stream<Item = Stre
             Err(_) => return,
         };
         // Something is said at once, so that proxies and browsers see that the stream is open.
-        yield StreamItem { id: None, event: "hello".into(), data: json!({"version": env!("CARGO_PKG_VERSION")}), text: None };
+        yield StreamItem::new("hello", &json!({"version": env!("CARGO_PKG_VERSION")}));
         let mut poll = tokio::time::interval(POLL);
         let mut watch = tokio::time::interval(WATCH_AGAIN);
         loop {
@@ -98,9 +98,8 @@ pub fn event_stream(app: App, request: StreamRequest) -> impl Stream<Item = Stre
                 for (position, event) in events {
                     yield StreamItem {
                         id: Some(format!("{}-{}", position.xid, position.id)),
-                        event: event.kind.clone(),
                         text: Some(format!("{} {} {}", event.created_at.to_rfc3339(), event.kind, event.subject.name)),
-                        data: json!(event),
+                        ..StreamItem::new(event.kind.clone(), &event)
                     };
                     place = position;
                 }
@@ -126,7 +125,7 @@ async fn next(app: &App, request: &StreamRequest, after: &Position) -> Result<Ve
 }
 
 fn hint(request: &StreamRequest, signal: Signal) -> Option<StreamItem> {
-    let item = |event: &str, data| Some(StreamItem { id: None, event: event.into(), data, text: None });
+    let item = |event: &'static str, data| Some(StreamItem::new(event, &data));
     match signal {
         Signal::Changed { organization, kind, id } if organization == request.organization => {
             item("changed", json!({"subject": {"type": kind, "id": id}}))

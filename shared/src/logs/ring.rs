@@ -1,0 +1,135 @@
+//! The newest lines of one log, in bounded memory.
+
+use super::cursor::Cursor;
+use crate::protocol::logs::LogRecord;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// One writer, any number of readers that each remember their own place.
+pub struct LogRing<T = LogRecord> {
+    limit: usize,
+    ring: Mutex<Ring<T>>,
+    pushed: watch::Sender<u64>,
+}
+
+struct Ring<T> {
+    records: VecDeque<Arc<T>>,
+    bytes: usize,
+    /// Number of the ring's first record.
+    first: u64,
+}
+
+/// What a viewer gets from its place on.
+pub struct Taken<T> {
+    pub records: Vec<Arc<T>>,
+    pub dropped: u64,
+    pub next: u64,
+}
+
+impl<T: AsRef<LogRecord>> LogRing<T> {
+    /// An empty ring of so many bytes.
+    pub fn new(limit: usize) -> Self {
+        let ring = Ring { records: VecDeque::new(), bytes: 0, first: 0 };
+        Self { limit, ring: Mutex::new(ring), pushed: watch::Sender::new(0) }
+    }
+
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.pushed.subscribe()
+    }
+
+    pub fn push(&self, record: T) {
+        self.ring(|ring| {
+            ring.bytes += size(record.as_ref());
+            ring.records.push_back(Arc::new(record));
+            while ring.bytes > self.limit && ring.records.len() > 1 {
+                if let Some(oldest) = ring.records.pop_front() {
+                    ring.bytes -= size(T::as_ref(&oldest));
+                    ring.first += 1;
+                }
+            }
+        });
+        self.pushed.send_modify(|n| *n += 1);
+    }
+
+    /// At most `count` records from number `place` on.
+    pub fn take(&self, place: u64, count: usize) -> Taken<T> {
+        self.ring(|ring| {
+            let start = place.max(ring.first);
+            let from = ((start - ring.first) as usize).min(ring.records.len());
+            let records: Vec<_> = ring.records.range(from..).take(count).cloned().collect();
+            Taken { next: start + records.len() as u64, dropped: start - place, records }
+        })
+    }
+
+    /// Where a viewer that has read up to `last` goes on: behind that line, or at the ring's start with everything
+    /// older left out. None when the ring has moved past it: then the past has to be read again.
+    pub fn join(&self, last: Option<&Cursor>) -> Option<u64> {
+        self.ring(|ring| {
+            let Some(last) = last else { return Some(ring.first) };
+            let text = last.to_string();
+            if let Some(index) = ring.records.iter().position(|r| T::as_ref(r).cursor == text) {
+                return Some(ring.first + index as u64 + 1);
+            }
+            let moved_past = ring.first > 0 && ring.records.front().is_some_and(|r| T::as_ref(r).at > last.at);
+            (!moved_past).then_some(ring.first)
+        })
+    }
+
+    fn ring<R>(&self, f: impl FnOnce(&mut Ring<T>) -> R) -> R {
+        f(&mut self.ring.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn size(record: &LogRecord) -> usize {
+    record.text.len() + record.cursor.len() + 96
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn record(second: i64, text: &str) -> LogRecord {
+        let at = DateTime::from_timestamp(second, 0).unwrap();
+        let cursor = Cursor { container: "aaaaaaaaaaaa".into(), at, nth: 0 };
+        LogRecord {
+            cursor: cursor.to_string(),
+            at,
+            stream: "stderr".into(),
+            text: text.into(),
+            dropped: None,
+            level: None,
+        }
+    }
+
+    #[test]
+    fn each_viewer_has_its_own_place_and_a_slow_one_learns_what_it_missed() {
+        let upstream = LogRing::new(2 * 1024 * 1024);
+        (0..10).for_each(|n| upstream.push(record(n, "short")));
+        let taken = upstream.take(0, 4);
+        assert_eq!((taken.records.len(), taken.dropped, taken.next), (4, 0, 4));
+        // Far more than the ring holds.
+        let long = "x".repeat(64 * 1024);
+        (10..110).for_each(|n| upstream.push(record(n, &long)));
+        let taken = upstream.take(taken.next, 1000);
+        assert!(taken.dropped > 0);
+        assert_eq!(taken.dropped + taken.records.len() as u64, 106);
+        assert_eq!(taken.next, 110);
+        assert_eq!(upstream.take(110, 10).records.len(), 0);
+    }
+
+    #[test]
+    fn a_reader_of_the_past_joins_behind_its_last_line() {
+        let upstream = LogRing::new(2 * 1024 * 1024);
+        (5..10).for_each(|n| upstream.push(record(n, "short")));
+        let cursor = |n| Some(record(n, "").cursor.parse::<Cursor>().unwrap());
+        assert_eq!(upstream.join(cursor(7).as_ref()), Some(3));
+        // The ring has not come so far yet: from its start, leaving out what is older.
+        assert_eq!(upstream.join(cursor(20).as_ref()), Some(0));
+        assert_eq!(upstream.join(None), Some(0));
+        let long = "x".repeat(64 * 1024);
+        (10..110).for_each(|n| upstream.push(record(n, &long)));
+        assert_eq!(upstream.join(cursor(7).as_ref()), None);
+    }
+}
