@@ -29,12 +29,14 @@ export interface ChartProps {
 }
 
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+const MINUTE = 60;
 const DAY = 86_400;
 
 function timeLabels(plot: uPlot, ticks: number[]): string[] {
   const { min = 0, max = 0 } = plot.scales.x ?? {};
   const days = max - min > 2 * DAY;
-  return ticks.map((tick) => (days ? formatDateTime(tick * 1000).slice(5, 10) : formatClock(tick * 1000).slice(0, 5)));
+  const seconds = max - min < 10 * MINUTE;
+  return ticks.map((tick) => (days ? formatDateTime(tick * 1000).slice(5, 10) : formatClock(tick * 1000).slice(0, seconds ? 8 : 5)));
 }
 
 /** While nobody points at a moment the legend says the newest values. */

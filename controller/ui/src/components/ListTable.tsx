@@ -1,5 +1,5 @@
 import { Table } from '@mantine/core';
-import type { ReactNode } from 'react';
+import type { MouseEvent, ReactNode } from 'react';
 import classes from './components.module.css';
 
 export interface Column {
@@ -7,6 +7,15 @@ export interface Column {
   /** The narrowest screen that shows it. */
   from?: 'xs' | 'sm' | 'md' | 'lg';
   hiddenLabel?: boolean;
+}
+
+/** A click anywhere on a row follows the link in its first cell, as its highlight promises. */
+function followRow(event: MouseEvent<HTMLElement>) {
+  const target = event.target as HTMLElement;
+  // Only what is rendered inside the table: a menu's items bubble through React, not through the document.
+  if (!event.currentTarget.contains(target) || target.closest('a, button, input, label, [role="menuitem"]')) return;
+  if (window.getSelection()?.toString()) return;
+  target.closest('tr')?.querySelector<HTMLAnchorElement>('td:first-child a')?.click();
 }
 
 /** A table's frame; the rows are given as `Table.Tr`. */
@@ -23,7 +32,7 @@ export function ListTable({ label, columns, children }: { label: string; columns
             ))}
           </Table.Tr>
         </Table.Thead>
-        <Table.Tbody>{children}</Table.Tbody>
+        <Table.Tbody onClick={followRow}>{children}</Table.Tbody>
       </Table>
     </Table.ScrollContainer>
   );

@@ -1,7 +1,7 @@
 import { Group, Select, Text, type SelectProps } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { serverQuery, serversQuery } from '@/api/queries';
 import type { Server } from '@/api/types';
 import { StatusBadge } from '@/components/StatusBadge';
@@ -23,6 +23,17 @@ export function ServerSelect(props: Omit<SelectProps, 'data' | 'value'> & { valu
   const list = useQuery({ ...serversQuery({ limit: 50, q }), placeholderData: keepPreviousData });
   const servers = new Map((list.data?.data ?? []).map((server) => [server.id, server]));
   if (chosen.data) servers.set(chosen.data.id, chosen.data);
+  // Where there is nothing to choose between, it is chosen already.
+  const only = !q && list.data?.data.length === 1 && list.data.data[0]?.schedulable ? list.data.data[0].id : null;
+  const untouched = useRef(true);
+  const { value, onChange } = props;
+  useEffect(() => {
+    if (value) untouched.current = false;
+    else if (only && untouched.current) {
+      untouched.current = false;
+      onChange?.(only, { value: only, label: '' });
+    }
+  }, [only, value, onChange]);
   return (
     <Select
       {...props}
