@@ -51,6 +51,10 @@ impl Config {
         self.config_dir.join("agent.toml")
     }
 
+    pub fn docker_socket(&self) -> PathBuf {
+        self.settings.docker_socket.clone().unwrap_or_else(|| "/var/run/docker.sock".into())
+    }
+
     pub fn identity_dir(&self) -> PathBuf {
         self.dir.join("identity")
     }

@@ -9,6 +9,7 @@ pub mod enroll;
 pub mod events;
 pub mod host;
 pub mod identity;
+pub mod inspect;
 pub mod journal;
 pub mod launcher;
 pub mod logs;

@@ -5,7 +5,7 @@ use ocore_agent::config::{Config, DEFAULT_CONFIG_DIR, DEFAULT_DIR};
 use ocore_agent::enroll::{Enroll, enroll};
 use ocore_agent::identity::IdentityStore;
 use ocore_agent::ops::uninstall;
-use ocore_agent::{app, launcher, status};
+use ocore_agent::{app, inspect, launcher, status};
 use ocore_shared::clock::{Clock, SystemClock};
 use ocore_shared::secret::Secret;
 use std::path::PathBuf;
@@ -65,6 +65,13 @@ enum Command {
         #[command(flatten)]
         directories: Directories,
     },
+    /// Print, as JSON, what the agent sees of this server.
+    Inspect {
+        /// Names to look up, as the agent would look up its controller's.
+        names: Vec<String>,
+        #[command(flatten)]
+        directories: Directories,
+    },
     /// Remove the agent. Containers, volumes and instances' files stay.
     Uninstall {
         #[command(flatten)]
@@ -118,6 +125,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Launch { directories } => launcher::run(&directories.config()?).await?,
         Command::Status { directories } => print_status(&directories.config()?, clock.as_ref())?,
+        Command::Inspect { names, directories } => {
+            let seen = inspect::inspect(&directories.config()?, clock.as_ref(), names).await?;
+            println!("{}", serde_json::to_string_pretty(&seen)?);
+        }
         Command::Uninstall { directories } => {
             uninstall::remove(&directories.config()?)?;
             println!("The agent was removed. Containers, volumes and instances' files were kept.");

@@ -17,6 +17,8 @@ use crate::events::EventHub;
 use ocore_shared::clock::Clock;
 
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Long enough for a rate.
+const FIRST: Duration = Duration::from_secs(2);
 const WATCHED_INTERVAL: Duration = Duration::from_secs(10);
 /// Nobody looks longer than that without saying so again.
 const MAX_WATCH: Duration = Duration::from_secs(3600);
@@ -51,7 +53,8 @@ pub async fn run(
 ) {
     let mut sampler = Sampler::new();
     let mut changes = watcher.0.subscribe();
-    let mut last = Instant::now();
+    // The first one soon, so that nobody waits a minute for what a new server does.
+    let mut last = Instant::now().checked_sub(INTERVAL - FIRST).unwrap_or_else(Instant::now);
     loop {
         changes.borrow_and_update();
         tokio::select! {
@@ -70,6 +73,11 @@ pub async fn run(
         sampler = back;
         events.metrics(sample);
     }
+}
+
+/// One sample without a before: rates are those of an instant. Blocks for some milliseconds.
+pub fn sample_once(at: DateTime<Utc>, counts: (i32, i32), docker_root: &Path) -> MetricsSample {
+    Sampler::new().sample(at, counts, docker_root)
 }
 
 /// Counters that only grow.

@@ -63,7 +63,7 @@ pub async fn dial(address: &str) -> Result<TcpStream, DialError> {
 }
 
 /// With a resolver of our own: the system's one reaches NSS, which a static binary cannot.
-async fn resolve(host: &str) -> Result<Vec<IpAddr>, DialError> {
+pub async fn resolve(host: &str) -> Result<Vec<IpAddr>, DialError> {
     if let Ok(ip) = host.parse() {
         return Ok(vec![ip]);
     }

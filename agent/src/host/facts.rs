@@ -16,7 +16,8 @@ pub async fn collect(host: &Host) -> Facts {
     read.await.unwrap_or_default()
 }
 
-fn read(docker: DockerStatus, docker_root: &Path) -> Facts {
+/// The same, with what is known of Docker already. Blocks for some milliseconds.
+pub fn read(docker: DockerStatus, docker_root: &Path) -> Facts {
     let refresh = RefreshKind::nothing()
         .with_cpu(CpuRefreshKind::nothing())
         .with_memory(MemoryRefreshKind::nothing().with_ram().with_swap());

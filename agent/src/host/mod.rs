@@ -38,8 +38,7 @@ pub struct Host {
 impl Host {
     /// Does nothing yet: no connection, no task.
     pub fn new(config: &Config, events: EventHub, clock: Arc<dyn Clock>) -> Host {
-        let socket = config.settings.docker_socket.clone().unwrap_or_else(|| "/var/run/docker.sock".into());
-        let docker = DockerHost::new(&socket);
+        let docker = DockerHost::new(&config.docker_socket());
         let watched = Containers::new(docker.clone(), events);
         let records = Records::new(config.instances_dir());
         Host {

@@ -6,7 +6,7 @@ pub mod exec;
 pub mod image;
 pub mod labels;
 pub mod lines;
-mod observe;
+pub mod observe;
 pub mod stats;
 pub mod watch;
 
