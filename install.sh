@@ -140,10 +140,22 @@ download() {
 
 enroll() {
     # The token goes by the environment: arguments can be read by every user of this machine.
-    OCORE_JOIN_TOKEN=$TOKEN "$NEW" enroll --url "$URL" --pin "$PIN" $FORCE 2>"$NEW.err" || {
+    said=$(OCORE_JOIN_TOKEN=$TOKEN "$NEW" enroll --url "$URL" --pin "$PIN" $FORCE 2>"$NEW.err") || {
         text=$(tail -n 1 "$NEW.err")
         fail "${text#ocore-agent: }"
     }
+    case $said in *"enrolled already"*) same_server ;; esac
+    printf '%s\n' "$said"
+}
+
+# The command may be another server's than the one that this machine is already.
+same_server() {
+    known=$("$NEW" status 2>/dev/null | sed -n 's/^server: *//p')
+    code=$(printf '{"token":"%s","enrolled_as":"%s"}' "$(quoted "$TOKEN")" "$known" |
+        curl -sSk --pinnedpubkey "$PIN" --connect-timeout 10 -o /dev/null -w '%{http_code}' \
+            -H 'Content-Type: application/json' --data-binary @- "$URL/agent/enroll" 2>/dev/null) || code=''
+    [ "$code" != 409 ] ||
+        fail "this machine is enrolled as another server already ($known); to make it this one instead, add --force to the command"
 }
 
 install_service() {

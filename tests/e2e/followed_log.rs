@@ -75,9 +75,7 @@ async fn every_line_is_seen_or_counted() {
     let (wire, _agent, server) = controller.add_server_by_wire(&ada, "first").await;
     let Provisioning { id, job } = Provisioning::begin(&ada, &text(&server, "id"), "followed").await;
     assert_eq!(ada.job_end(&job, PROVISION).await["status"], "succeeded");
-    let names = docker::objects(&format!("sh.ocore.instance={id}")).await;
-    let container = names.iter().find(|n| n.starts_with('/') && n.ends_with("-odoo")).expect("an Odoo container");
-    let container = container.trim_start_matches('/').to_owned();
+    let container = docker::odoo_container(&id).await;
 
     let mut stopped = follow(&ada, &id).await;
     let mut readers = Vec::new();

@@ -113,6 +113,18 @@ impl Client {
         .await
     }
 
+    /// Read an answer to its end; how many bytes it had.
+    pub async fn download(&self, path: &str) -> usize {
+        let response = self.send(Method::GET, path, &[], None).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut body = response.into_body();
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            bytes += frame.expect("a whole answer").into_data().map_or(0, |data| data.len());
+        }
+        bytes
+    }
+
     /// Open a stream of server-sent events.
     pub async fn events_open(&self, path: &str) -> Events {
         let response = self.send(Method::GET, path, &[("accept", "text/event-stream")], None).await.expect("a stream");

@@ -1,8 +1,13 @@
 //! What is really there: containers, volumes and networks by our labels.
 
 use bollard::Docker;
-use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
+    RemoveContainerOptions, StartContainerOptions,
+};
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 /// Names of everything in Docker that carries this label.
 pub async fn objects(label: &str) -> Vec<String> {
@@ -18,4 +23,31 @@ pub async fn objects(label: &str) -> Vec<String> {
     names.extend(networks.into_iter().filter_map(|n| n.name).map(|n| format!("network {n}")));
     names.sort();
     names
+}
+
+/// Name of the instance's Odoo container.
+pub async fn odoo_container(instance: &str) -> String {
+    let names = objects(&format!("sh.ocore.instance={instance}")).await;
+    let found = names.iter().find_map(|name| name.strip_prefix('/').filter(|n| n.ends_with("-odoo")));
+    found.unwrap_or_else(|| panic!("no Odoo container among {names:?}")).to_owned()
+}
+
+/// Make and start one more container like this one, on another port, and remove it; how long the first two took.
+pub async fn create_and_start_like(container: &str) -> Duration {
+    let docker = Docker::connect_with_local_defaults().expect("Docker's socket");
+    let found = docker.inspect_container(container, None::<InspectContainerOptions>).await.expect("the container");
+    let mut host = found.host_config.expect("its host's part");
+    for bindings in host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut()).flatten() {
+        bindings.iter_mut().for_each(|binding| binding.host_port = None);
+    }
+    let mut body = serde_json::to_value(found.config).expect("its configuration");
+    body["HostConfig"] = serde_json::to_value(host).expect("its host's part");
+    let body: ContainerCreateBody = serde_json::from_value(body).expect("what makes another");
+    let began = Instant::now();
+    let made = docker.create_container(None::<CreateContainerOptions>, body).await.expect("it is made");
+    docker.start_container(&made.id, None::<StartContainerOptions>).await.expect("it starts");
+    let took = began.elapsed();
+    let force = RemoveContainerOptions { force: true, ..Default::default() };
+    docker.remove_container(&made.id, Some(force)).await.expect("it goes away");
+    took
 }

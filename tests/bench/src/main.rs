@@ -25,8 +25,12 @@ enum Group {
     Job,
     /// P8, P9: log lines and keystrokes of an instance.
     Instance,
+    /// P12: provisioning beside the engine alone.
+    Provision,
     /// P11: an agent's own cost.
     Agent,
+    /// P16: the compiler's time.
+    Build,
 }
 
 #[derive(Parser)]
@@ -57,7 +61,7 @@ async fn main() {
     if wanted(Group::Fleet) {
         rows.extend(rows::fleet::run(cli.agents, cli.rounds, directory.path()).await);
     }
-    if [Group::Job, Group::Instance, Group::Agent].into_iter().any(wanted) {
+    if [Group::Job, Group::Instance, Group::Agent, Group::Provision].into_iter().any(wanted) {
         let controller = Controller::start().await;
         let client = controller.bootstrap().await;
         let (_agent, server) = controller.add_server(&client, "bench").await;
@@ -68,9 +72,15 @@ async fn main() {
         if wanted(Group::Agent) {
             rows.extend(rows::agent::run(cli.rounds, &binaries).await);
         }
+        if wanted(Group::Provision) {
+            rows.extend(rows::provision::run(&client, &server, cli.rounds).await);
+        }
         if wanted(Group::Instance) {
             rows.extend(rows::instance::run(&client, &server, cli.rounds).await);
         }
+    }
+    if wanted(Group::Build) {
+        rows.extend(rows::build::run(cli.rounds, directory.path()));
     }
     println!("load average after: {:.2}", machine::load());
     report::print(&rows);

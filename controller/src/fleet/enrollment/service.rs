@@ -58,6 +58,9 @@ pub struct InstallReport {
     /// What went wrong, in a sentence.
     #[serde(default)]
     pub problem: Option<String>,
+    /// The server as which the machine is enrolled already.
+    #[serde(default)]
+    pub enrolled_as: Option<ServerId>,
 }
 
 /// Body of `POST /agent/enroll`.
@@ -87,6 +90,9 @@ pub async fn install_report(app: &App, report: InstallReport) -> Result<()> {
     }
     tx.commit().await?;
     app.bus.changed(token.organization, Kind::Server, token.server);
+    if report.enrolled_as.is_some_and(|server| server != token.server) {
+        return Err(Error::conflict("enrolled_as_another", "This machine is enrolled as another server."));
+    }
     Ok(())
 }
 

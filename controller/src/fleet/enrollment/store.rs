@@ -142,10 +142,16 @@ pub async fn stage_reached(
     Ok(done.rows_affected() == 1)
 }
 
-/// Note what went wrong in an installation.
+/// Note what went wrong in an installation. A server that is connected is installed: what goes wrong elsewhere with its
+/// old command is not its problem.
 pub async fn install_problem(connection: &mut PgConnection, server: ServerId, problem: &str) -> Result<()> {
-    sqlx::query!("update servers set install_problem = $2, updated_at = now() where id = $1", server.0, problem)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "update servers set install_problem = $2, updated_at = now()
+         where id = $1 and status not in ('online', 'degraded', 'maintenance')",
+        server.0,
+        problem
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

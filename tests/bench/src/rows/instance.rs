@@ -1,5 +1,6 @@
 //! P8 and P9: log lines and keystrokes of a real Odoo container, beside `docker logs -f` and `docker exec -it`.
 
+use super::flood;
 use crate::keys::{DockerShell, keystrokes};
 use crate::lines::{docker_lines, our_lines};
 use crate::report::Row;
@@ -33,10 +34,9 @@ pub async fn run(client: &Client, server: &str, rounds: usize) -> Vec<Row> {
 }
 
 async fn measure(client: &Client, id: &str, server: &str, rounds: usize) -> Vec<Row> {
-    let names = docker::objects(&format!("sh.ocore.instance={id}")).await;
-    let container = names.iter().find(|n| n.starts_with('/') && n.ends_with("-odoo")).expect("an Odoo container");
-    let container = container.trim_start_matches('/').to_owned();
+    let container = docker::odoo_container(id).await;
     let mut rows = log_lines(client, id, &container, rounds).await;
+    rows.extend(flood::run(client, id, &container, rounds).await);
     rows.extend(typing(client, id, server, &container, rounds).await);
     rows
 }

@@ -1,6 +1,9 @@
 //! What is measured, one file per kind of set-up. Each gives rows; what could not be measured gives none.
 
 pub mod agent;
+pub mod build;
 pub mod fleet;
+pub mod flood;
 pub mod instance;
 pub mod job;
+pub mod provision;
