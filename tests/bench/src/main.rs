@@ -13,6 +13,7 @@ mod stats;
 mod swarm;
 
 use clap::{Parser, ValueEnum};
+use ocore_shared::clock::{Clock, SystemClock};
 use ocore_tests::client::text;
 use ocore_tests::processes::Controller;
 use std::path::PathBuf;
@@ -85,6 +86,6 @@ async fn main() {
     println!("load average after: {:.2}", machine::load());
     report::print(&rows);
     if let Some(out) = &cli.out {
-        report::write(out, &rows).expect("the rows can be written");
+        report::write(out, &rows, &SystemClock.now().format("%-d %B %Y").to_string()).expect("the rows can be written");
     }
 }

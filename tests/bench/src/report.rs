@@ -75,13 +75,36 @@ pub fn print(rows: &[Row]) {
     }
 }
 
+const FIGURES_BEGIN: &str = "<!-- figures: written by tests/bench/run -->\n";
+const FIGURES_END: &str = "<!-- end of the figures -->";
+
+/// The rows as a table of the guide's page in `path`, between its two marks.
+fn write_page(path: &Path, rows: &[Row], date: &str) -> std::io::Result<()> {
+    let page = std::fs::read_to_string(path)?;
+    let (before, rest) = page.split_once(FIGURES_BEGIN).ok_or_else(|| std::io::Error::other("no mark in the page"))?;
+    let (_, after) = rest.split_once(FIGURES_END).ok_or_else(|| std::io::Error::other("no second mark in the page"))?;
+    let mut table = format!("Last measured on {date}.\n\n| | what | value | spread | peer | ratio |\n|---|---|---|---|---|---|\n");
+    for row in rows {
+        let peer = match (&row.peer, row.peer_value) {
+            (Some(peer), Some(value)) => format!("{value} {}: {peer}", row.unit),
+            _ => String::new(),
+        };
+        let ratio = row.ratio.map(|r| format!("{r:.2}")).unwrap_or_default();
+        let (id, what, value, unit, spread) = (&row.id, &row.what, row.value, &row.unit, row.spread);
+        table.push_str(&format!("| {id} | {what} | {value} {unit} | {spread} | {peer} | {ratio} |\n"));
+    }
+    std::fs::write(path, format!("{before}{FIGURES_BEGIN}{table}{FIGURES_END}{after}"))
+}
+
 /// Keep the rows in `path`: those of the same id are replaced, others stay as they were measured.
-pub fn write(path: &Path, rows: &[Row]) -> std::io::Result<()> {
+/// The page `performance.md` beside it shows all of them.
+pub fn write(path: &Path, rows: &[Row], date: &str) -> std::io::Result<()> {
     let known = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Vec<Row>>(&bytes).ok());
     let mut all: Vec<Row> = known.unwrap_or_default();
     all.retain(|old| !rows.iter().any(|new| new.id == old.id));
     all.extend(rows.iter().cloned());
     all.sort_by_key(|row| row.id[1..].parse::<u32>().unwrap_or(u32::MAX));
     let lines: Result<Vec<String>, _> = all.iter().map(serde_json::to_string).collect();
-    std::fs::write(path, format!("[\n  {}\n]\n", lines.map_err(std::io::Error::other)?.join(",\n  ")))
+    std::fs::write(path, format!("[\n  {}\n]\n", lines.map_err(std::io::Error::other)?.join(",\n  ")))?;
+    write_page(&path.with_file_name("performance.md"), &all, date)
 }
