@@ -9,6 +9,7 @@ use crate::platform::db::Db;
 use crate::platform::http::limit::Limiter;
 use crate::platform::jobs::JobsRuntime;
 use crate::platform::pki::Pki;
+use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
 use crate::platform::tunnel::Tunnels;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -32,6 +33,7 @@ pub struct AppState {
     pub replica: ReplicaId,
     pub auth: AuthState,
     pub pki: Pki,
+    pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
     pub jobs: JobsRuntime,
     pub bus: Bus,
@@ -68,6 +70,7 @@ impl App {
             replica: ReplicaId::new(),
             auth,
             pki,
+            public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),
             jobs: JobsRuntime::default(),
             bus: Bus::new(),

@@ -1,8 +1,9 @@
 //! The other subcommands: what an operator runs on the host.
 
 use crate::config::{AdminCommand, Config};
+use crate::error::Error;
 use crate::fleet::enrollment::{addresses, releases};
-use crate::platform::db;
+use crate::platform::{db, public_urls};
 use crate::serve::{self, Database};
 use crate::{fleet, identity, router};
 use anyhow::{Context, bail};
@@ -63,11 +64,15 @@ pub async fn doctor(config: Config) -> anyhow::Result<()> {
             .map(|path| path.display().to_string())
             .map_err(|error| anyhow::anyhow!("{error}")),
     );
-    if config.public_url.is_empty() {
-        let guess = addresses::people(&config).join(", ");
+    let given = match &database {
+        Ok(database) => stored_urls(database).await,
+        Err(_) => Vec::new(),
+    };
+    if config.public_url.is_empty() && given.is_empty() {
+        let guess = addresses::people(&config, &given).join(", ");
         tell("public URL", Ok(format!("not set; guessed {guess}. Set --public-url when servers reach you by a name")));
     }
-    for address in addresses::agents(&config) {
+    for address in addresses::agents(&config, &given) {
         tell(
             "agents' address",
             address
@@ -84,6 +89,17 @@ pub async fn doctor(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What an answer of the API would say, for a terminal.
+fn first_message(error: Error) -> anyhow::Error {
+    anyhow::anyhow!("{}", error.body().error.message)
+}
+
+/// The stored public addresses; none where the schema has not come so far.
+async fn stored_urls(database: &Database) -> Vec<String> {
+    let pool = sqlx::PgPool::connect_lazy_with(database.options.clone());
+    public_urls::store::public_urls_get(&pool).await.unwrap_or_default()
+}
+
 /// Operations for whoever has a shell on this machine.
 pub async fn admin(config: Config, command: AdminCommand) -> anyhow::Result<()> {
     // The database is left as it was found: a running controller uses it, and a stopped one adopts it.
@@ -94,8 +110,17 @@ pub async fn admin(config: Config, command: AdminCommand) -> anyhow::Result<()> 
                 bail!("the first admin exists already; use `admin reset-password` to get back in");
             }
             let token = identity::auth::service::bootstrap_token_make(&app).await?;
-            let address = addresses::people(&app.config).into_iter().next().unwrap_or_default();
+            let address = addresses::people(&app.config, &app.public_urls.get()).into_iter().next().unwrap_or_default();
             println!("{address}/bootstrap#token={}", token.expose());
+        }
+        AdminCommand::PublicUrl { urls, unchecked } => {
+            public_urls::public_urls_check_form("URL", &urls).map_err(first_message)?;
+            if !unchecked {
+                public_urls::public_urls_check_reach(&app, "URL", &urls).await.map_err(first_message)?;
+            }
+            let mut connection = app.db.system().acquire().await?;
+            public_urls::store::public_urls_set(&mut connection, &urls).await?;
+            println!("New servers are told {}.", addresses::agents(&app.config, &urls).join(", "));
         }
         AdminCommand::ResetPassword { email } => {
             let mut password = String::new();

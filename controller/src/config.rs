@@ -40,6 +40,14 @@ pub enum AdminCommand {
     BootstrapLink,
     /// Set a person's password; it is read from standard input. All sessions of that person end.
     ResetPassword { email: String },
+    /// Set the addresses by which people and servers reach this controller. Agents learn of them as they connect.
+    PublicUrl {
+        /// https://HOST:PORT, the one to show first; none means to guess.
+        urls: Vec<String>,
+        /// Do not try them out.
+        #[arg(long)]
+        unchecked: bool,
+    },
     /// Print a one-line install command for a new server of an organization.
     AddServer {
         /// Slug of the organization; the only one when left out.

@@ -10,6 +10,7 @@ use crate::platform::db::{self, Db};
 use crate::platform::http::idempotency::store::idempotency_prune;
 use crate::platform::http::listener::{self, Plain, Port};
 use crate::platform::jobs::{dispatch, store as jobs};
+use crate::platform::public_urls::public_urls_load;
 use crate::platform::secrets::Keyring;
 use crate::platform::telemetry;
 use crate::{router, signals};
@@ -68,7 +69,9 @@ pub async fn app_open(config: Config, database: &Database, recorder: bool) -> an
     let keyring = Keyring::open(&config.data_dir.join("master.key"))?;
     let db = Db::new(database.options.clone(), config.database_connections)?;
     let metrics = if recorder { Some(telemetry::metrics_install()?) } else { None };
-    App::new(config, db, Arc::new(SystemClock), keyring, metrics).await
+    let app = App::new(config, db, Arc::new(SystemClock), keyring, metrics).await?;
+    public_urls_load(&app).await?;
+    Ok(app)
 }
 
 /// Start every background task.
@@ -148,7 +151,8 @@ pub struct Ports {
 pub async fn ports_serve(app: &App, people: TcpListener, agents: TcpListener) -> anyhow::Result<Ports> {
     let now = app.clock.now();
     let drain = Duration::from_secs(app.config.drain_seconds);
-    let tls = app.pki.people_tls(&app.config, &addresses::certificate_hosts(&app.config), now)?;
+    let tls =
+        app.pki.people_tls(&app.config, &addresses::certificate_hosts(&app.config, &app.public_urls.get()), now)?;
     let plain = if app.config.allow_plain_http { Plain::Everybody } else { Plain::Loopback };
     let port = Port { listener: people, tls: tls.config, plain };
     let people = tokio::spawn(listener::serve(port, router::people(app), app.stop.clone(), drain));
@@ -159,7 +163,7 @@ pub async fn ports_serve(app: &App, people: TcpListener, agents: TcpListener) ->
 
 /// Say where the console is, and how the first admin is made.
 async fn greet(app: &App, fingerprint: &str) -> anyhow::Result<()> {
-    let addresses = addresses::people(&app.config);
+    let addresses = addresses::people(&app.config, &app.public_urls.get());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), console = %addresses.join(" "), "oCore is ready");
     let mut text = format!("oCore {} is ready.\n", env!("CARGO_PKG_VERSION"));
     for address in &addresses {

@@ -71,6 +71,8 @@ pub struct Controller {
     address: &'static str,
     /// None: the embedded one.
     database: Option<String>,
+    /// Whether its configuration says where it is reached.
+    addressed: bool,
 }
 
 impl Controller {
@@ -89,11 +91,23 @@ impl Controller {
         Self::start_at(LAB_ADDRESS, None).await
     }
 
-    async fn start_at(address: &'static str, database: Option<String>) -> Self {
-        let (port, agents_port) = (free_port(), free_port());
-        let mut this = Self { process: Process(None), dir: directory(), port, agents_port, address, database };
+    /// Start one that is not told where it is reached.
+    pub async fn start_unaddressed() -> Self {
+        let mut this = Self::prepare("127.0.0.1", None);
+        this.addressed = false;
         this.run().await;
         this
+    }
+
+    async fn start_at(address: &'static str, database: Option<String>) -> Self {
+        let mut this = Self::prepare(address, database);
+        this.run().await;
+        this
+    }
+
+    fn prepare(address: &'static str, database: Option<String>) -> Self {
+        let (port, agents_port) = (free_port(), free_port());
+        Self { process: Process(None), dir: directory(), port, agents_port, address, database, addressed: true }
     }
 
     /// Start the process (again) and wait until it is ready.
@@ -115,16 +129,25 @@ impl Controller {
             .env("OCORE_DATA_DIR", self.dir.path().join("data"))
             .env("OCORE_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("OCORE_AGENTS_LISTEN", format!("{}:{}", self.address, self.agents_port))
-            .env("OCORE_PUBLIC_URL", format!("https://{}:{}", self.address, self.port))
             .env("OCORE_ODOO_IMAGE", "localhost:5000/odoo:{version}")
             .env("OCORE_POSTGRES_IMAGE", "localhost:5000/postgres:13")
             .env("OCORE_AGENT_BINARY", binary("ocore-agent"))
             .env("OCORE_LOG", log_level("info,ocore_controller=debug"))
             .env("OCORE_RATE_LIMIT_BURST", "0");
+        if self.addressed {
+            command.env("OCORE_PUBLIC_URL", format!("https://{}:{}", self.address, self.port));
+        }
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database);
         }
         command
+    }
+
+    /// Run `ocore-controller admin …` beside it.
+    pub fn admin(&self, args: &[&str]) -> Result<String, String> {
+        let output = self.command().arg("admin").args(args).output().expect("the command runs");
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
     /// SIGKILL: nothing is said, nothing is saved.

@@ -10,6 +10,7 @@ use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::Actor;
 use crate::platform::jobs::dispatch;
 use crate::platform::pki::AgentName;
+use crate::platform::public_urls::public_urls_load;
 use crate::platform::secrets::token_make;
 use crate::platform::tunnel::Tunnel;
 use crate::platform::tunnel::accept::TunnelIo;
@@ -57,7 +58,7 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
     let open = SessionOpen {
         session_epoch: start.epoch,
         offered_join_state: offered.expose().to_owned(),
-        controllers: addresses::agents(&app.config),
+        controllers: addresses::agents(&app.config, &app.public_urls.get()),
         controller_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let (_, opened): (_, SessionOpened) = client.call(Method::POST, "/session", &open, OPEN_TIMEOUT).await?;
@@ -175,6 +176,7 @@ pub async fn housekeep(app: &App) -> Result<()> {
     store::replica_seen(system, app.replica, env!("CARGO_PKG_VERSION")).await?;
     let alone = app.config.database_url.is_none();
     store::session_end_all_of_dead_replicas(system, app.replica, alone).await?;
+    public_urls_load(app).await?;
     let tunnels = app.tunnels.all();
     let servers: Vec<_> = tunnels.iter().map(|t| t.server.0).collect();
     store::last_seen_store(system, &servers).await?;

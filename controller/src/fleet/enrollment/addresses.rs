@@ -1,26 +1,32 @@
-//! By which addresses people and agents reach this controller.
+//! By which addresses people and agents reach this controller, derived from its public ones.
 
 use crate::config::Config;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// Hosts of `--public-url`, else this machine's own address.
-pub fn hosts(config: &Config) -> Vec<String> {
-    let given: Vec<String> = config.public_url.iter().filter_map(|url| host_of(url)).collect();
-    if given.is_empty() { own_address().map(|a| a.to_string()).into_iter().collect() } else { given }
+/// What was given, the configuration first, else nothing.
+fn urls<'a>(config: &'a Config, given: &'a [String]) -> &'a [String] {
+    if config.public_url.is_empty() { given } else { &config.public_url }
 }
 
-/// `host:port` of the agents' port, in the order to try.
-pub fn agents(config: &Config) -> Vec<String> {
+/// Hosts of the public addresses, else this machine's own address.
+fn hosts(config: &Config, given: &[String]) -> Vec<String> {
+    let hosts: Vec<String> = urls(config, given).iter().filter_map(|url| host_of(url)).collect();
+    if hosts.is_empty() { own_address().map(|a| a.to_string()).into_iter().collect() } else { hosts }
+}
+
+/// `host:port` of the agents' port, in the order to try. `given` are the stored public addresses.
+pub fn agents(config: &Config, given: &[String]) -> Vec<String> {
     if !config.agents_address.is_empty() {
         return config.agents_address.clone();
     }
-    hosts(config).iter().map(|host| join(host, config.agents_listen.port())).collect()
+    hosts(config, given).iter().map(|host| join(host, config.agents_listen.port())).collect()
 }
 
-/// Addresses of the console, the best first.
-pub fn people(config: &Config) -> Vec<String> {
-    if !config.public_url.is_empty() {
-        return config.public_url.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
+/// Addresses of the console, the best first. `given` are the stored public addresses.
+pub fn people(config: &Config, given: &[String]) -> Vec<String> {
+    let urls = urls(config, given);
+    if !urls.is_empty() {
+        return urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
     }
     let port = config.listen.port();
     let public = own_address().filter(|_| !config.listen.ip().is_loopback());
@@ -29,14 +35,15 @@ pub fn people(config: &Config) -> Vec<String> {
 }
 
 /// Names that people's own certificate must carry.
-pub fn certificate_hosts(config: &Config) -> Vec<String> {
-    let mut names = hosts(config);
+pub fn certificate_hosts(config: &Config, given: &[String]) -> Vec<String> {
+    let mut names = hosts(config, given);
     names.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
     names.dedup();
     names
 }
 
-fn join(host: &str, port: u16) -> String {
+/// `host:port`, with brackets where the host is an IPv6 address.
+pub fn join(host: &str, port: u16) -> String {
     match host.parse::<IpAddr>() {
         Ok(address) => SocketAddr::new(address, port).to_string(),
         Err(_) => format!("{host}:{port}"),

@@ -31,7 +31,7 @@ pub async fn install_command_make(
     let token = token_make();
     let token_expires_at = app.clock.now() + TOKEN_LIFE;
     store::token_insert(connection, organization, server, &token_hash(token.expose()), token_expires_at).await?;
-    let addresses = addresses::agents(&app.config);
+    let addresses = addresses::agents(&app.config, &app.public_urls.get());
     let pin = app.pki.pin();
     let first = addresses.first().ok_or_else(|| Error::Unprocessable {
         code: "public_url_missing",
@@ -156,7 +156,7 @@ fn identity(
         certificate_pem,
         ca_pem: app.pki.certificate_pem().to_owned(),
         not_after,
-        controllers: addresses::agents(&app.config),
+        controllers: addresses::agents(&app.config, &app.public_urls.get()),
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Bootstrap {
     pub name: String,
     pub organization_name: String,
     pub token: Option<Secret>,
+    /// Where people and servers reach this controller.
+    pub public_urls: Vec<String>,
+    /// Keep them although they do not lead here from here.
+    pub public_urls_unchecked: bool,
 }
 
 /// A person with a password, as signing in needs them.

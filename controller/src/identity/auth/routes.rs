@@ -54,6 +54,15 @@ pub struct BootstrapRequest {
     /// The one-time token that the controller prints; on the machine itself it is not needed.
     #[garde(skip)]
     token: Option<Secret>,
+    /// Where people and servers reach this controller, the first is shown: `https://ocore.example.com:8080`. Each is
+    /// tried out; left out, the addresses of the configuration or of this machine are used.
+    #[garde(skip)]
+    #[serde(default)]
+    public_urls: Vec<String>,
+    /// Keep the addresses although they do not lead here from here, e.g. behind a router that does not turn around.
+    #[garde(skip)]
+    #[serde(default)]
+    public_urls_unchecked: bool,
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -119,8 +128,8 @@ async fn bootstrap_status(State(app): State<App>, client: Client) -> Result<Json
         (status = 403, description = "The token is missing or wrong", body = ErrorBody),
         (status = 409, description = "There is a user already", body = ErrorBody)))]
 async fn bootstrap(State(app): State<App>, client: Client, Body(body): Body<BootstrapRequest>) -> Result<Response> {
-    let BootstrapRequest { email, password, name, organization_name, token } = body;
-    let new = Bootstrap { email, password, name, organization_name, token };
+    let BootstrapRequest { email, password, name, organization_name, token, public_urls, public_urls_unchecked } = body;
+    let new = Bootstrap { email, password, name, organization_name, token, public_urls, public_urls_unchecked };
     let signed_in = service::bootstrap(&app, &client, &new).await?;
     Ok(answer(&app, &client, StatusCode::CREATED, signed_in))
 }

@@ -11,6 +11,7 @@ use crate::identity::organizations::model::NewOrganization;
 use crate::identity::organizations::service::organization_create;
 use crate::platform::bus::Signal;
 use crate::platform::http::{Actor, Caller, Principal};
+use crate::platform::public_urls::{self, public_urls_check_form, public_urls_check_reach};
 use crate::platform::secrets::{token_hash, token_make};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
@@ -56,6 +57,10 @@ pub async fn bootstrap(app: &App, client: &Client, new: &Bootstrap) -> Result<Si
     bootstrap_allowed(&mut connection, client, new.token.as_ref()).await?;
     drop(connection);
     Passwords::check("password", &new.password)?;
+    public_urls_check_form("public_urls", &new.public_urls)?;
+    if !new.public_urls_unchecked {
+        public_urls_check_reach(app, "public_urls", &new.public_urls).await?;
+    }
     let password_hash = app.auth.passwords.hash(&new.password).await?;
 
     let now = app.clock.now();
@@ -63,6 +68,9 @@ pub async fn bootstrap(app: &App, client: &Client, new: &Bootstrap) -> Result<Si
     store::bootstrap_lock(&mut tx).await?;
     bootstrap_allowed(&mut tx, client, new.token.as_ref()).await?;
     store::bootstrap_token_remove(&mut tx).await?;
+    if !new.public_urls.is_empty() {
+        public_urls::store::public_urls_set(&mut tx, &new.public_urls).await?;
+    }
     let user = store::user_insert(&mut tx, new.email.trim(), new.name.trim(), &password_hash, true).await?;
     let session = SessionId::new();
     let caller = person(client, user, session, true, new.name.trim());
@@ -74,6 +82,7 @@ pub async fn bootstrap(app: &App, client: &Client, new: &Bootstrap) -> Result<Si
     event_append(&mut tx, organization.id, "user.created", &caller.actor, &subject, json!({})).await?;
     let tokens = session_start(app, &mut tx, client, user, session, now).await?;
     tx.commit().await?;
+    public_urls::public_urls_load(app).await?;
     app.bus.send(Signal::EventsAppended);
     signed_in(app, user, tokens).await
 }

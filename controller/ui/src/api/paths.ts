@@ -24,7 +24,17 @@ export interface paths {
   '/api/auth/bootstrap': {
     post: Operation<
       SignIn,
-      { body: { email: string; password: string; name: string; organization_name: string; token?: string } }
+      {
+        body: {
+          email: string;
+          password: string;
+          name: string;
+          organization_name: string;
+          token?: string;
+          public_urls?: string[];
+          public_urls_unchecked?: boolean;
+        };
+      }
     >;
   };
   '/api/auth/login': { post: Operation<SignIn, { body: { email: string; password: string } }> };

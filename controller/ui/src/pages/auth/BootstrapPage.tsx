@@ -1,4 +1,4 @@
-import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Checkbox, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { isEmail, useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useRouter } from '@tanstack/react-router';
@@ -20,7 +20,15 @@ const FIELDS = {
   password: 'password',
   organization_name: 'organization',
   token: 'token',
+  public_urls: 'address',
+  'public_urls[0]': 'address',
 };
+
+/** The address by which the console was opened, if others can use it too. */
+function addressOfPage(): string {
+  const { hostname, origin } = window.location;
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.') ? '' : origin;
+}
 
 /** `?token=` or `#token=`; the router would read digits as a number. */
 function tokenOfAddress(): string {
@@ -68,7 +76,7 @@ function BootstrapForm({ tokenRequired }: { tokenRequired: boolean }) {
   const client = useQueryClient();
   const [given] = useState(tokenOfAddress);
   const form = useForm({
-    initialValues: { name: '', email: '', password: '', organization: '', token: given },
+    initialValues: { name: '', email: '', password: '', organization: '', token: given, address: addressOfPage(), unchecked: false },
     validate: {
       name: (value) => (value.trim() ? null : 'Your name is needed'),
       email: isEmail('This is not an e-mail address'),
@@ -88,6 +96,8 @@ function BootstrapForm({ tokenRequired }: { tokenRequired: boolean }) {
             password: values.password,
             organization_name: values.organization.trim(),
             token: values.token.trim() || undefined,
+            public_urls: values.address.trim() ? [values.address.trim()] : undefined,
+            public_urls_unchecked: values.unchecked || undefined,
           },
         }),
       ),
@@ -133,6 +143,17 @@ function BootstrapForm({ tokenRequired }: { tokenRequired: boolean }) {
           autoComplete="organization"
           {...form.getInputProps('organization')}
         />
+        <TextInput
+          label="Address of this controller"
+          description="Servers and people reach it there. It is tried out now; leave it empty to use this machine's own address."
+          placeholder="https://ocore.example.com:8080"
+          inputMode="url"
+          spellCheck={false}
+          {...form.getInputProps('address')}
+        />
+        {(form.errors.address || form.values.unchecked) && (
+          <Checkbox label="Use this address anyway" {...form.getInputProps('unchecked', { type: 'checkbox' })} />
+        )}
         <Button type="submit" loading={create.isPending} mt="xs" fullWidth>
           Create and sign in
         </Button>
