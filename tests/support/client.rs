@@ -128,8 +128,12 @@ impl Client {
     /// Open a stream of server-sent events.
     pub async fn events_open(&self, path: &str) -> Events {
         let response = self.send(Method::GET, path, &[("accept", "text/event-stream")], None).await.expect("a stream");
-        assert_eq!(response.status(), StatusCode::OK);
-        Events { body: response.into_body(), buffer: String::new() }
+        let (head, body) = response.into_parts();
+        if head.status != StatusCode::OK {
+            let said = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            panic!("{path}: {}: {}", head.status, String::from_utf8_lossy(&said));
+        }
+        Events { body, buffer: String::new() }
     }
 
     /// Read a stream of server-sent events, as `(event, id, data)`, until `enough` or the end.

@@ -83,7 +83,8 @@ fn write_page(path: &Path, rows: &[Row], date: &str) -> std::io::Result<()> {
     let page = std::fs::read_to_string(path)?;
     let (before, rest) = page.split_once(FIGURES_BEGIN).ok_or_else(|| std::io::Error::other("no mark in the page"))?;
     let (_, after) = rest.split_once(FIGURES_END).ok_or_else(|| std::io::Error::other("no second mark in the page"))?;
-    let mut table = format!("Last measured on {date}.\n\n| | what | value | spread | peer | ratio |\n|---|---|---|---|---|---|\n");
+    let mut table =
+        format!("Last measured on {date}.\n\n| | what | value | spread | peer | ratio |\n|---|---|---|---|---|---|\n");
     for row in rows {
         let peer = match (&row.peer, row.peer_value) {
             (Some(peer), Some(value)) => format!("{value} {}: {peer}", row.unit),

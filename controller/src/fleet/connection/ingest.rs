@@ -145,7 +145,7 @@ async fn batch_apply(
         e.seq.is_some() || matches!(e.event, AgentEvent::Containers(_) | AgentEvent::Facts(_) | AgentEvent::Docker(_))
     });
     if needs_transaction {
-        let mut tx = app.db.system().begin().await?;
+        let mut tx = app.db.fleet().begin().await?;
         for envelope in batch {
             apply(app, &mut tx, tunnel, journal, envelope, &mut signals).await?;
             newest = newest.max(envelope.seq);

@@ -31,7 +31,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(2);
 
 /// Whether this agent may connect at all.
 pub async fn agent_admit(app: &App, name: &AgentName) -> Result<()> {
-    let mut connection = app.db.system().acquire().await?;
+    let mut connection = app.db.fleet().acquire().await?;
     store::identity_check(&mut connection, name).await
 }
 
@@ -54,7 +54,7 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
     let _abort = AbortOnDrop(driver.abort_handle());
 
     let offered = token_make();
-    let start = store::session_start(app.db.system(), name, offered.expose()).await?;
+    let start = store::session_start(app.db.fleet(), name, offered.expose()).await?;
     let open = SessionOpen {
         session_epoch: start.epoch,
         offered_join_state: offered.expose().to_owned(),
@@ -71,7 +71,7 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
     let known = start.journal == Some(opened.journal_id.0);
     let journal_seq = if known { start.journal_seq } else { 0 };
     let now = app.clock.now();
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     let confirmed = Opened {
         epoch: start.epoch,
         replica: app.replica,
@@ -138,7 +138,7 @@ async fn session_over_patiently(app: &App, tunnel: &Tunnel) -> Result<()> {
 }
 
 async fn session_over(app: &App, tunnel: &Tunnel) -> Result<()> {
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     // A controller that stops says nothing about its agents: they are about to reconnect.
     if let Some(name) = store::session_end(&mut tx, tunnel.server, tunnel.epoch).await?
         && !app.stop.is_cancelled()
@@ -172,7 +172,7 @@ pub async fn housekeeping(app: App) {
 
 /// One round of it; the first is before anybody is served.
 pub async fn housekeep(app: &App) -> Result<()> {
-    let system = app.db.system();
+    let system = app.db.fleet();
     store::replica_seen(system, app.replica, env!("CARGO_PKG_VERSION")).await?;
     let alone = app.config.database_url.is_none();
     store::session_end_all_of_dead_replicas(system, app.replica, alone).await?;

@@ -71,7 +71,7 @@ pub async fn flush_task(app: App) {
 pub async fn flush(app: &App) {
     let samples = app.metrics_buffer.take();
     for (number, batch) in samples.chunks(INSERT_BATCH).enumerate() {
-        if let Err(error) = store::sample_insert(app.db.system(), batch).await {
+        if let Err(error) = store::sample_insert(app.db.fleet(), batch).await {
             tracing::warn!(%error, "samples could not be stored; they wait");
             app.metrics_buffer.add(samples[number * INSERT_BATCH..].iter().cloned());
             return;
@@ -91,8 +91,8 @@ pub async fn maintain_task(app: App) {
 
 /// Partitions and averages, now.
 pub async fn maintain(app: &App) -> Result<()> {
-    store::partition_maintain(app.db.system(), app.clock.now().date_naive()).await?;
-    store::sample_roll_up(app.db.system()).await
+    store::partition_maintain(app.db.fleet(), app.clock.now().date_naive()).await?;
+    store::sample_roll_up(app.db.fleet()).await
 }
 
 /// Fill in the newest sample of each server.

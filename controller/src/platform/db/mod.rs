@@ -1,4 +1,5 @@
-//! Connections: one pool that serves requests under row-level security, one small pool for the system's own work.
+//! Connections: one pool that serves requests under row-level security, one small pool for the system's own work, and
+//! one for what agents cause, so that nobody waits to sign in behind thousands that reconnect.
 //!
 //! A request's connection remembers the organization that it was last set to, and sets it only when it differs: the
 //! only way of having row-level security that costs nearly nothing.
@@ -22,13 +23,16 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const FLEET_PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_CONNECTIONS: u32 = 8;
+const FLEET_CONNECTIONS: u32 = 8;
 
-/// Both pools. Cheap to clone.
+/// All pools. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     app: managed::Pool<OrgManager>,
     system: PgPool,
+    fleet: PgPool,
     options: PgConnectOptions,
     generation: Arc<AtomicU64>,
 }
@@ -46,14 +50,10 @@ impl Db {
             .recycle_timeout(Some(CONNECT_TIMEOUT))
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        let system = PgPoolOptions::new()
-            .max_connections(SYSTEM_CONNECTIONS)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::query("set role ocore_system").execute(connection).await.map(|_| ()) })
-            })
-            .connect_lazy_with(options.clone());
-        Ok(Self { app, system, options, generation })
+        let system = system_pool(&options, SYSTEM_CONNECTIONS, CONNECT_TIMEOUT);
+        // Thousands may wait here for their turn, and should: giving up would only make them come again.
+        let fleet = system_pool(&options, FLEET_CONNECTIONS, FLEET_PATIENCE);
+        Ok(Self { app, system, fleet, options, generation })
     }
 
     /// A connection that sees one organization's rows.
@@ -76,9 +76,14 @@ impl Db {
         Ok(OrgConnection(object))
     }
 
-    /// The pool of the system's own work: signing in, claiming jobs, flushing reports.
+    /// The pool of the system's own work: signing in and housekeeping.
     pub fn system(&self) -> &PgPool {
         &self.system
+    }
+
+    /// The pool of what agents cause: sessions, jobs handed over, reports.
+    pub fn fleet(&self) -> &PgPool {
+        &self.fleet
     }
 
     /// Whether the database answers.
@@ -91,6 +96,7 @@ impl Db {
     pub async fn close(&self) {
         self.app.close();
         self.system.close().await;
+        self.fleet.close().await;
     }
 
     /// Watch one connection of our own: when it breaks, every pooled one is doubtful and is replaced before its next
@@ -117,6 +123,17 @@ impl Db {
             }
         }
     }
+}
+
+/// Connections that see all organizations.
+fn system_pool(options: &PgConnectOptions, connections: u32, patience: Duration) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(patience)
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::query("set role ocore_system").execute(connection).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options.clone())
 }
 
 fn log_level() -> tracing::log::LevelFilter {

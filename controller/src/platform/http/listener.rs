@@ -19,6 +19,8 @@ use tower::ServiceExt;
 
 const HANDSHAKE: u8 = 0x16;
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a connection may hold of an answer that nobody reads, and of a request's head.
+const CONNECTION_BUFFER: usize = 64 * 1024;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The other end of a request's connection, in its extensions.
@@ -116,7 +118,7 @@ where
         router.clone().oneshot(request.map(Body::new))
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(CONNECTION_BUFFER);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(20));
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);

@@ -38,7 +38,7 @@ pub async fn job_dispatch(app: &App, job: Dispatch) {
 
 async fn offer(app: &App, job: &Dispatch) -> Result<()> {
     let Ok(tunnel) = app.tunnels.get(job.server) else {
-        return store::job_requeue(app.db.system(), job.id, OFFLINE_RETRY_SECONDS).await;
+        return store::job_requeue(app.db.fleet(), job.id, OFFLINE_RETRY_SECONDS).await;
     };
     if job.cancel_requested {
         return cancel_on_agent(app, &tunnel, job).await;
@@ -63,7 +63,7 @@ async fn offer(app: &App, job: &Dispatch) -> Result<()> {
         // The agent cannot write, or the link broke: whether it has the job is unknown, and asking again is harmless.
         Err(error) => {
             tracing::debug!(job = %job.id, %error, "hand-over unanswered");
-            store::job_requeue(app.db.system(), job.id, 1.0).await
+            store::job_requeue(app.db.fleet(), job.id, 1.0).await
         }
     }
 }
@@ -73,7 +73,7 @@ async fn accepted(app: &App, tunnel: &Arc<Tunnel>, job: &Dispatch, snapshot: Job
         // It ended while nobody listened. Its event may have been acknowledged before the database lost it.
         return report::job_report_ended(app, tunnel, snapshot).await;
     }
-    if store::job_mark_running(app.db.system(), job.id).await? {
+    if store::job_mark_running(app.db.fleet(), job.id).await? {
         app.bus.changed(job.organization, Kind::Job, job.id.0);
     }
     Ok(())
@@ -115,7 +115,7 @@ async fn secrets_open(app: &App, job: &Dispatch) -> Result<BTreeMap<String, Stri
         return Ok(BTreeMap::new());
     }
     let ids: Vec<Uuid> = job.secrets.values().copied().collect();
-    let sealed = store::secret_list_sealed(app.db.system(), job.organization, &ids).await?;
+    let sealed = store::secret_list_sealed(app.db.fleet(), job.organization, &ids).await?;
     let mut values = BTreeMap::new();
     for (name, id) in &job.secrets {
         let Some(sealed) = sealed.get(id) else { continue };
@@ -127,7 +127,7 @@ async fn secrets_open(app: &App, job: &Dispatch) -> Result<BTreeMap<String, Stri
 
 /// Offer every open job of a server whose agent has just connected: known ones answer with their state.
 pub async fn job_offer_all(app: &App, server: ServerId) {
-    match store::job_list_open_of_server(app.db.system(), server).await {
+    match store::job_list_open_of_server(app.db.fleet(), server).await {
         Ok(jobs) => {
             for job in jobs {
                 job_dispatch(app, job).await;
@@ -151,7 +151,7 @@ pub async fn job_sweep(app: App) {
 }
 
 async fn sweep_once(app: &App) -> Result<()> {
-    for (organization, job) in store::job_list_overdue(app.db.system(), SWEEP_BATCH).await? {
+    for (organization, job) in store::job_list_overdue(app.db.fleet(), SWEEP_BATCH).await? {
         let failure = JobFailure {
             code: "deadline_exceeded".into(),
             message: "The server did not come online in time; bring it back and try again.".into(),
@@ -163,7 +163,7 @@ async fn sweep_once(app: &App) -> Result<()> {
     if servers.is_empty() {
         return Ok(());
     }
-    for job in store::job_claim_due(app.db.system(), app.replica, &servers, SWEEP_BATCH).await? {
+    for job in store::job_claim_due(app.db.fleet(), app.replica, &servers, SWEEP_BATCH).await? {
         let app_ = app.clone();
         app.spawn(async move { job_dispatch(&app_, job).await });
     }

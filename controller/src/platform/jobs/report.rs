@@ -61,7 +61,7 @@ async fn told(
 /// Fetch the lines of a job's log that are missing here. Without it an ended job would have an incomplete log.
 pub async fn job_log_complete(app: &App, tunnel: &Arc<Tunnel>, job: JobId, end: u64) -> Result<()> {
     loop {
-        let mut tx = app.db.system().begin().await?;
+        let mut tx = app.db.fleet().begin().await?;
         let Some(row) = store::job_lock_open(&mut tx, tunnel.server, job, Uuid::nil(), i64::MAX).await? else {
             return Ok(());
         };
@@ -74,7 +74,7 @@ pub async fn job_log_complete(app: &App, tunnel: &Arc<Tunnel>, job: JobId, end: 
             tracing::warn!(%job, have = row.log_seq, end, "the agent no longer has the rest of this log");
             return Ok(());
         }
-        let mut tx = app.db.system().begin().await?;
+        let mut tx = app.db.fleet().begin().await?;
         let newest = store::job_log_append(&mut tx, &row, &lines).await?;
         tx.commit().await?;
         app.bus.send(Signal::JobLog { job });
@@ -95,7 +95,7 @@ async fn log_fetch(tunnel: &Arc<Tunnel>, job: JobId, after: i64) -> Result<Vec<J
 
 /// New lines of a running job, as they come. A gap is left for [`job_log_complete`].
 pub async fn job_log_arrived(app: &App, server: ServerId, job: JobId, lines: &[JobLogLine]) -> Result<()> {
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     if let Some(row) = store::job_lock_open(&mut tx, server, job, Uuid::nil(), i64::MAX).await? {
         store::job_log_append(&mut tx, &row, lines).await?;
         tx.commit().await?;
@@ -107,7 +107,7 @@ pub async fn job_log_arrived(app: &App, server: ServerId, job: JobId, lines: &[J
 /// A job that its agent ended earlier, told in the answer to a repeated offer.
 pub async fn job_report_ended(app: &App, tunnel: &Arc<Tunnel>, snapshot: JobSnapshot) -> Result<()> {
     job_log_complete(app, tunnel, snapshot.id, snapshot.last_log_seq).await?;
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     let signals = job_report_apply(&mut tx, tunnel.server, Uuid::nil(), i64::MAX, &snapshot).await?;
     tx.commit().await?;
     signals.into_iter().for_each(|signal| app.bus.send(signal));
@@ -119,7 +119,7 @@ pub async fn job_report_ended(app: &App, tunnel: &Arc<Tunnel>, snapshot: JobSnap
 pub async fn job_end_here(
     app: &App, organization: OrganizationId, job: JobId, status: JobStatus, failure: Option<JobFailure>,
 ) -> Result<()> {
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     let Some(row) = store::job_lock(&mut tx, organization, job).await? else { return Ok(()) };
     store::job_end(&mut tx, job, status, failure.as_ref()).await?;
     let now = app.clock.now();
