@@ -62,6 +62,15 @@ impl<T: AsRef<LogRecord>> LogRing<T> {
         })
     }
 
+    /// Where the newest `count` records begin. None: the ring does not hold so many.
+    pub fn tail(&self, count: usize) -> Option<u64> {
+        self.ring(|ring| {
+            let skipped = ring.records.len().checked_sub(count.max(1))?;
+            let shown_from = if count == 0 { skipped + 1 } else { skipped };
+            Some(ring.first + shown_from as u64)
+        })
+    }
+
     /// Where a viewer that has read up to `last` goes on: behind that line, or at the ring's start with everything
     /// older left out. None when the ring has moved past it: then the past has to be read again.
     pub fn join(&self, last: Option<&Cursor>) -> Option<u64> {
@@ -117,6 +126,15 @@ mod tests {
         assert_eq!(taken.dropped + taken.records.len() as u64, 106);
         assert_eq!(taken.next, 110);
         assert_eq!(upstream.take(110, 10).records.len(), 0);
+    }
+
+    #[test]
+    fn the_newest_lines_are_found_when_they_are_there() {
+        let ring = LogRing::new(2 * 1024 * 1024);
+        assert_eq!(ring.tail(0), None, "an empty ring says nothing of what came before it");
+        (0..5).for_each(|n| ring.push(record(n, "short")));
+        assert_eq!([0, 1, 5, 6].map(|count| ring.tail(count)), [Some(5), Some(4), Some(0), None]);
+        assert_eq!(ring.take(4, 10).records[0].cursor, record(4, "").cursor);
     }
 
     #[test]

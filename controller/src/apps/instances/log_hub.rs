@@ -30,6 +30,11 @@ pub struct Upstream {
 }
 
 impl LogHub {
+    /// The upstream of this instance, if somebody looks at it.
+    pub fn running(&self, server: ServerId, instance: InstanceId) -> Option<Arc<Upstream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(server, instance)).and_then(Weak::upgrade)
+    }
+
     /// The upstream of this instance, started if need be.
     pub fn upstream(&self, app: &App, server: ServerId, instance: InstanceId) -> Arc<Upstream> {
         let mut upstreams = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -147,6 +147,8 @@ pub struct LogView {
     /// Held before the past is read, so that nothing falls between it and the ring.
     upstream: Option<Arc<Upstream>>,
     past: Option<Lines>,
+    /// Where in the ring to begin, when it holds all that is wanted of the past.
+    place: Option<u64>,
     last: Option<Cursor>,
 }
 
@@ -158,9 +160,19 @@ pub async fn log_view(ctx: Ctx, app: App, id: InstanceId, request: LogRequest) -
         Some(after) => Some(after.parse().map_err(|e: InvalidCursor| Error::field("after", "cursor", e.to_string()))?),
         None => None,
     };
+    // Whoever comes when others look already costs the server nothing.
+    if request.follow
+        && last.is_none()
+        && let Some(upstream) = app.logs.running(server, id)
+        && let Some(place) = upstream.ring.tail(request.tail as usize)
+    {
+        app.tunnels.get(server)?;
+        let (past, place, upstream) = (None, Some(place), Some(upstream));
+        return Ok(LogView { ctx, app, id, server, request, upstream, past, place, last });
+    }
     let past = lines_open(&app, server, id, &past_query(&request, last.as_ref())).await?;
     let upstream = request.follow.then(|| app.logs.upstream(&app, server, id));
-    Ok(LogView { ctx, app, id, server, request, upstream, past: Some(past), last })
+    Ok(LogView { ctx, app, id, server, request, upstream, past: Some(past), place: None, last })
 }
 
 /// At least one line of the past is read even when none is wanted, to know where to go on.
@@ -177,8 +189,9 @@ impl LogView {
     pub fn stream(mut self) -> impl Stream<Item = StreamItem> + Send {
         async_stream::stream! {
             let mut past = self.past.take();
-            let mut place = None;
-            for _ in 0..=CATCH_UPS {
+            let mut place = self.place;
+            let catch_ups = if place.is_some() { 0 } else { CATCH_UPS + 1 };
+            for _ in 0..catch_ups {
                 let hidden = self.last.is_none() && self.request.tail == 0;
                 loop {
                     let Some(lines) = past.take() else { break };
