@@ -148,9 +148,11 @@ enroll() {
     printf '%s\n' "$said"
 }
 
-# The command may be another server's than the one that this machine is already.
+# The command may be another server's than the one that this machine is already. One that is refused may become another.
 same_server() {
-    known=$("$NEW" status 2>/dev/null | sed -n 's/^server: *//p')
+    status=$("$NEW" status 2>/dev/null) || return 0
+    case $status in *"connection:   Connected"*) ;; *) return 0 ;; esac
+    known=$(printf '%s\n' "$status" | sed -n 's/^server: *//p')
     code=$(printf '{"token":"%s","enrolled_as":"%s"}' "$(quoted "$TOKEN")" "$known" |
         curl -sSk --pinnedpubkey "$PIN" --connect-timeout 10 -o /dev/null -w '%{http_code}' \
             -H 'Content-Type: application/json' --data-binary @- "$URL/agent/enroll" 2>/dev/null) || code=''

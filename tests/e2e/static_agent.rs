@@ -34,7 +34,8 @@ fn it_runs_and_sees_everything_on_three_distributions() {
         assert!(metrics["memory_used_bytes"].as_i64() > Some(0) && metrics["processes"].as_i64() > Some(0));
         let containers = seen["containers"].as_array().expect("containers");
         assert!(containers.iter().any(|c| c["image"] == format!("ocore-lab/base:{suite}")), "{containers:#?}");
-        assert_eq!(seen["names"]["localhost"]["Ok"][0], "127.0.0.1", "{seen:#}");
+        let local = seen["names"]["localhost"]["Ok"].as_array().is_some_and(|a| a.contains(&"127.0.0.1".into()));
+        assert!(local, "{seen:#}");
         assert!(seen["names"]["nobody.invalid"]["Err"].is_string(), "{seen:#}");
     }
 }
