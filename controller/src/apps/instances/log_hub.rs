@@ -1,21 +1,18 @@
 //! One upstream per instance and replica, however many people look: what the agent sends is always read, into a
 //! bounded ring from which each viewer takes at its own pace. It starts with the first viewer and ends after the last.
 
-use super::logs::{Line, Lines, lines_open};
+use super::logs::{Line, Lines, RETRY, encode, lines_open};
 use crate::app::App;
 use ocore_shared::ids::{InstanceId, ServerId};
 use ocore_shared::logs::LogRing;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Of one instance's ring.
 const RING_BYTES: usize = 1024 * 1024;
 /// Lines of the past in a new ring, so that a viewer that reads the past meets it.
 const RING_TAIL: u32 = 200;
-/// Until the agent is asked again when the tunnel has broken.
-const RETRY: Duration = Duration::from_millis(500);
 
 type Key = (ServerId, InstanceId);
 
@@ -58,7 +55,7 @@ async fn read(app: App, server: ServerId, instance: InstanceId, upstream: Weak<U
     let mut last: Option<String> = None;
     loop {
         let query = match &last {
-            Some(after) => format!("follow=1&{}", super::logs::encode(&[("after", Some(after.clone()))])),
+            Some(after) => format!("follow=1&{}", encode(&[("after", Some(after.clone()))])),
             None => format!("follow=1&tail={RING_TAIL}"),
         };
         match lines_open(&app, server, instance, &query).await {

@@ -30,7 +30,7 @@ const BATCH: usize = 64;
 /// A viewer that the ring outruns so often while it reads the past gets a mark instead.
 const CATCH_UPS: u32 = 5;
 /// Until the agent is asked again when the tunnel has broken.
-const RETRY: Duration = Duration::from_millis(500);
+pub const RETRY: Duration = Duration::from_millis(500);
 /// Between two looks whether the instance still exists.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
