@@ -6,13 +6,17 @@ use crate::app::App;
 use ocore_shared::ids::{InstanceId, ServerId};
 use ocore_shared::logs::LogRing;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Of one instance's ring.
 const RING_BYTES: usize = 1024 * 1024;
 /// Lines of the past in a new ring, so that a viewer that reads the past meets it.
 const RING_TAIL: u32 = 200;
+/// The past comes at once: after such a pause, there is no more of it.
+const PAST_PAUSE: Duration = Duration::from_millis(500);
 
 type Key = (ServerId, InstanceId);
 
@@ -23,7 +27,20 @@ pub struct LogHub(Mutex<HashMap<Key, Weak<Upstream>>>);
 /// The log of one instance as it comes. Lives as long as somebody holds it.
 pub struct Upstream {
     pub ring: LogRing<Line>,
+    /// Whether the past is in it, so that its newest lines are the log's newest.
+    settled: AtomicBool,
     _stop: DropGuard,
+}
+
+impl Upstream {
+    /// Where the newest lines begin. None when they must be asked for.
+    pub fn tail(&self, lines: usize) -> Option<u64> {
+        if self.settled.load(Ordering::Acquire) { self.ring.tail(lines) } else { None }
+    }
+
+    fn settle(&self) {
+        self.settled.store(true, Ordering::Release);
+    }
 }
 
 impl LogHub {
@@ -40,7 +57,11 @@ impl LogHub {
         }
         upstreams.retain(|_, weak| weak.strong_count() > 0);
         let stop = CancellationToken::new();
-        let upstream = Arc::new(Upstream { ring: LogRing::new(RING_BYTES), _stop: stop.clone().drop_guard() });
+        let upstream = Arc::new(Upstream {
+            ring: LogRing::new(RING_BYTES),
+            settled: AtomicBool::new(false),
+            _stop: stop.clone().drop_guard(),
+        });
         upstreams.insert((server, instance), Arc::downgrade(&upstream));
         let reading = read(app.clone(), server, instance, Arc::downgrade(&upstream));
         app.spawn(async move {
@@ -67,9 +88,19 @@ async fn read(app: App, server: ServerId, instance: InstanceId, upstream: Weak<U
 }
 
 async fn copy(mut lines: Lines, upstream: &Weak<Upstream>, last: &mut Option<String>) {
-    while let Ok(Some(line)) = lines.next().await {
-        let Some(upstream) = upstream.upgrade() else { return };
+    let mut came = 0;
+    loop {
+        let Ok(next) = tokio::time::timeout(PAST_PAUSE, lines.next()).await else {
+            let Some(upstream) = upstream.upgrade() else { return };
+            upstream.settle();
+            continue;
+        };
+        let (Ok(Some(line)), Some(upstream)) = (next, upstream.upgrade()) else { return };
         *last = Some(line.record.cursor.clone());
         upstream.ring.push(line);
+        came += 1;
+        if came >= RING_TAIL {
+            upstream.settle();
+        }
     }
 }

@@ -164,7 +164,7 @@ pub async fn log_view(ctx: Ctx, app: App, id: InstanceId, request: LogRequest) -
     if request.follow
         && last.is_none()
         && let Some(upstream) = app.logs.running(server, id)
-        && let Some(place) = upstream.ring.tail(request.tail as usize)
+        && let Some(place) = upstream.tail(request.tail as usize)
     {
         app.tunnels.get(server)?;
         let (past, place, upstream) = (None, Some(place), Some(upstream));
