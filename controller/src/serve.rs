@@ -9,7 +9,7 @@ use crate::platform::db::embedded::Embedded;
 use crate::platform::db::{self, Db};
 use crate::platform::http::idempotency::store::idempotency_prune;
 use crate::platform::http::listener::{self, Plain, Port};
-use crate::platform::jobs::{dispatch, store as jobs};
+use crate::platform::jobs::{dispatch, logs};
 use crate::platform::public_urls::public_urls_load;
 use crate::platform::secrets::Keyring;
 use crate::platform::telemetry;
@@ -93,7 +93,7 @@ async fn prune_task(app: App) {
     loop {
         let system = app.db.system();
         let pruned = async {
-            jobs::job_log_prune(system).await?;
+            logs::store::job_log_prune(system).await?;
             signals::events::store::event_prune(system).await?;
             idempotency_prune(system).await
         };

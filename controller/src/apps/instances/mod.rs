@@ -1,6 +1,7 @@
 //! Odoo instances. Tables `instances`, `database_clusters`, `databases`; permissions view:instances, manage:instances,
 //! console:instances.
 
+pub mod creation;
 pub mod jobs;
 pub mod log_hub;
 pub mod log_routes;

@@ -1,7 +1,8 @@
 //! `/api/instances`, without logs and console.
 
+use super::creation::{self, InstanceCreate};
 use super::model::Instance;
-use super::service::{self, Control, InstallLog, InstanceCreate, InstancePatch};
+use super::service::{self, Control, InstallLog, InstancePatch};
 use super::store::InstanceFilter;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
@@ -84,7 +85,7 @@ async fn instance_list(
 #[utoipa::path(post, path = "/api/instances", tag = "Instances", request_body = InstanceCreate,
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 409, body = ErrorBody)))]
 async fn instance_create(ctx: Ctx, State(app): State<App>, Body(input): Body<InstanceCreate>) -> Result<Accepted> {
-    service::instance_create(&ctx, &app, input).await
+    creation::instance_create(&ctx, &app, input).await
 }
 
 /// Get an instance.

@@ -1,26 +1,24 @@
 //! Rules of instances.
 
-use super::model::{self, Instance, InstanceStatus};
-use super::store::{self, InstanceFilter, NewInstance};
+use super::creation::{sane_env, sane_limits};
+use super::model::{Instance, InstanceStatus};
+use super::store::{self, InstanceFilter};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::fleet::servers::model::ServerStatus;
 use crate::fleet::servers::service::{labels_fit, visible};
 use crate::identity::audit::store::audit_append;
 use crate::platform::bus::{Kind, Signal};
-use crate::platform::http::{Accepted, Ctx, IfMatch, List, Page, Patch, PatchFields, Place};
+use crate::platform::http::{Accepted, Ctx, IfMatch, List, Page, Patch, PatchFields};
+use crate::platform::jobs::logs::store as job_logs;
 use crate::platform::jobs::model::Enqueued;
 use crate::platform::jobs::{NewJob, dispatch, store as jobs};
-use crate::platform::secrets::token_make;
 use crate::signals::events::Subject;
-use crate::signals::events::store::event_append;
 use garde::Validate;
 use http::Method;
-use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, SecretId, ServerId};
+use ocore_shared::ids::{InstanceId, JobId, ServerId};
 use ocore_shared::protocol::inventory::ContainerStats;
 use ocore_shared::protocol::jobs::JobLogLine;
-use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, InstanceSpec, Limits, secret_names};
-use ocore_shared::secret::Secret;
+use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -28,11 +26,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-const PROVISION_SECONDS: i64 = 3600;
+/// Odoo is given an hour to initialise.
+pub(super) const PROVISION_SECONDS: i64 = 3600;
 const CONTROL_SECONDS: i64 = 600;
 /// A server that stays away longer fails the job.
 const WAIT_SECONDS: i64 = 24 * 3600;
-const LEAST_MEMORY_MB: u32 = 512;
 
 /// Instances that the caller may see.
 pub async fn instance_list(ctx: &Ctx, app: &App, mut filter: InstanceFilter, page: &Page) -> Result<List<Instance>> {
@@ -51,233 +49,14 @@ pub async fn instance_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instan
     found.pop().ok_or(Error::NotFound("instance"))
 }
 
-/// Body of `POST /api/instances`.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct InstanceCreate {
-    /// 3 to 64 characters, unique in the organization.
-    #[garde(length(chars, min = 3, max = 64), custom(visible))]
-    pub name: String,
-    /// Lower-case letters, digits and hyphens; made from the name when left out.
-    #[garde(inner(length(min = 3, max = 50), pattern("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")))]
-    pub slug: Option<String>,
-    #[garde(skip)]
-    pub server_id: ServerId,
-    /// The organization's production environment when left out.
-    #[garde(skip)]
-    pub environment_id: Option<EnvironmentId>,
-    /// `14.0` to `19.0`.
-    #[garde(custom(known_version))]
-    #[serde(default = "newest_version")]
-    pub odoo_version: String,
-    /// Another image than the controller's own for that version.
-    #[garde(inner(length(min = 1, max = 255), pattern("^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$")))]
-    pub image: Option<String>,
-    /// Login of the first Odoo user, usually an e-mail address.
-    #[garde(length(chars, min = 3, max = 128), custom(visible))]
-    #[serde(alias = "admin_email")]
-    pub admin_login: String,
-    /// Password of the first Odoo user, at least 8 characters.
-    #[garde(custom(long_enough))]
-    pub admin_password: Secret,
-    /// Such as `en_US` or `fr_FR`.
-    #[garde(pattern("^[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?$"))]
-    #[serde(default = "english")]
-    pub language: String,
-    /// ISO 3166, two letters.
-    #[garde(inner(pattern("^[A-Z]{2}$")))]
-    pub country: Option<String>,
-    #[garde(skip)]
-    #[serde(default)]
-    pub demo_data: bool,
-    /// Technical names, e.g. `sale`, `stock`.
-    #[garde(length(max = 200), inner(pattern("^[a-z0-9_]{1,64}$")))]
-    #[serde(default)]
-    pub modules: Vec<String>,
-    #[garde(custom(sane_limits))]
-    #[serde(default = "default_limits")]
-    pub limits: Limits,
-    /// Host port; a free one of 20000-29999 when left out.
-    #[garde(inner(range(min = 1024)))]
-    pub http_port: Option<u16>,
-    #[garde(custom(labels_fit))]
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    #[garde(custom(sane_env))]
-    #[serde(default)]
-    pub env: BTreeMap<String, String>,
-}
-
-fn newest_version() -> String {
-    "17.0".into()
-}
-
-fn english() -> String {
-    "en_US".into()
-}
-
-fn default_limits() -> Limits {
-    Limits { cpus: 1.0, memory_mb: 1024 }
-}
-
-fn known_version(version: &str, (): &()) -> garde::Result {
-    if model::ODOO_VERSIONS.contains(&version) {
-        return Ok(());
-    }
-    Err(garde::Error::new(format!("must be one of {}", model::ODOO_VERSIONS.join(", "))))
-}
-
-fn long_enough(password: &Secret, (): &()) -> garde::Result {
-    let length = password.expose().chars().count();
-    if (8..=128).contains(&length) && !password.expose().chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(garde::Error::new("must be 8 to 128 characters without control characters"))
-}
-
-fn sane_limits(limits: &Limits, (): &()) -> garde::Result {
-    if limits.cpus.is_finite() && (0.1..=256.0).contains(&limits.cpus) && limits.memory_mb >= LEAST_MEMORY_MB {
-        return Ok(());
-    }
-    Err(garde::Error::new(format!("must be 0.1 to 256 cpus and at least {LEAST_MEMORY_MB} memory_mb")))
-}
-
-fn sane_env(env: &BTreeMap<String, String>, (): &()) -> garde::Result {
-    let name_fits = |name: &str| {
-        let mut bytes = name.bytes();
-        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && name.len() <= 100
-            && !model::RESERVED_ENV.contains(&name)
-    };
-    let fits = |(name, value): (&String, &String)| name_fits(name) && value.len() <= 4096 && !value.contains('\0');
-    if env.len() <= 64 && env.iter().all(fits) {
-        return Ok(());
-    }
-    let reserved = model::RESERVED_ENV.join(", ");
-    Err(garde::Error::new(format!("must be at most 64 variables of letters, digits and _; not {reserved}")))
-}
-
-/// Provision Odoo on a server.
-pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Result<Accepted> {
-    let mut connection = app.db.org(ctx.organization).await?;
-    if let Some(accepted) = repeated(ctx, &mut connection).await? {
-        return Ok(accepted);
-    }
-    let (environment, project) = store::environment_find(&mut connection, ctx.organization, input.environment_id)
-        .await?
-        .ok_or_else(|| Error::field("environment_id", "exists", "There is no such environment."))?;
-    let place = Place { project: Some(project.0), environment: Some(environment.0), server: Some(input.server_id.0) };
-    ctx.require("environment", &place)?;
-    let room = store::server_room(&mut connection, ctx.organization, input.server_id)
-        .await?
-        .ok_or_else(|| Error::field("server_id", "exists", "There is no such server."))?;
-    check_room(&room, &input)?;
-
-    let id = InstanceId::new();
-    let slug = input.slug.clone().unwrap_or_else(|| model::slug_of(&input.name));
-    let name = model::database_name_of(&slug);
-    let image = input.image.clone().unwrap_or_else(|| app.config.odoo_image.replace("{version}", &input.odoo_version));
-    let spec = InstanceSpec {
-        instance_id: id,
-        organization_id: ctx.organization,
-        environment_id: environment,
-        slug,
-        odoo_version: input.odoo_version,
-        image,
-        postgres_image: app.config.postgres_image.clone(),
-        database_name: name.clone(),
-        database_role: name,
-        admin_login: input.admin_login,
-        language: input.language,
-        country: input.country,
-        demo_data: input.demo_data,
-        modules: input.modules,
-        limits: input.limits,
-        extra_conf: BTreeMap::new(),
-        env: input.env,
-        bind_address: "0.0.0.0".into(),
-        http_port: input.http_port,
-        generation: 1,
-    };
-    let subject = Subject::new("instance", id, &input.name);
-    let mut tx = connection.begin().await?;
-    let mut secrets = BTreeMap::new();
-    for (name, value) in [
-        (secret_names::DATABASE_PASSWORD, token_make()),
-        (secret_names::CLUSTER_PASSWORD, token_make()),
-        (secret_names::MASTER_PASSWORD, token_make()),
-        (secret_names::ADMIN_PASSWORD, input.admin_password),
-    ] {
-        let secret = SecretId::new();
-        let sealed = app.keyring.seal(&format!("secrets {secret}"), value.expose().as_bytes());
-        jobs::secret_insert(&mut tx, ctx.organization, secret.0, name, &sealed).await?;
-        secrets.insert(name.to_owned(), secret);
-    }
-    let job = JobId::new();
-    let new = NewInstance {
-        project,
-        server: input.server_id,
-        name: &input.name,
-        labels: &input.labels,
-        spec: &spec,
-        secrets: &secrets,
-        job,
-    };
-    store::instance_insert(&mut tx, ctx.organization, &new).await?;
-    let new_job = NewJob {
-        secrets,
-        timeout_seconds: Some(PROVISION_SECONDS),
-        ..job_of(ctx, job, "instance_provision", input.server_id, id, &subject, json!(spec))
-    };
-    let enqueued = jobs::job_enqueue(&mut tx, app.replica, &new_job).await?;
-    let after = json!({"name": input.name, "server_id": input.server_id, "spec": spec});
-    let (organization, caller) = (ctx.organization, &ctx.caller);
-    audit_append(&mut tx, Some(organization), caller, "instance.created", &subject, None, Some(after)).await?;
-    event_append(&mut tx, organization, "instance.requested", ctx.actor(), &subject, json!({"job_id": job})).await?;
-    tx.commit().await?;
-    drop(connection);
-    told(ctx, app, id, enqueued);
-    Ok(accepted(id, "pending", "The instance is being provisioned.", job))
-}
-
 /// A POST with an Idempotency-Key whose work was enqueued but whose answer was never stored.
-async fn repeated(ctx: &Ctx, connection: &mut PgConnection) -> Result<Option<Accepted>> {
+pub(super) async fn repeated(ctx: &Ctx, connection: &mut PgConnection) -> Result<Option<Accepted>> {
     let Some(key) = &ctx.caller.idempotency_key else { return Ok(None) };
     let found = jobs::job_of_idempotency_key(connection, ctx.organization, ctx.caller.actor.id, key).await?;
     Ok(found.map(|(job, subject)| accepted(subject.id.into(), "pending", "This was asked for already.", job)))
 }
 
-fn check_room(room: &store::ServerRoom, input: &InstanceCreate) -> Result<()> {
-    match room.status {
-        ServerStatus::Online => {}
-        ServerStatus::Degraded => {
-            return Err(Error::conflict("server_degraded", "Docker does not answer on this server; mend it first."));
-        }
-        _ => {
-            return Err(Error::conflict(
-                "server_not_online",
-                "The server is not online; bring it online or choose another one.",
-            ));
-        }
-    }
-    if !room.schedulable {
-        return Err(Error::conflict("server_unschedulable", "The server takes no new instances; choose another one."));
-    }
-    let Some(facts) = &room.facts else { return Ok(()) };
-    let total = facts.memory_total_bytes / (1024 * 1024);
-    if u64::from(input.limits.memory_mb) > total {
-        let message = format!("The server has {total} MB of memory; ask for less or choose another server.");
-        return Err(Error::field("limits.memory_mb", "max", message));
-    }
-    if input.limits.cpus > f64::from(facts.cpu_cores) {
-        let message = format!("The server has {} cores; ask for less or choose another server.", facts.cpu_cores);
-        return Err(Error::field("limits.cpus", "max", message));
-    }
-    Ok(())
-}
-
-fn job_of(
+pub(super) fn job_of(
     ctx: &Ctx, id: JobId, kind: &'static str, server: ServerId, instance: InstanceId, subject: &Subject, input: Value,
 ) -> NewJob {
     NewJob {
@@ -297,12 +76,12 @@ fn job_of(
     }
 }
 
-fn accepted(id: InstanceId, status: &str, message: &str, job_id: JobId) -> Accepted {
+pub(super) fn accepted(id: InstanceId, status: &str, message: &str, job_id: JobId) -> Accepted {
     let location = format!("/api/instances/{id}");
     Accepted { id: id.0, status: status.into(), message: message.into(), job_id, location }
 }
 
-fn told(ctx: &Ctx, app: &App, id: InstanceId, enqueued: Enqueued) {
+pub(super) fn told(ctx: &Ctx, app: &App, id: InstanceId, enqueued: Enqueued) {
     dispatch::job_dispatch_soon(app, enqueued);
     app.bus.send(Signal::EventsAppended);
     app.bus.changed(ctx.organization, Kind::Instance, id);
@@ -495,7 +274,7 @@ pub async fn instance_install_log(ctx: &Ctx, app: &App, id: InstanceId) -> Resul
     let mut connection = app.db.org(ctx.organization).await?;
     let job = store::instance_provision_job(&mut connection, ctx.organization, id).await?;
     let data = match job {
-        Some(job) => jobs::job_log_list(&mut connection, ctx.organization, job, 0, 10_000).await?,
+        Some(job) => job_logs::job_log_list(&mut connection, ctx.organization, job, 0, 10_000).await?,
         None => Vec::new(),
     };
     Ok(InstallLog { job_id: job, data })

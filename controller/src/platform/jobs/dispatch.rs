@@ -5,6 +5,7 @@ use super::{report, store};
 use crate::app::App;
 use crate::error::Result;
 use crate::platform::bus::Kind;
+use crate::platform::secrets::store as secrets;
 use crate::platform::tunnel::Tunnel;
 use http::{Method, StatusCode};
 use ocore_shared::ids::ServerId;
@@ -115,7 +116,7 @@ async fn secrets_open(app: &App, job: &Dispatch) -> Result<BTreeMap<String, Stri
         return Ok(BTreeMap::new());
     }
     let ids: Vec<Uuid> = job.secrets.values().copied().collect();
-    let sealed = store::secret_list_sealed(app.db.fleet(), job.organization, &ids).await?;
+    let sealed = secrets::secret_list_sealed(app.db.fleet(), job.organization, &ids).await?;
     let mut values = BTreeMap::new();
     for (name, id) in &job.secrets {
         let Some(sealed) = sealed.get(id) else { continue };

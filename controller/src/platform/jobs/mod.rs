@@ -4,6 +4,7 @@
 //! cut off. On an agent it is `PUT /jobs/{id}`, which is idempotent, so dispatching twice does no harm.
 
 pub mod dispatch;
+pub mod logs;
 pub mod model;
 pub mod report;
 pub mod routes;

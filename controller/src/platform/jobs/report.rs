@@ -1,7 +1,7 @@
 //! From an agent's report to rows, in one transaction with what the job means for its subject.
 
 use super::model::Reported;
-use super::store;
+use super::{logs, store};
 use crate::app::App;
 use crate::error::Result;
 use crate::platform::bus::{Kind, Signal};
@@ -75,7 +75,7 @@ pub async fn job_log_complete(app: &App, tunnel: &Arc<Tunnel>, job: JobId, end: 
             return Ok(());
         }
         let mut tx = app.db.fleet().begin().await?;
-        let newest = store::job_log_append(&mut tx, &row, &lines).await?;
+        let newest = logs::store::job_log_append(&mut tx, &row, &lines).await?;
         tx.commit().await?;
         app.bus.send(Signal::JobLog { job });
         if newest == row.log_seq {
@@ -97,7 +97,7 @@ async fn log_fetch(tunnel: &Arc<Tunnel>, job: JobId, after: i64) -> Result<Vec<J
 pub async fn job_log_arrived(app: &App, server: ServerId, job: JobId, lines: &[JobLogLine]) -> Result<()> {
     let mut tx = app.db.fleet().begin().await?;
     if let Some(row) = store::job_lock_open(&mut tx, server, job, Uuid::nil(), i64::MAX).await? {
-        store::job_log_append(&mut tx, &row, lines).await?;
+        logs::store::job_log_append(&mut tx, &row, lines).await?;
         tx.commit().await?;
         app.bus.send(Signal::JobLog { job });
     }

@@ -1,9 +1,9 @@
 //! What callers do with jobs: look, wait, cancel, read the log.
 
-use super::dispatch;
 use super::model::{Dispatch, Job};
 use super::report;
 use super::store::{self, JobFilter};
+use super::{dispatch, logs};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
@@ -121,7 +121,7 @@ pub fn job_log_stream(
             loop {
                 let lines = match app.db.org(ctx.organization).await {
                     Ok(mut connection) => {
-                        store::job_log_list(&mut connection, ctx.organization, id, after, LOG_BATCH).await
+                        logs::store::job_log_list(&mut connection, ctx.organization, id, after, LOG_BATCH).await
                     }
                     Err(error) => Err(error),
                 };

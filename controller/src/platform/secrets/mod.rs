@@ -2,6 +2,8 @@
 //!
 //! The row's id is associated data: a sealed value copied to another row does not open.
 
+pub mod store;
+
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,0 +1,3 @@
+//! What jobs have said. Table `job_logs`.
+
+pub mod store;
