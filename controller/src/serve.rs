@@ -151,8 +151,8 @@ pub struct Ports {
 pub async fn ports_serve(app: &App, people: TcpListener, agents: TcpListener) -> anyhow::Result<Ports> {
     let now = app.clock.now();
     let drain = Duration::from_secs(app.config.drain_seconds);
-    let tls =
-        app.pki.people_tls(&app.config, &addresses::certificate_hosts(&app.config, &app.public_urls.get()), now)?;
+    let hosts = addresses::certificate_hosts(&app.config, &app.public_urls.get());
+    let tls = app.pki.people_tls(&app.db, &app.keyring, &app.config, &hosts, now).await?;
     let plain = if app.config.allow_plain_http { Plain::Everybody } else { Plain::Loopback };
     let port = Port { listener: people, tls: tls.config, plain };
     let people = tokio::spawn(listener::serve(port, router::people(app), app.stop.clone(), drain));

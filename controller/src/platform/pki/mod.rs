@@ -1,14 +1,17 @@
 //! The controller's own certificate authority: it signs the agents' port and the agents, nothing else trusts it.
 //!
 //! The authority is a row of `pki_authorities`, its key sealed with the master key. The agents' port keeps one key for
-//! life, so that install commands can pin it; its certificate is short and made anew.
+//! life, so that install commands can pin it; its certificate is short and made anew. People's port keeps its
+//! certificate as long as it can, since their browsers remember that one.
 
+mod people;
 mod store;
 
-use crate::config::Config;
+pub use people::PeopleTls;
+
 use crate::platform::db::Db;
 use crate::platform::secrets::Keyring;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,7 +27,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
-use std::net::IpAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -145,52 +147,6 @@ impl Pki {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
-
-    /// TLS of people's port: the given certificate, or one of our own for these hosts.
-    pub fn people_tls(&self, config: &Config, hosts: &[String], now: DateTime<Utc>) -> anyhow::Result<PeopleTls> {
-        let (chain, key) = match (&config.tls_certificate, &config.tls_key) {
-            (Some(certificate), Some(key)) => {
-                let chain = CertificateDer::pem_file_iter(certificate)
-                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .with_context(|| format!("--tls-certificate {} cannot be read", certificate.display()))?;
-                if chain.is_empty() {
-                    bail!("--tls-certificate {} holds no certificate", certificate.display());
-                }
-                let key = PrivateKeyDer::from_pem_file(key)
-                    .with_context(|| format!("--tls-key {} cannot be read", key.display()))?;
-                (chain, key)
-            }
-            _ => {
-                let key = KeyPair::generate()?;
-                let mut params = CertificateParams::default();
-                for host in hosts {
-                    params.subject_alt_names.push(match host.parse::<IpAddr>() {
-                        Ok(address) => SanType::IpAddress(address),
-                        Err(_) => SanType::DnsName(host.as_str().try_into()?),
-                    });
-                }
-                listener_params(&mut params, now)?;
-                let certificate = params.signed_by(&key, &self.issuer)?;
-                (vec![certificate.der().clone()], key_der(&key))
-            }
-        };
-        let fingerprint = fingerprint(&chain[0]);
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut tls = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .context("certificate and key do not fit together")?;
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(PeopleTls { config: Arc::new(tls), fingerprint })
-    }
-}
-
-/// TLS of people's port and what they can compare in their browser.
-pub struct PeopleTls {
-    pub config: Arc<ServerConfig>,
-    /// SHA-256 of the certificate, `AA:BB:…`.
-    pub fingerprint: String,
 }
 
 /// Read the names from a client certificate that the TLS layer has verified.
@@ -246,10 +202,6 @@ fn instant(at: DateTime<Utc>) -> anyhow::Result<OffsetDateTime> {
 
 fn key_der(key: &KeyPair) -> PrivateKeyDer<'static> {
     PrivatePkcs8KeyDer::from(key.serialize_der()).into()
-}
-
-fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    Sha256::digest(certificate).iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":")
 }
 
 fn hex(bytes: &[u8]) -> String {

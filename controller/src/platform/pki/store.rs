@@ -5,6 +5,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 const LISTENER_KEY: &str = "agents_port_key";
+const PEOPLE_CERTIFICATE: &str = "people_certificate";
 /// Replicas that start at once make one authority.
 const FIRST_START_LOCK: i64 = 0x6f43_6f72_6500_0001;
 
@@ -79,4 +80,29 @@ pub async fn listener_key_ensure(
     .await?;
     tx.commit().await?;
     Ok(pair)
+}
+
+/// The certificate of people's port with its key, sealed. `renew` gets what is stored and gives None to keep it, else
+/// what takes its place.
+pub async fn people_certificate_ensure(
+    system: &PgPool, renew: impl FnOnce(Option<(SecretId, Vec<u8>)>) -> anyhow::Result<Option<(SecretId, Vec<u8>)>>,
+) -> anyhow::Result<()> {
+    let mut tx = system.begin().await?;
+    sqlx::query!("select pg_advisory_xact_lock($1)", FIRST_START_LOCK).fetch_one(&mut *tx).await?;
+    let row = sqlx::query!(
+        "select id, sealed from secrets where organization_id is null and purpose = $1",
+        PEOPLE_CERTIFICATE
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some((id, sealed)) = renew(row.map(|row| (SecretId(row.id), row.sealed)))? {
+        sqlx::query!("delete from secrets where organization_id is null and purpose = $1", PEOPLE_CERTIFICATE)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("insert into secrets (id, purpose, sealed) values ($1, $2, $3)", id.0, PEOPLE_CERTIFICATE, sealed)
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
