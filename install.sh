@@ -207,7 +207,10 @@ connect() {
 # As the agent's own removal: what instances need stays.
 uninstall() {
     systemctl disable --now ocore-agent >/dev/null 2>&1 || true
+    systemctl stop 'ocore-terminal-*.service' >/dev/null 2>&1 || true
+    systemctl reset-failed 'ocore-terminal-*.service' >/dev/null 2>&1 || true
     rm -f "$UNIT" /usr/local/bin/ocore-agent
+    rm -rf /run/ocore-agent
     systemctl daemon-reload 2>/dev/null || true
     [ ! -d "$DIR" ] || find "$DIR" -mindepth 1 -maxdepth 1 ! -name instances ! -name proxy -exec rm -rf {} +
     say "the agent was removed"

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::connection::{Connector, renew};
 use crate::engine::{Engine, EngineParts, Failpoints, Registry, SealKey};
 use crate::events::EventHub;
+use crate::fd_store::FdStore;
 use crate::host::{Host, systemd};
 use crate::identity::IdentityStore;
 use crate::journal::{JournalStore, RedbJournal, Urgency};
@@ -11,8 +12,10 @@ use crate::metrics::{self, MetricsWatcher};
 use crate::ops::{self, uninstall};
 use crate::state::AgentState;
 use crate::status::StatusFile;
+use crate::terminals::{Files, Lasting};
 use anyhow::Context;
 use ocore_shared::clock::Clock;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +89,7 @@ pub async fn run(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     let agent = build(config, journal, clock, stop.clone())?;
+    outlive(&agent).await.context("host terminals cannot be kept")?;
     start(&agent)?;
     agent.tracker.spawn(systemd::watchdog(stop.clone()));
     agent.tracker.spawn(renew::run(identity.clone(), agent.config.clone(), agent.clock.clone(), stop.clone()));
@@ -104,6 +108,15 @@ pub async fn run(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
     }
     // What waits for company is written now.
     let _ = tokio::time::timeout(DRAIN, agent.journal.submit(Vec::new(), Urgency::Now)).await;
+    Ok(())
+}
+
+/// Where systemd runs us, host terminals outlive us.
+async fn outlive(agent: &AgentState) -> std::io::Result<()> {
+    let (store, inherited) = FdStore::inherit()?;
+    let Some(dir) = std::env::var_os("RUNTIME_DIRECTORY").filter(|_| systemd::is_pid_1()) else { return Ok(()) };
+    let files = Files::new(PathBuf::from(dir).join("terminals"), agent.clock.clone())?;
+    agent.host.terminals.outlive(Lasting::new(store, files), inherited).await;
     Ok(())
 }
 

@@ -1,13 +1,15 @@
 //! `ocore-agent launch`: starts the release that `current` points at, passes signals on, and starts it again when it
-//! ends. Tiny, so that it need not be updated with the agent.
+//! ends. It also holds the terminals of an agent for the next one. Tiny, so that it need not be updated with the agent.
 
 use crate::config::Config;
+use crate::fd_store::Keeper;
 use crate::ops::uninstall;
 use anyhow::Context;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::ExitStatus;
 use std::time::Duration;
+use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -18,12 +20,13 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// Until SIGTERM or SIGINT, or until the agent was uninstalled.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let mut keeper = Keeper::from_systemd();
     let mut signals = Signals::new()?;
     let mut failures = 0;
     loop {
         let started = Instant::now();
-        let ended = match start(config) {
-            Ok(mut child) => match supervise(&mut child, &mut signals).await? {
+        let ended = match start(config, &keeper) {
+            Ok((mut child, link)) => match supervise(&mut child, &mut signals, &mut keeper, &link).await? {
                 Ended::Asked => return Ok(()),
                 Ended::ByItself(status) => status.to_string(),
             },
@@ -43,16 +46,18 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     }
 }
 
-fn start(config: &Config) -> anyhow::Result<Child> {
+fn start(config: &Config, keeper: &Keeper) -> anyhow::Result<(Child, UnixDatagram)> {
     let binary = config.current_link().join("ocore-agent");
+    let (link, stdin) = keeper.hand_over().context("what the last agent kept cannot be handed over")?;
     let child = Command::new(&binary)
         .arg("run")
         .arg("--dir")
         .arg(&config.dir)
         .arg("--config-dir")
         .arg(&config.config_dir)
+        .stdin(stdin)
         .spawn();
-    child.with_context(|| binary.display().to_string())
+    Ok((child.with_context(|| binary.display().to_string())?, link))
 }
 
 enum Ended {
@@ -61,14 +66,18 @@ enum Ended {
     ByItself(ExitStatus),
 }
 
-async fn supervise(child: &mut Child, signals: &mut Signals) -> anyhow::Result<Ended> {
+async fn supervise(
+    child: &mut Child, signals: &mut Signals, keeper: &mut Keeper, link: &UnixDatagram,
+) -> anyhow::Result<Ended> {
     let mut asked = false;
     loop {
         tokio::select! {
             status = child.wait() => {
                 let status = status?;
+                keeper.finish(link);
                 return Ok(if asked { Ended::Asked } else { Ended::ByItself(status) });
             }
+            () = keeper.serve(link) => {}
             signal = signals.next() => {
                 asked |= signal != Signal::SIGHUP;
                 if let Some(id) = child.id() {

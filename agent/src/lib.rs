@@ -7,6 +7,7 @@ pub mod connection;
 pub mod engine;
 pub mod enroll;
 pub mod events;
+pub mod fd_store;
 pub mod host;
 pub mod identity;
 pub mod inspect;

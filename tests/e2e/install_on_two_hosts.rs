@@ -2,7 +2,7 @@
 //! work, and away again. Needs the lab's servers.
 
 use futures::future::join;
-use ocore_tests::client::{Client, text};
+use ocore_tests::client::{Client, Terminal, text};
 use ocore_tests::hosts::{Host, LAB_ADDRESS, Said};
 use ocore_tests::processes::Controller;
 use ocore_tests::wait_for;
@@ -39,6 +39,18 @@ impl Expected {
     /// What the server's page shows as gone wrong.
     async fn problem(&self, ada: &Client) -> String {
         text(&self.get(ada).await, "install_problem")
+    }
+
+    fn terminals(&self) -> String {
+        format!("/api/servers/{}/terminal", self.id)
+    }
+
+    async fn shell(&self, ada: &Client) -> Terminal {
+        ada.websocket(&format!("{}?cols=80&rows=24", self.terminals())).await
+    }
+
+    async fn shell_again(&self, ada: &Client, shell: &Terminal) -> Terminal {
+        ada.attach_again(&self.terminals(), shell, SOON).await
     }
 
     /// Paste the command, and follow on the server's page until it is online.
@@ -117,11 +129,12 @@ async fn objects(host: &Host) -> Vec<String> {
 /// Nothing of the agent itself is left.
 async fn is_gone(host: &Host) {
     wait_for("a server without agent", SOON, || async {
-        let processes = host.run(&["pgrep", "-x", "ocore-agent"]).await.text;
-        processes.is_empty().then_some(())
+        let processes = host.run(&["ps", "--no-headers", "-o", "pid", "-C", "ocore-agent,tail"]).await.text;
+        let shells = host.run(&["systemctl", "list-units", "--all", "--no-legend", "ocore-terminal-*"]).await.ok();
+        (processes.is_empty() && shells.is_empty()).then_some(())
     })
     .await;
-    for path in ["/etc/systemd/system/ocore-agent.service", "/usr/local/bin/ocore-agent"] {
+    for path in ["/run/ocore-agent", "/etc/systemd/system/ocore-agent.service", "/usr/local/bin/ocore-agent"] {
         assert!(!host.has(path).await, "{path} is left");
     }
     assert!(!host.run(&["systemctl", "is-enabled", "ocore-agent"]).await.ok);
@@ -136,14 +149,97 @@ async fn sandbox_and_shell(ada: &Client, server: &Expected, host: &Host) {
         let said = host.run(&["nsenter", "--target", &agent, "--mount", "touch", path]).await;
         said.failed("Read-only file system");
     }
-    let mut shell = ada.websocket(&format!("/api/servers/{}/terminal?cols=80&rows=24", server.id)).await;
-    // A person types when there is a prompt.
-    shell.expect("# ", SOON).await;
+    let mut shell = server.shell(ada).await;
     shell.type_text("touch /usr/local/bin/proof && echo wrote-$((40+2)); stty size; hostname\r").await;
     for seen in ["wrote-42", "24 80", host.name()] {
         shell.expect(seen, SOON).await;
     }
     assert!(host.has("/usr/local/bin/proof").await);
+    shell.type_text("exit 3\r").await;
+    shell.end(SOON).await;
+    assert_eq!(shell.exit_code, Some(3));
+    no_terminal_is_left(host).await;
+}
+
+/// A shell that somebody has left open, with something in it that does not mind a hang-up.
+async fn open_shell(ada: &Client, server: &Expected) {
+    let mut shell = server.shell(ada).await;
+    shell.type_text("nohup tail -f /dev/null & echo left-$((1+1))\r").await;
+    shell.expect("left-2", SOON).await;
+}
+
+/// The agent itself, below the launcher.
+async fn agent_pid(host: &Host) -> String {
+    let launcher = main_pid(host).await;
+    wait_for("the launcher's agent", SOON, || async {
+        let said = host.run(&["pgrep", "-P", &launcher, "-x", "ocore-agent"]).await;
+        said.ok.then_some(said.text)
+    })
+    .await
+}
+
+/// Neither in systemd nor in /run.
+async fn no_terminal_is_left(host: &Host) {
+    wait_for("a server without terminals", SOON, || async {
+        let units = host.run(&["systemctl", "list-units", "--all", "--no-legend", "ocore-terminal-*"]).await.ok();
+        let files = host.run(&["find", "/run/ocore-agent/terminals", "-type", "f"]).await.ok();
+        let open = ["systemctl", "show", "--property=NFileDescriptorStore", "--value", "ocore-agent"];
+        let open = host.run(&open).await.ok();
+        (units.is_empty() && files.is_empty() && open == "0").then_some(())
+    })
+    .await;
+}
+
+/// A person's shell goes on, whatever becomes of the agent.
+async fn shell_outlives_the_agent(ada: &Client, server: &Expected, host: &Host) {
+    let mut shell = server.shell(ada).await;
+    shell.type_text("kept=$((6*7)); echo set-$kept\r").await;
+    shell.expect("set-42", SOON).await;
+    assert!(shell.survives_agent);
+
+    let agent = agent_pid(host).await;
+    let ends: [&[&str]; 3] = [
+        &["kill", "-KILL", &agent],
+        &["systemctl", "kill", "--signal=KILL", "ocore-agent"],
+        &["systemctl", "restart", "ocore-agent"],
+    ];
+    for (round, end) in ends.into_iter().enumerate() {
+        // What nobody can go on with is tidied up at the next start.
+        host.run(&["systemd-run", &format!("--unit=ocore-terminal-stray-{round}"), "sleep", "3600"]).await.ok();
+        host.run(&["touch", &format!("/run/ocore-agent/terminals/stray-{round}.output")]).await.ok();
+        shell.type_text(&format!("sleep 1; echo away-$kept-{round}\r")).await;
+        shell.expect(&format!("away-$kept-{round}"), SOON).await;
+        let ended = Instant::now();
+        host.run(end).await.ok();
+        shell.end(SOON).await;
+        let mut again = server.shell_again(ada, &shell).await;
+        println!("{}: {end:?}: attached again after {:?}", host.name(), ended.elapsed());
+        again.expect(&format!("away-42-{round}"), SOON).await;
+        again.type_text(&format!("echo still-$kept-{round}\r")).await;
+        again.expect(&format!("still-42-{round}"), SOON).await;
+        assert!(!again.seen.contains("set-42"), "what was seen is not shown twice: {}", again.seen);
+        assert!(again.survives_agent);
+        shell = again;
+    }
+
+    // The shell ends while nobody can notice.
+    shell.type_text("sleep 2; echo last-$kept; exit 7\r").await;
+    shell.expect("exit 7", SOON).await;
+    let agent = agent_pid(host).await;
+    host.run(&["kill", "-STOP", &agent]).await.ok();
+    let unit = format!("ocore-terminal-{}.service", shell.id.as_deref().expect("an id"));
+    wait_for("the end of the shell", SOON, || async {
+        let state = host.run(&["systemctl", "show", "--property=SubState", "--value", &unit]).await.ok();
+        (state == "failed").then_some(())
+    })
+    .await;
+    host.run(&["kill", "-KILL", &agent]).await.ok();
+    shell.end(SOON).await;
+    let mut again = server.shell_again(ada, &shell).await;
+    again.end(SOON).await;
+    assert!(again.seen.contains("last-42"), "{}", again.seen);
+    assert_eq!(again.exit_code, Some(7));
+    no_terminal_is_left(host).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,6 +254,7 @@ async fn one_line_makes_a_server_and_one_removes_it() {
         sandbox_and_shell(&ada, server, host).await;
         make_objects(host).await;
     }
+    join(shell_outlives_the_agent(&ada, &first, &bookworm), shell_outlives_the_agent(&ada, &second, &trixie)).await;
 
     // Again: the token is used, the identity is good, nothing is wrong.
     let before = main_pid(&bookworm).await;
@@ -174,7 +271,8 @@ async fn one_line_makes_a_server_and_one_removes_it() {
     .await;
     ada.server_online(&first.id).await;
 
-    // Removed there: the agent goes by itself, out of its sandbox.
+    // Removed there: the agent goes by itself, out of its sandbox, and people's shells with it.
+    open_shell(&ada, &second).await;
     let accepted = ada.delete(&format!("/api/servers/{}", second.id)).await.is(202);
     let job = ada.job_end(&text(&accepted, "job_id"), SOON).await;
     assert_eq!(job["status"], "succeeded", "{job:#}");
@@ -187,6 +285,7 @@ async fn one_line_makes_a_server_and_one_removes_it() {
     moves(&ada, &first, &bookworm, &trixie).await;
 
     // Removed here.
+    open_shell(&ada, &first).await;
     let uninstall = text(&first.install, "uninstall_command");
     bookworm.paste(&uninstall).await.ok();
     is_gone(&bookworm).await;

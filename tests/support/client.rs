@@ -160,7 +160,28 @@ impl Client {
             request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
         }
         let (socket, _) = client_async(request, stream).await.unwrap_or_else(|e| panic!("{path}: {e}"));
-        Terminal { socket, seen: String::new(), id: None, received: 0 }
+        Terminal {
+            socket,
+            seen: String::new(),
+            id: None,
+            survives_agent: false,
+            received: 0,
+            exit_code: None,
+            refused: None,
+        }
+    }
+
+    /// Attach to a terminal again, from where it was seen last, as soon as that is possible.
+    pub async fn attach_again(&self, path: &str, terminal: &Terminal, limit: Duration) -> Terminal {
+        let id = terminal.id.as_deref().expect("it was open");
+        let path = format!("{path}?terminal_id={id}&after={}", terminal.received);
+        crate::wait_for("a terminal that goes on", limit, || async {
+            let mut again = self.websocket(&path).await;
+            again.received = terminal.received;
+            while again.id.is_none() && again.read().await {}
+            again.id.is_some().then_some(again)
+        })
+        .await
     }
 }
 
@@ -194,8 +215,12 @@ pub struct Terminal {
     socket: WebSocketStream<TcpStream>,
     pub seen: String,
     pub id: Option<String>,
+    pub survives_agent: bool,
     /// Offset of the next byte, for attaching again.
     pub received: u64,
+    /// Set when its process has ended.
+    pub exit_code: Option<i64>,
+    refused: Option<Value>,
 }
 
 impl Terminal {
@@ -207,29 +232,47 @@ impl Terminal {
     pub async fn expect(&mut self, text: &str, limit: Duration) {
         let work = async {
             while !self.seen.contains(text) {
-                match self.socket.next().await {
-                    Some(Ok(Message::Binary(data))) => {
-                        self.received += data.len() as u64;
-                        self.seen.push_str(&String::from_utf8_lossy(&data));
-                    }
-                    Some(Ok(Message::Text(text))) => {
-                        let said: Value = serde_json::from_str(&text).unwrap_or_default();
-                        match said["type"].as_str() {
-                            Some("open") => self.id = said["terminal_id"].as_str().map(str::to_owned),
-                            Some("offset") => self.received = said["offset"].as_u64().unwrap_or(self.received),
-                            Some("error") => panic!("the terminal was refused: {said}"),
-                            _ => {}
-                        }
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => panic!("the terminal broke: {error}; seen: {:?}", self.seen),
-                    None => panic!("the terminal ended; seen: {:?}", self.seen),
-                }
+                assert!(self.read().await, "the terminal ended; seen: {:?}", self.seen);
+                assert_eq!(self.refused, None, "the terminal was refused");
             }
         };
         if tokio::time::timeout(limit, work).await.is_err() {
             panic!("{text:?} was not seen within {limit:?}, but {:?}", self.seen);
         }
+    }
+
+    /// Read until the connection ends.
+    pub async fn end(&mut self, limit: Duration) {
+        let work = async { while self.read().await {} };
+        if tokio::time::timeout(limit, work).await.is_err() {
+            panic!("the terminal did not end within {limit:?}; seen: {:?}", self.seen);
+        }
+    }
+
+    /// Take one message. False: the connection has ended.
+    async fn read(&mut self) -> bool {
+        match self.socket.next().await {
+            Some(Ok(Message::Binary(data))) => {
+                self.received += data.len() as u64;
+                self.seen.push_str(&String::from_utf8_lossy(&data));
+            }
+            Some(Ok(Message::Text(text))) => {
+                let said: Value = serde_json::from_str(&text).unwrap_or_default();
+                match said["type"].as_str() {
+                    Some("open") => {
+                        self.id = said["terminal_id"].as_str().map(str::to_owned);
+                        self.survives_agent = said["survives_agent"] == true;
+                    }
+                    Some("offset") => self.received = said["offset"].as_u64().unwrap_or(self.received),
+                    Some("exit") => self.exit_code = said["code"].as_i64(),
+                    Some("error") => self.refused = Some(said),
+                    _ => {}
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return false,
+        }
+        true
     }
 }
 

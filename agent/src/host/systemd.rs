@@ -22,20 +22,37 @@ pub fn systemctl(arguments: &[&str]) -> io::Result<()> {
     Err(io::Error::other(format!("systemctl {}: {}", arguments.join(" "), text.trim())))
 }
 
+/// Run one of systemd's commands; what it says.
+pub async fn run(program: &str, arguments: &[String]) -> io::Result<String> {
+    let output = tokio::process::Command::new(program).arg("--no-ask-password").args(arguments).output().await?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{program}: {}", text.trim())))
+}
+
 /// Tell the service manager, if it listens; e.g. `READY=1`.
 pub fn notify(state: &str) {
-    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    if let Err(error) = send(&name.to_string_lossy(), state) {
+    let told = notify_socket().and_then(|socket| socket.map(|s| s.send(state.as_bytes())).transpose());
+    if let Err(error) = told {
         tracing::debug!(%error, "the service manager does not listen");
     }
 }
 
-fn send(name: &str, state: &str) -> io::Result<()> {
+/// Where the service manager listens; None when no service manager has started us.
+pub fn notify_socket() -> io::Result<Option<UnixDatagram>> {
+    std::env::var_os("NOTIFY_SOCKET").map(|name| connect(&name.to_string_lossy())).transpose()
+}
+
+fn connect(name: &str) -> io::Result<UnixDatagram> {
     let address = match name.strip_prefix('@') {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(name)?,
     };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+    let socket = UnixDatagram::unbound()?;
+    socket.connect_addr(&address)?;
+    Ok(socket)
 }
 
 /// Say twice per watchdog period that we live; from a task, so that a stuck runtime is seen.
@@ -57,7 +74,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        send(path.to_str().unwrap(), "READY=1").unwrap();
+        connect(path.to_str().unwrap()).unwrap().send(b"READY=1").unwrap();
         let mut buffer = [0; 32];
         let read = socket.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..read], b"READY=1");

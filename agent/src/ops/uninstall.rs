@@ -5,6 +5,7 @@
 
 use crate::config::Config;
 use crate::engine::{JobContext, OpError, Registry};
+use crate::host::pty::unit;
 use crate::host::systemd;
 use crate::journal::JournalStore;
 use ocore_shared::ids::JobId;
@@ -21,6 +22,8 @@ use tokio_util::task::TaskTracker;
 const DELIVERY: Duration = Duration::from_secs(20);
 const UNIT: &str = "ocore-agent.service";
 const UNIT_FILE: &str = "/etc/systemd/system/ocore-agent.service";
+/// What outlives a restart of the service: terminals' output.
+const RUNTIME_DIR: &str = "/run/ocore-agent";
 /// Where the install script links the command to.
 const COMMAND: &str = "/usr/local/bin/ocore-agent";
 
@@ -122,8 +125,12 @@ pub fn remove(config: &Config) -> io::Result<()> {
             std::fs::remove_file(COMMAND)?;
         }
         remove_own_files(&config.dir)?;
-        // Last, and without waiting: it ends this process too.
-        return systemd::systemctl(&["stop", "--no-block", UNIT]);
+        match std::fs::remove_dir_all(RUNTIME_DIR) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        // Last, and without waiting: it may end this process too.
+        return systemd::systemctl(&["stop", "--no-block", UNIT, unit::ALL]);
     }
     // Without systemd whatever started us may start us again: the marker keeps us from coming back.
     crate::config::write_atomically(&marker(config), b"", 0o600)

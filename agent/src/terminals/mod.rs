@@ -3,21 +3,24 @@
 
 mod container;
 mod host;
+mod lasting;
 pub mod policy;
 mod ring;
 mod terminal;
 #[cfg(test)]
 mod tests;
 
+pub use lasting::{Files, Lasting};
 pub use terminal::{Attachment, Input, Terminal};
 
 use crate::engine::OpError;
+use crate::fd_store::Named;
 use crate::host::docker::DockerHost;
 use ocore_shared::ids::TerminalId;
 use ocore_shared::protocol::terminals::{TerminalInfo, TerminalOpen, TerminalTarget};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -33,17 +36,28 @@ pub struct Terminals(Arc<Inner>);
 struct Inner {
     docker: DockerHost,
     config_dir: PathBuf,
+    /// None where terminals end with the agent.
+    lasting: OnceLock<Lasting>,
     open: Mutex<HashMap<TerminalId, Arc<Terminal>>>,
 }
 
 impl Terminals {
     pub fn new(docker: DockerHost, config_dir: &Path) -> Self {
-        Self(Arc::new(Inner { docker, config_dir: config_dir.to_owned(), open: Mutex::default() }))
+        let config_dir = config_dir.to_owned();
+        Self(Arc::new(Inner { docker, config_dir, lasting: OnceLock::new(), open: Mutex::default() }))
+    }
+
+    /// From now on host terminals outlive the agent. Goes on with those of the last one.
+    pub async fn outlive(&self, lasting: Lasting, inherited: Named) {
+        let found = lasting.resume(inherited).await;
+        self.table(|open| open.extend(found.into_iter().map(|terminal| (terminal.info().id, terminal))));
+        // Only the first call counts, and there is only one.
+        let _ = self.0.lasting.set(lasting);
     }
 
     /// Whether host terminals outlive a restart of the agent.
     pub fn survive_restart(&self) -> bool {
-        false
+        self.0.lasting.get().is_some()
     }
 
     /// Open it, or find it: the request may be sent twice.
@@ -55,14 +69,20 @@ impl Terminals {
             policy::host_terminals_allowed(&self.0.config_dir)?;
         }
         self.room()?;
-        let terminal = match &request.target {
-            TerminalTarget::Host => host::open(&request)?,
-            _ => container::open(&self.0.docker, &request).await?,
-        };
-        tracing::info!(terminal = %request.id, target = ?request.target, actor = request.actor, "terminal opened");
-        let info = terminal.info();
-        self.table(|open| open.insert(request.id, terminal));
-        Ok(info)
+        // In a task of its own, since who asks may go away while the shell starts.
+        let this = self.clone();
+        let opened = tokio::spawn(async move {
+            let terminal = match (&request.target, this.0.lasting.get()) {
+                (TerminalTarget::Host, Some(lasting)) => lasting.open(&request).await?,
+                (TerminalTarget::Host, None) => host::open(&request)?,
+                _ => container::open(&this.0.docker, &request).await?,
+            };
+            tracing::info!(terminal = %request.id, target = ?request.target, actor = request.actor, "terminal opened");
+            let info = terminal.info();
+            this.table(|open| open.insert(request.id, terminal));
+            Ok(info)
+        });
+        opened.await.unwrap_or_else(|e| Err(OpError::new("internal", format!("Opening a terminal failed: {e}"))))
     }
 
     fn room(&self) -> Result<(), OpError> {
@@ -96,7 +116,7 @@ impl Terminals {
         }
     }
 
-    /// End what nobody looks at, and everything at the end.
+    /// End what nobody looks at, and at the end everything that would not outlive us.
     pub async fn run(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(Duration::from_secs(30));
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -108,7 +128,7 @@ impl Terminals {
                 self.close(id).await;
             }
         }
-        let ids: Vec<_> = self.table(|open| open.keys().copied().collect());
+        let ids: Vec<_> = self.list().into_iter().filter(|info| !info.survives_agent).map(|info| info.id).collect();
         futures::future::join_all(ids.into_iter().map(|id| self.close(id))).await;
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-const CAPACITY: usize = 256 * 1024;
+pub const CAPACITY: usize = 256 * 1024;
 
 #[derive(Default)]
 pub struct OutputRing {
@@ -13,6 +13,11 @@ pub struct OutputRing {
 }
 
 impl OutputRing {
+    /// One whose first byte has this offset.
+    pub fn restored(start: u64, bytes: Vec<u8>) -> Self {
+        Self { end: start + bytes.len() as u64, bytes: bytes.into() }
+    }
+
     pub fn push(&mut self, data: &[u8]) {
         self.end += data.len() as u64;
         let data = &data[data.len().saturating_sub(CAPACITY)..];

@@ -1,5 +1,6 @@
 //! One terminal: a process behind it, a ring of its output, a queue of input.
 
+use super::lasting::Trace;
 use super::ring::OutputRing;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -38,15 +39,42 @@ struct State {
     exit_code: Option<i32>,
     attached: usize,
     detached_at: Instant,
+    /// What outlives the agent.
+    trace: Option<Trace>,
+}
+
+impl State {
+    fn trace_attached(&mut self) {
+        let attached = self.attached > 0;
+        self.trace.iter_mut().for_each(|trace| trace.attached(attached));
+    }
 }
 
 impl Terminal {
     /// The terminal, and where its input arrives.
     pub fn new(request: &TerminalOpen, ender: Ender) -> (Arc<Self>, mpsc::Receiver<Input>) {
+        let state = State {
+            ring: OutputRing::default(),
+            exit_code: None,
+            attached: 0,
+            detached_at: Instant::now(),
+            trace: None,
+        };
+        Self::with_state(request.clone(), state, ender)
+    }
+
+    /// One that outlives the agent, new or from an earlier agent.
+    pub fn lasting(trace: Trace, ring: OutputRing, ender: Ender) -> (Arc<Self>, mpsc::Receiver<Input>) {
+        let now = Instant::now();
+        // An instant before this machine's start cannot be told, and no terminal is so old.
+        let detached_at = now.checked_sub(trace.detached_for()).unwrap_or(now);
+        let request = trace.record().request.clone();
+        Self::with_state(request, State { ring, exit_code: None, attached: 0, detached_at, trace: Some(trace) }, ender)
+    }
+
+    fn with_state(request: TerminalOpen, state: State, ender: Ender) -> (Arc<Self>, mpsc::Receiver<Input>) {
         let (input, inputs) = mpsc::channel(INPUT);
-        let state = State { ring: OutputRing::default(), exit_code: None, attached: 0, detached_at: Instant::now() };
-        let terminal =
-            Self { request: request.clone(), state: Mutex::new(state), news: watch::Sender::new(0), input, ender };
+        let terminal = Self { request, state: Mutex::new(state), news: watch::Sender::new(0), input, ender };
         (Arc::new(terminal), inputs)
     }
 
@@ -54,14 +82,19 @@ impl Terminal {
         self.state(|state| TerminalInfo {
             id: self.request.id,
             target: self.request.target.clone(),
-            survives_agent: false,
+            survives_agent: state.trace.is_some(),
             offset: state.ring.end(),
             exit_code: state.exit_code,
         })
     }
 
     pub fn output(&self, data: &[u8]) {
-        self.state(|state| state.ring.push(data));
+        self.state(|state| {
+            // First, so that nobody has seen what the next agent does not know.
+            let offset = state.ring.end();
+            state.trace.iter_mut().for_each(|trace| trace.append(offset, data));
+            state.ring.push(data);
+        });
         self.news.send_modify(|n| *n += 1);
     }
 
@@ -82,8 +115,29 @@ impl Terminal {
         self.news.send_modify(|n| *n += 1);
     }
 
+    /// Note its size, for whoever asks later.
+    pub fn resized(&self, cols: u16, rows: u16) {
+        self.state(|state| state.trace.iter_mut().for_each(|trace| trace.resized(cols, rows)));
+    }
+
+    /// Leave nothing of it to the next agent.
+    pub fn forget(&self) {
+        if let Some(trace) = self.state(|state| state.trace.take()) {
+            trace.remove();
+        }
+    }
+
     pub fn has_ended(&self) -> bool {
         self.state(|state| state.exit_code.is_some())
+    }
+
+    /// Wait until its process has ended.
+    pub async fn end_seen(&self) {
+        let mut news = self.news.subscribe();
+        while !self.has_ended() {
+            // The sender lives in the terminal, which is held here.
+            let _ = news.changed().await;
+        }
     }
 
     pub async fn end(&self) {
@@ -104,7 +158,10 @@ impl Terminal {
 
     /// Read its output from `after` on.
     pub fn attach(self: &Arc<Self>, after: u64) -> Attachment {
-        self.state(|state| state.attached += 1);
+        self.state(|state| {
+            state.attached += 1;
+            state.trace_attached();
+        });
         Attachment { news: self.news.subscribe(), terminal: self.clone(), place: after, told: None, done: false }
     }
 
@@ -157,6 +214,7 @@ impl Drop for Attachment {
         self.terminal.state(|state| {
             state.attached -= 1;
             state.detached_at = Instant::now();
+            state.trace_attached();
         });
     }
 }
