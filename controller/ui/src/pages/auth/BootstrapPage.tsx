@@ -109,6 +109,7 @@ function BootstrapForm({ tokenRequired }: { tokenRequired: boolean }) {
     },
   });
   const problem = create.error && asApiError(create.error);
+  const isAtField = Object.values(form.errors).includes(problem?.message);
   return (
     <form
       onSubmit={form.onSubmit((values) => create.mutate(values))}
@@ -117,7 +118,7 @@ function BootstrapForm({ tokenRequired }: { tokenRequired: boolean }) {
       noValidate
     >
       <Stack gap="sm">
-        {problem && (
+        {problem && !isAtField && (
           <Notice tone="bad" role="alert" testId="form-error">
             {problem.message}
           </Notice>
