@@ -45,8 +45,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# Every request is pinned to the controller's public key: no other machine can answer in its place.
-request() { curl -fsSk --pinnedpubkey "$PIN" --connect-timeout 10 --retry 2 "$@"; }
+# Every request is pinned to the controller's public key: no other machine can answer in its place. A connection that
+# stands still ends as one that was never made.
+ask() { curl -sSk --pinnedpubkey "$PIN" --connect-timeout 10 --speed-limit 1 --speed-time 30 "$@"; }
+request() { ask -f --retry 2 "$@"; }
 
 # A JSON text from anything: backslash and quote escaped, control characters dropped.
 quoted() { printf '%s' "$1" | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g'; }
@@ -87,7 +89,7 @@ find_controller() {
     reasons=''
     for url in $URLS; do
         code=0
-        curl -fsSk --pinnedpubkey "$PIN" --connect-timeout 10 -o /dev/null "$url/install.sh" 2>/dev/null || code=$?
+        ask -f -o /dev/null "$url/install.sh" 2>/dev/null || code=$?
         case $code in
             0) URL=$url; say "controller: $URL"; return ;;
             6) why="the name does not resolve." ;;
@@ -129,7 +131,11 @@ download() {
     trap 'exit 130' INT TERM HUP
     say "downloading the agent for $ARCH"
     wanted=$(request "$URL/agent/download?arch=$ARCH&checksum=true") || fail "the agent's checksum cannot be fetched; has the controller an agent for $ARCH?"
-    request -o "$NEW" "$URL/agent/download?arch=$ARCH" || fail "the agent cannot be downloaded; is the disk full?"
+    request -o "$NEW" "$URL/agent/download?arch=$ARCH" || case $? in
+        23) fail "the agent cannot be written to $DIR; is the disk full?" ;;
+        28) fail "the download of the agent stood still; is the way to the controller good? Then run this again" ;;
+        *) fail "the agent cannot be downloaded; see the message above" ;;
+    esac
     found=$(sha256sum "$NEW" | cut -d' ' -f1)
     [ "$wanted" = "$found" ] || fail "the download is damaged (SHA-256 $found instead of $wanted); try again"
     chmod 755 "$NEW"
@@ -154,8 +160,8 @@ same_server() {
     case $status in *"connection:   Connected"*) ;; *) return 0 ;; esac
     known=$(printf '%s\n' "$status" | sed -n 's/^server: *//p')
     code=$(printf '{"token":"%s","enrolled_as":"%s"}' "$(quoted "$TOKEN")" "$known" |
-        curl -sSk --pinnedpubkey "$PIN" --connect-timeout 10 -o /dev/null -w '%{http_code}' \
-            -H 'Content-Type: application/json' --data-binary @- "$URL/agent/enroll" 2>/dev/null) || code=''
+        ask -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' --data-binary @- \
+            "$URL/agent/enroll" 2>/dev/null) || code=''
     [ "$code" != 409 ] ||
         fail "this machine is enrolled as another server already ($known); to make it this one instead, add --force to the command"
 }
@@ -204,6 +210,14 @@ connect() {
     fail "the agent runs but has no connection: $(printf '%s' "${CONNECTION:-nothing is known yet}" | tr '\n' ' '); see: journalctl -u ocore-agent"
 }
 
+# Not from within what ends with the agent, which would be half a removal; nor what this script has not installed.
+check_uninstall() {
+    ! grep -q ocore-terminal- /proc/self/cgroup ||
+        fail "this terminal is oCore's own and ends with the agent; run this in another shell, by ssh for example"
+    [ -d /run/systemd/system ] ||
+        fail "systemd does not run here; run $DIR/current/ocore-agent uninstall, and end the agent where it was started. What it made in Docker stays, with the label sh.ocore.managed=true"
+}
+
 # As the agent's own removal: what instances need stays.
 uninstall() {
     systemctl disable --now ocore-agent >/dev/null 2>&1 || true
@@ -230,11 +244,13 @@ remove() {
 purge() {
     label=label=sh.ocore.managed=true
     if [ -S /var/run/docker.sock ] || command -v docker >/dev/null 2>&1; then
-        containers=$(docker ps -aq --filter "$label") ||
-            fail "Docker does not answer the docker command, so containers and volumes are still there; mend it, then run this again"
+        silent="Docker does not answer the docker command, so not everything is removed; mend it, then run this again"
+        containers=$(docker ps -aq --filter "$label") || fail "$silent"
         remove container "$containers" docker rm -fv
-        remove volume "$(docker volume ls -q --filter "$label")" docker volume rm
-        remove network "$(docker network ls -q --filter "$label")" docker network rm
+        volumes=$(docker volume ls -q --filter "$label") || fail "$silent"
+        remove volume "$volumes" docker volume rm
+        networks=$(docker network ls -q --filter "$label") || fail "$silent"
+        remove network "$networks" docker network rm
     fi
     rm -rf "$DIR" /etc/ocore-agent
     say "everything of oCore was removed from this server"
@@ -243,8 +259,8 @@ purge() {
 main() {
     [ "$(id -u)" = 0 ] || fail "this must run as root; put sudo before sh"
     case $ACTION in
-        uninstall) uninstall; say "containers, volumes and instances' files stay; --purge removes them too" ;;
-        purge) uninstall; purge ;;
+        uninstall) check_uninstall; uninstall; say "containers, volumes and instances' files stay; --purge removes them too" ;;
+        purge) check_uninstall; uninstall; purge ;;
         install)
             # First, so that the controller's page shows whatever goes wrong next.
             find_controller

@@ -12,6 +12,8 @@ const READERS: usize = 8;
 /// More than every ring and every socket's buffer on the way holds.
 const LINES: u64 = 40_000;
 const SEEN: Duration = Duration::from_secs(60);
+/// Lines that Odoo itself may say in one gap, since it is asked for its health all the time.
+const OTHERS: u64 = 20;
 
 /// Writes numbered lines to the output of the container's first process.
 const WRITER: &str = "\
@@ -41,18 +43,16 @@ fn number(record: &Value) -> Option<u64> {
 
 /// Read up to line `last`. Every number that is missing must be counted by a mark right there.
 async fn read_to(events: &mut Events, last: u64) -> u64 {
-    let (mut expected, mut dropped, mut all_dropped) = (1, 0, 0);
+    let (mut expected, mut dropped, mut all_dropped) = (1, 0_u64, 0);
     let work = async {
         loop {
             let (_, _, record) = events.next().await.expect("the log goes on");
             dropped += record["dropped"].as_u64().unwrap_or(0);
             let Some(number) = number(&record) else { continue };
-            assert_eq!(
-                number,
-                expected + dropped,
-                "line {number} after {}, {dropped} counted as left out",
-                expected - 1
-            );
+            // A mark counts Odoo's own lines, too; without one, nothing is missing.
+            let possible = expected + dropped.saturating_sub(OTHERS)..=expected + dropped;
+            let before = expected - 1;
+            assert!(possible.contains(&number), "line {number} after {before}, {dropped} counted as left out");
             all_dropped += dropped;
             (expected, dropped) = (number + 1, 0);
             if number == last {

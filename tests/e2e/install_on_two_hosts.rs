@@ -193,6 +193,8 @@ async fn no_terminal_is_left(host: &Host) {
 /// A person's shell goes on, whatever becomes of the agent.
 async fn shell_outlives_the_agent(ada: &Client, server: &Expected, host: &Host) {
     let mut shell = server.shell(ada).await;
+    // What it says next is said when the test wants it, not when the clock does.
+    shell.type_text("go() { until [ -e /run/go-$1 ]; do sleep .1; done; }\r").await;
     shell.type_text("kept=$((6*7)); echo set-$kept\r").await;
     shell.expect("set-42", SOON).await;
     assert!(shell.survives_agent);
@@ -207,10 +209,11 @@ async fn shell_outlives_the_agent(ada: &Client, server: &Expected, host: &Host) 
         // What nobody can go on with is tidied up at the next start.
         host.run(&["systemd-run", &format!("--unit=ocore-terminal-stray-{round}"), "sleep", "3600"]).await.ok();
         host.run(&["touch", &format!("/run/ocore-agent/terminals/stray-{round}.output")]).await.ok();
-        shell.type_text(&format!("sleep 1; echo away-$kept-{round}\r")).await;
+        shell.type_text(&format!("go {round}; echo away-$kept-{round}\r")).await;
         shell.expect(&format!("away-$kept-{round}"), SOON).await;
         let ended = Instant::now();
         host.run(end).await.ok();
+        host.run(&["touch", &format!("/run/go-{round}")]).await.ok();
         shell.end(SOON).await;
         let mut again = server.shell_again(ada, &shell).await;
         println!("{}: {end:?}: attached again after {:?}", host.name(), ended.elapsed());
@@ -223,10 +226,11 @@ async fn shell_outlives_the_agent(ada: &Client, server: &Expected, host: &Host) 
     }
 
     // The shell ends while nobody can notice.
-    shell.type_text("sleep 2; echo last-$kept; exit 7\r").await;
+    shell.type_text("go last; echo last-$kept; exit 7\r").await;
     shell.expect("exit 7", SOON).await;
     let agent = agent_pid(host).await;
     host.run(&["kill", "-STOP", &agent]).await.ok();
+    host.run(&["touch", "/run/go-last"]).await.ok();
     let unit = format!("ocore-terminal-{}.service", shell.id.as_deref().expect("an id"));
     wait_for("the end of the shell", SOON, || async {
         let state = host.run(&["systemctl", "show", "--property=SubState", "--value", &unit]).await.ok();
@@ -282,11 +286,14 @@ async fn one_line_makes_a_server_and_one_removes_it() {
     ada.get(&format!("/api/servers/{}", second.id)).await.refused(404, "not_found");
 
     what_cannot_work_says_so(&ada, &controller, &first, &trixie).await;
-    moves(&ada, &first, &bookworm, &trixie).await;
+    let fourth = moves(&ada, &first, &bookworm, &trixie).await;
 
-    // Removed here.
-    open_shell(&ada, &first).await;
-    let uninstall = text(&first.install, "uninstall_command");
+    // Removed here, though not from within what ends with the agent.
+    let uninstall = text(&fourth.install, "uninstall_command");
+    let mut shell = fourth.shell(&ada).await;
+    shell.type_text(&format!("{uninstall}\r")).await;
+    shell.expect("this terminal is oCore's own", SOON).await;
+    open_shell(&ada, &fourth).await;
     bookworm.paste(&uninstall).await.ok();
     is_gone(&bookworm).await;
     assert_eq!(objects(&bookworm).await, ["ours", "ours-data", "strange", "strange-data"]);
@@ -349,13 +356,15 @@ async fn what_cannot_work_says_so(ada: &Client, controller: &Controller, used: &
 }
 
 /// A server moves to another machine; the one that it was gets a new identity by a new command.
-async fn moves(ada: &Client, server: &Expected, from: &Host, to: &Host) {
+async fn moves(ada: &Client, server: &Expected, from: &Host, to: &Host) -> Expected {
     let install = ada.post(&format!("/api/servers/{}/install-command", server.id), json!({})).await.is(200);
     Expected { id: server.id.clone(), install }.install(ada, to).await;
     wait_for("a refused agent", SOON, || async {
         from.run(&["ocore-agent", "status"]).await.text.contains("Refused").then_some(())
     })
     .await;
-    Expected::new(ada, "fourth").await.install(ada, from).await;
+    let fourth = Expected::new(ada, "fourth").await;
+    fourth.install(ada, from).await;
     ada.server_online(&server.id).await;
+    fourth
 }

