@@ -37,7 +37,7 @@ function facts(name, docker = true) {
 export function makeServer(name, status, seed, extra = {}) {
   const fresh = status === 'pending';
   return {
-    id: randomUUID(), name, description: null, labels: {}, schedulable: true, status, status_reason: null,
+    id: randomUUID(), name, description: '', labels: {}, schedulable: true, status, status_reason: null,
     install_stage: fresh ? null : 'docker',
     install_stages: fresh ? [] : ['fetched', 'verified', 'enrolled', 'tunnel', 'docker'].map((stage, i) => ({ stage, at: ago(9e5 - i * 2) })),
     install_problem: null, facts: fresh ? null : facts(name, status !== 'degraded'), agent_version: fresh ? null : '0.1.0',

@@ -8,11 +8,13 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { onSignedOut } from '@/api/session';
+import { forgetPerson } from '@/lib/storage';
 import { queryClient } from '@/queryClient';
 import { router } from '@/router';
 import { cssVariables, theme } from '@/theme';
 
 onSignedOut(() => {
+  forgetPerson();
   const { pathname, href } = router.state.location;
   if (pathname === '/login' || pathname === '/bootstrap') return;
   queryClient.clear();

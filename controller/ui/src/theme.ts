@@ -24,7 +24,8 @@ const mono = 'ui-monospace, "SF Mono", "Cascadia Mono", "JetBrains Mono", Menlo,
 
 export const theme = createTheme({
   primaryColor: 'harbor',
-  primaryShade: { light: 8, dark: 6 },
+  // White on a lighter shade, of red too, is hard to read.
+  primaryShade: { light: 8, dark: 8 },
   colors: { harbor, dark: slate },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, Ubuntu, Cantarell, "Noto Sans", sans-serif',
   fontFamilyMonospace: mono,
@@ -64,15 +65,16 @@ export const cssVariables: CSSVariablesResolver = () => ({
   light: {
     '--mantine-color-body': '#f5f7f9',
     '--mantine-color-dimmed': '#5b6675',
+    '--mantine-color-error': 'var(--oc-bad)',
     '--oc-surface': '#ffffff',
     '--oc-sunken': '#fbfcfd',
     '--oc-terminal': '#fbfcfd',
     '--oc-hover': '#eef2f5',
     '--oc-border': '#dde3e9',
-    '--oc-accent': '#0f8597',
-    '--oc-good': '#1f8a4c',
+    '--oc-accent': '#077787',
+    '--oc-good': '#1b7a43',
     '--oc-busy': '#1d6fd0',
-    '--oc-warn': '#b26a00',
+    '--oc-warn': '#9a5a00',
     '--oc-bad': '#c8322f',
     '--oc-idle': '#76818f',
     '--oc-found': '#ffe08a',
@@ -83,6 +85,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
   dark: {
     '--mantine-color-body': '#0d1117',
     '--mantine-color-dimmed': '#94a0af',
+    '--mantine-color-error': 'var(--oc-bad)',
     '--oc-surface': '#141a22',
     '--oc-sunken': '#0a0e13',
     '--oc-terminal': '#0a0e13',

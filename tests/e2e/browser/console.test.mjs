@@ -127,14 +127,26 @@ test('a server is added and its stages are followed', { timeout: 60_000 }, async
   await picture('server');
 });
 
-test('a terminal on the server', { timeout: 60_000 }, async () => {
+test('a terminal on the server, the same one after a reload', { timeout: 90_000 }, async () => {
   const { page } = state;
+  const screen = () => page.locator('.xterm-rows').innerText();
+  await page.getByTestId('tab-overview').focus();
+  for (const key of ['ArrowRight', 'ArrowRight']) await page.keyboard.press(key);
+  assert.equal(await page.getByTestId('tab-overview').getAttribute('aria-selected'), 'true', 'going past opens no shell');
   await page.getByTestId('tab-terminal').click();
   await page.getByTestId('terminal').click();
-  await until('an open terminal', 20, async () => (await page.locator('.xterm-rows').innerText()).trim().length > 0);
-  await page.keyboard.type('echo "żółw $((6*7))"\n');
-  await until('the echo', 20, async () => (await page.locator('.xterm-rows').innerText()).includes('żółw 42'));
+  await until('an open terminal', 20, async () => (await screen()).trim().length > 0);
+  await page.keyboard.type('echo "żółw $((6*7))"; kept=still\n');
+  await until('the echo', 20, async () => (await screen()).includes('żółw 42'));
   await picture('terminal');
+
+  await page.reload();
+  await until('what it showed', 20, async () => (await screen()).includes('żółw 42'));
+  await page.getByTestId('terminal').click();
+  await page.keyboard.type('echo "$kept here"\n');
+  await until('the same shell', 20, async () => (await screen()).includes('still here'));
+  await page.keyboard.press('Control+Shift+X');
+  await until('a way out by keys', 5, () => page.getByTestId('terminal-status').evaluate((e) => e === document.activeElement));
 });
 
 test('an instance is made, watched, read and deleted', { timeout: 400_000 }, async () => {

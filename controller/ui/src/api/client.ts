@@ -14,6 +14,6 @@ interface Answer<T> {
 
 export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await answer;
-  if (!response.ok) throw errorFromBody(response.status, error);
+  if (!response.ok) throw errorFromBody(response.status, error, response.headers.get('x-request-id'));
   return data as T;
 }

@@ -23,16 +23,23 @@ export function offlineError(): ApiError {
   return new ApiError(0, 'offline', 'The controller does not answer. Check that it runs and that you are connected.');
 }
 
-export function errorFromBody(status: number, body: unknown): ApiError {
+/** `requestId` finds the request in the controller's log; it comes in the header X-Request-Id. */
+export function errorFromBody(status: number, body: unknown, requestId?: string | null): ApiError {
+  const id = requestId ?? undefined;
   const error = (body as Partial<ErrorBody> | undefined)?.error;
   if (!error?.message) {
-    return new ApiError(status, 'http_' + status, `The controller answered with status ${status} and no explanation.`);
+    return new ApiError(status, 'http_' + status, `The controller answered with status ${status} and no explanation.`, [], id);
   }
   const fields = [...(error.errors ?? [])];
   if (fields.length === 0 && error.details?.field) {
     fields.push({ field: error.details.field, constraint: error.details.constraint, message: error.message });
   }
-  return new ApiError(status, error.code, error.message, fields, error.request_id);
+  return new ApiError(status, error.code, error.message, fields, id);
+}
+
+export async function errorFromResponse(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => undefined);
+  return errorFromBody(response.status, body, response.headers.get('x-request-id'));
 }
 
 export function asApiError(error: unknown): ApiError {

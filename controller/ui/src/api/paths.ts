@@ -75,7 +75,7 @@ export interface paths {
   };
   '/api/instances/{id}': {
     get: Operation<t.Instance, Id>;
-    patch: Operation<t.Instance | t.Accepted, Id & { body: t.InstancePatch }>;
+    patch: Operation<t.Instance, Id & { body: t.InstancePatch }>;
     delete: Operation<t.Accepted, Id & { query: { purge?: boolean; skip_backup?: boolean } }>;
   };
   '/api/instances/{id}/start': { post: Operation<t.Accepted, Id> };

@@ -1,19 +1,54 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { errorFromBody, fieldMessages } from './errors';
-import { authorizedFetch, onSignedOut } from './session';
+import { errorFromBody, errorFromResponse, fieldMessages } from './errors';
+import { authorizedFetch, onSignedOut, setCurrentOrganization } from './session';
 
 const status = (code: number) => new Response(null, { status: code });
 
-describe('authorizedFetch', () => {
+function storage() {
   const stored = new Map<string, string>();
+  return {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => void stored.set(key, value),
+    removeItem: (key: string) => void stored.delete(key),
+  };
+}
+
+describe('the organization', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
+  it('is chosen in each tab alone, and the next tab begins with the last choice', async () => {
+    vi.stubGlobal('localStorage', storage());
+    // A page is one load of the module; a tab keeps its storage over several.
+    const page = async (tab: ReturnType<typeof storage>) => {
+      vi.resetModules();
+      const session = await import('./session');
+      const inTab =
+        <A extends unknown[], T>(work: (...args: A) => T) =>
+        (...args: A): T => {
+          vi.stubGlobal('sessionStorage', tab);
+          return work(...args);
+        };
+      return { current: inTab(session.currentOrganization), choose: inTab(session.setCurrentOrganization) };
+    };
+    const [one, two] = [storage(), storage()];
+    localStorage.setItem('ocore.organization', 'acme');
+    const first = await page(one);
+    expect(first.current()).toBe('acme');
+    const second = await page(two);
+    second.choose('globex');
+    expect(first.current()).toBe('acme');
+    expect((await page(one)).current()).toBe('acme');
+    expect((await page(two)).current()).toBe('globex');
+    expect((await page(storage())).current()).toBe('globex');
+  });
+});
+
+describe('authorizedFetch', () => {
   beforeEach(() => {
-    stored.clear();
-    stored.set('ocore.organization', 'acme');
     vi.stubGlobal('navigator', {});
-    vi.stubGlobal('localStorage', {
-      getItem: (key: string) => stored.get(key) ?? null,
-      setItem: (key: string, value: string) => stored.set(key, value),
-    });
+    vi.stubGlobal('localStorage', storage());
+    vi.stubGlobal('sessionStorage', storage());
+    setCurrentOrganization('acme');
   });
   afterEach(() => void vi.unstubAllGlobals());
 
@@ -60,6 +95,44 @@ describe('authorizedFetch', () => {
     expect(ended).not.toHaveBeenCalled();
     stop();
   });
+
+  it('takes only a refused refresh for the end, not one that came too often', async () => {
+    const ended = vi.fn();
+    const stop = onSignedOut(ended);
+    const refreshAnswers = (code: number) =>
+      vi.stubGlobal('fetch', (input: Request | string) =>
+        Promise.resolve(status(typeof input === 'string' ? code : 401)),
+      );
+    refreshAnswers(429);
+    await expect(authorizedFetch(new Request('http://c.test/api/x'))).rejects.toMatchObject({ status: 429 });
+    expect(ended).not.toHaveBeenCalled();
+    for (const code of [400, 401, 403]) {
+      refreshAnswers(code);
+      await authorizedFetch(new Request('http://c.test/api/x'));
+    }
+    expect(ended).toHaveBeenCalledTimes(3);
+    stop();
+  });
+
+  it('does not believe in a refresh of another tab that is still to come', async () => {
+    const refresh = vi.fn(() => status(200));
+    vi.stubGlobal('fetch', (input: Request | string) =>
+      Promise.resolve(typeof input === 'string' ? refresh() : status(refresh.mock.calls.length > 0 ? 200 : 401)),
+    );
+    localStorage.setItem('ocore.refreshed-at', String(Date.now() + 3_600_000));
+    expect((await authorizedFetch(new Request('http://c.test/api/x'))).status).toBe(200);
+    expect(refresh).toHaveBeenCalledOnce();
+  });
+
+  it('gives up a refresh that hangs, so that no tab waits for it without end', async () => {
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => AbortSignal.abort(new Error('late')));
+    vi.stubGlobal('fetch', (input: Request | string, init?: RequestInit) =>
+      typeof input === 'string' ? Promise.reject(init?.signal?.reason as Error) : Promise.resolve(status(401)),
+    );
+    await expect(authorizedFetch(new Request('http://c.test/api/x'))).rejects.toMatchObject({ code: 'offline' });
+    expect(timeout).toHaveBeenCalledWith(15_000);
+    timeout.mockRestore();
+  });
 });
 
 describe('errors', () => {
@@ -73,5 +146,10 @@ describe('errors', () => {
   });
   it('makes do without a body', () => {
     expect(errorFromBody(502, undefined).message).toContain('502');
+  });
+  it('carry the id that finds the request in the log', async () => {
+    const body = JSON.stringify({ error: { code: 'internal', message: 'Something went wrong.' } });
+    const error = await errorFromResponse(new Response(body, { status: 500, headers: { 'X-Request-Id': 'r-1' } }));
+    expect(error).toMatchObject({ status: 500, code: 'internal', requestId: 'r-1' });
   });
 });

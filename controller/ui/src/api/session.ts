@@ -1,18 +1,31 @@
 // The signed-in session: which organization requests are for, and one refresh at a time when a cookie has expired.
-import { readStored, writeStored } from '@/lib/storage';
-import { offlineError } from './errors';
+import { ofTab, readStored, writeStored } from '@/lib/storage';
+import { ApiError, errorFromResponse, offlineError } from './errors';
 
 const ORGANIZATION = 'ocore.organization';
 const REFRESHED_AT = 'ocore.refreshed-at';
+/** All tabs wait while one refreshes. */
+const REFRESH_TIMEOUT_MS = 15_000;
+/** What a refresh is answered with once the session has ended. Anything else passes. */
+const ENDED = [400, 401, 403];
 
 /** Every request that signs in, refreshes or signs out says that it wants cookies. */
 export const COOKIE_SESSION = { 'X-Session': 'cookie' } as const;
 
+let chosen: string | null = null;
+
+/** Each tab has its own, kept over a reload; a new tab begins with the one that was chosen last in any. */
 export function currentOrganization(): string | null {
-  return readStored(ORGANIZATION);
+  if (chosen === null) {
+    chosen = readStored(ORGANIZATION, ofTab) ?? readStored(ORGANIZATION);
+    writeStored(ORGANIZATION, chosen, ofTab);
+  }
+  return chosen;
 }
 
 export function setCurrentOrganization(slug: string | null): void {
+  chosen = slug;
+  writeStored(ORGANIZATION, slug, ofTab);
   writeStored(ORGANIZATION, slug);
 }
 
@@ -30,14 +43,17 @@ let refreshing: Promise<boolean> | null = null;
 function refreshSession(failedAt: number): Promise<boolean> {
   refreshing ??= withLock(async () => {
     const otherTab = Number(readStored(REFRESHED_AT) ?? 0);
-    if (otherTab > failedAt) return true;
+    // A time to come was written before the clock was set back.
+    if (otherTab > failedAt && otherTab <= Date.now()) return true;
     const response = await fetch('/api/auth/refresh', {
       method: 'POST',
       headers: { ...COOKIE_SESSION, 'Content-Type': 'application/json' },
       body: '{}',
+      signal: AbortSignal.timeout(REFRESH_TIMEOUT_MS),
     });
     if (response.ok) writeStored(REFRESHED_AT, String(Date.now()));
     else if (response.status >= 500) throw offlineError();
+    else if (!ENDED.includes(response.status)) throw await errorFromResponse(response);
     return response.ok;
   }).finally(() => {
     refreshing = null;
@@ -61,8 +77,8 @@ export async function authorizedFetch(request: Request): Promise<Response> {
   let refreshed: boolean;
   try {
     refreshed = await refreshSession(sentAt);
-  } catch {
-    throw offlineError();
+  } catch (error) {
+    throw error instanceof ApiError ? error : offlineError();
   }
   if (refreshed) {
     const again = await send(retry);

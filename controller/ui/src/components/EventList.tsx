@@ -1,6 +1,6 @@
 import { Group, Text } from '@mantine/core';
 import type { Event } from '@/api/types';
-import { actorOf, isAlarming, sentenceOf } from '@/lib/events';
+import { actorOf, isAlarming, messageOf, sentenceOf } from '@/lib/events';
 import { SubjectLink } from './Links';
 import { Dot } from './StatusBadge';
 import { TimeAgo } from './Time';
@@ -31,7 +31,7 @@ export function EventList({ events, subjects }: { events: Event[]; subjects?: bo
 
 function EventDetail({ event, subjects }: { event: Event; subjects: boolean }) {
   const actor = actorOf(event);
-  const message = typeof event.data.message === 'string' ? event.data.message : null;
+  const message = messageOf(event);
   if (!actor && !message && !subjects) return null;
   return (
     <Text size="xs" c="dimmed">

@@ -13,7 +13,13 @@ export function PageTabs({ tabs, value, onChange }: { tabs: PageTab[]; value: st
   const shown = tabs.filter((tab) => !tab.hidden);
   const current = shown.find((tab) => tab.value === value) ?? shown[0];
   return (
-    <Tabs value={current?.value ?? null} onChange={(next) => next && onChange(next)} keepMounted={false}>
+    <Tabs
+      value={current?.value ?? null}
+      onChange={(next) => next && onChange(next)}
+      keepMounted={false}
+      // Going past a tab must not open a shell.
+      activateTabWithKeyboard={false}
+    >
       <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
         {shown.map((tab) => (
           <Tabs.Tab key={tab.value} value={tab.value} data-testid={`tab-${tab.value}`}>

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Event } from '@/api/types';
+import { causeOf, isAlarming, messageOf } from './events';
 import { formatAgo, formatBytes, formatCount, formatDuration, formatPercent, humanize, plural } from './format';
 import { KeySequence } from './hotkeys';
 import { labelsFromTags, tagsFromLabels } from './labels';
@@ -6,6 +8,7 @@ import { generatePassword, passwordProblem, passwordStrength } from './password'
 import { countryChoices, languageChoices } from './places';
 import { retrying } from './retrying';
 import { nameProblem, slugOf } from './slug';
+import { EVENTS, forgetPerson, TERMINAL } from './storage';
 
 describe('format', () => {
   it('bytes', () => {
@@ -35,6 +38,9 @@ describe('slugs and names', () => {
     expect(slugOf('Acmé Production (EU)')).toBe('acme-production-eu');
     expect(slugOf('--x--')).toBe('');
     expect(slugOf('a'.repeat(49) + ' b')).toBe('a'.repeat(49));
+    for (const name of ['Ärger & Co', '日本 odoo 19', 'x--y-- --z', '1. Straße!']) {
+      expect(slugOf(name)).toMatch(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+    }
   });
   it('bounds names', () => {
     expect(nameProblem('ab')).not.toBeNull();
@@ -61,6 +67,52 @@ describe('passwords', () => {
       expect(password).toHaveLength(20);
       expect(passwordProblem(password)).toBeNull();
     }
+  });
+});
+
+describe('events', () => {
+  const event = (type: string, data: Record<string, unknown>): Event => ({
+    id: 'e',
+    type,
+    created_at: '2026-01-01T00:00:00Z',
+    organization_id: 'o',
+    actor: null,
+    subject: { type: type.split('.')[0] ?? '', id: 's', name: 'shop' },
+    data,
+  });
+  const failure = { code: 'image_not_found', message: 'No such image', retryable: false };
+
+  it('say why, wherever it stands', () => {
+    expect(messageOf(event('instance.error', { reason: 'The container ended' }))).toBe('The container ended');
+    expect(messageOf(event('instance.error', { job_id: 'j', kind: 'instance_start', failure }))).toBe('No such image');
+    expect(messageOf(event('job.cancelled', { failure: null }))).toBeNull();
+    expect(messageOf(event('server.online', { agent_version: '1' }))).toBeNull();
+  });
+  it('alarm when something is broken', () => {
+    const alarming = ['instance.error', 'job.failed', 'server.offline', 'instance.started', 'job.cancelled', 'server.online'];
+    expect(alarming.filter((type) => isAlarming(event(type, {})))).toEqual(alarming.slice(0, 3));
+  });
+  it('of one failed job have one cause', () => {
+    const ofJob = { ...event('job.failed', { failure }), subject: { type: 'job', id: 'j', name: 'instance_start' } };
+    expect(causeOf(ofJob)).toBe(causeOf(event('instance.error', { job_id: 'j', failure })));
+  });
+});
+
+describe('storage', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+  it('forgets what a tab remembers of a person, and nothing else', () => {
+    const stored = new Map([[`${EVENTS}u.acme`, '1'], [`${TERMINAL}u./api/x`, '2'], ['ocore.organization', 'acme'], ['other', '3']]);
+    vi.stubGlobal('sessionStorage', {
+      get length() {
+        return stored.size;
+      },
+      key: (index: number) => [...stored.keys()][index] ?? null,
+      removeItem: (key: string) => void stored.delete(key),
+    });
+    forgetPerson();
+    expect([...stored.keys()]).toEqual(['ocore.organization', 'other']);
+    vi.unstubAllGlobals();
+    expect(forgetPerson).not.toThrow();
   });
 });
 

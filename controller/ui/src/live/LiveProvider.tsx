@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { keys } from '@/api/queries';
 import type { Event } from '@/api/types';
-import { readStored, writeStored } from '@/lib/storage';
+import { EVENTS, ofTab, readStored, writeStored } from '@/lib/storage';
 import { CacheUpdater } from './apply';
 import { effectsOf, rememberEvent } from './reducer';
 import { EventStream, type StreamState } from './sse';
@@ -17,8 +17,6 @@ interface Live {
 
 const LiveContext = createContext<Live | null>(null);
 
-const session = () => sessionStorage;
-
 interface Remembered {
   lastId: string | null;
   events: Event[];
@@ -26,7 +24,7 @@ interface Remembered {
 
 function remembered(key: string): Remembered {
   try {
-    const stored = JSON.parse(readStored(key, session) ?? 'null') as Remembered | null;
+    const stored = JSON.parse(readStored(key, ofTab) ?? 'null') as Remembered | null;
     if (stored && Array.isArray(stored.events)) return stored;
   } catch {
     // Written by another version.
@@ -35,16 +33,18 @@ function remembered(key: string): Remembered {
 }
 
 export function LiveProvider({
+  userId,
   organization,
   onEvent,
   children,
 }: {
+  userId: string;
   organization: string;
   onEvent: (event: Event) => void;
   children: ReactNode;
 }) {
   const client = useQueryClient();
-  const storageKey = `ocore.events.${organization}`;
+  const storageKey = `${EVENTS}${userId}.${organization}`;
   const [state, setState] = useState<StreamState>({ kind: 'connecting' });
   const [events, setEvents] = useState<Event[]>(() => remembered(storageKey).events);
   const watched = useRef(new Map<string, number>());
@@ -76,7 +76,7 @@ export function LiveProvider({
             notify.current(effect.event);
           }
         }
-        if (message.id) writeStored(storageKey, JSON.stringify(memory), session);
+        if (message.id) writeStored(storageKey, JSON.stringify(memory), ofTab);
       },
       onState: (next) => {
         setState(next);

@@ -76,4 +76,77 @@ describe('EventStream', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(attempts).toBe(2);
   });
+
+  /** Connections that say one thing and then nothing. */
+  function openFor() {
+    const signals: AbortSignal[] = [];
+    const asked: (string | null)[] = [];
+    vi.stubGlobal('fetch', (request: Request) => {
+      signals.push(request.signal);
+      asked.push(request.headers.get('Last-Event-ID'));
+      const text = `id: ${signals.length}\nevent: log\ndata: x\n\n`;
+      return Promise.resolve(new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode(text)) })));
+    });
+    return { signals, asked, open: () => signals.filter((s) => !s.aborted).length };
+  }
+
+  it('lets its connection go while nobody looks, and goes on after the last id', async () => {
+    const page = Object.assign(new EventTarget(), { hidden: false });
+    vi.stubGlobal('document', page);
+    const show = (hidden: boolean) => {
+      page.hidden = hidden;
+      page.dispatchEvent(new Event('visibilitychange'));
+    };
+    const connections = openFor();
+    const stream = new EventStream({ url: () => '/events', onMessage: () => undefined });
+    await vi.advanceTimersByTimeAsync(10);
+    show(true);
+    await vi.advanceTimersByTimeAsync(29_000);
+    show(false);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(connections.open()).toBe(1);
+    show(true);
+    await vi.advanceTimersByTimeAsync(31_000);
+    stream.reconnect();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(connections).toMatchObject({ asked: [null] });
+    expect(connections.open()).toBe(0);
+    show(false);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(connections.asked).toEqual([null, '1']);
+    expect(connections.open()).toBe(1);
+    stream.close();
+    show(true);
+    show(false);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(connections.asked).toHaveLength(2);
+    expect(connections.open()).toBe(0);
+  });
+
+  it('waits without a connection while what it brings has no room', async () => {
+    const connections = openFor();
+    const stream = new EventStream({ url: () => '/events', onMessage: () => undefined });
+    await vi.advanceTimersByTimeAsync(10);
+    stream.pause('full');
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(connections.open()).toBe(0);
+    stream.resume('full');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(connections.asked).toEqual([null, '1']);
+    stream.close();
+  });
+
+  it('tries again when an attempt hangs', async () => {
+    let attempts = 0;
+    vi.stubGlobal('fetch', (request: Request) => {
+      attempts += 1;
+      return new Promise((_, fail) => request.signal.addEventListener('abort', () => fail(new Error('aborted'))));
+    });
+    const stream = new EventStream({ url: () => '/events', onMessage: () => undefined, silenceMs: 10_000 });
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(attempts).toBe(1);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(attempts).toBe(2);
+    stream.close();
+  });
 });

@@ -1,7 +1,7 @@
 // Server-sent events over fetch. Unlike EventSource it sees the status of a refused connection, can renew the session,
 // and resumes with Last-Event-ID also after the address of the stream has changed.
 import { authorizedFetch } from '@/api/session';
-import { ApiError, errorFromBody } from '@/api/errors';
+import { ApiError, errorFromResponse } from '@/api/errors';
 
 export interface SseMessage {
   event: string;
@@ -66,6 +66,12 @@ export function backoff(attempt: number, random: () => number = Math.random): nu
   return ceiling / 2 + random() * (ceiling / 2);
 }
 
+/** Without TLS a browser has six connections to a controller in all: tabs that nobody looks at let theirs go. */
+const HIDDEN_MS = 30_000;
+
+/** Why a stream is not connected for now: its page is hidden, or what it brings has no room. */
+type Pause = 'hidden' | 'full';
+
 /** A stream that stays connected until it is closed. */
 export class EventStream {
   private lastId: string | null;
@@ -73,27 +79,52 @@ export class EventStream {
   private closed = false;
   private connection: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private hideTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly pauses = new Set<Pause>();
 
   constructor(private readonly options: StreamOptions) {
     this.lastId = options.lastId ?? null;
     void this.run();
+    this.onVisibility();
+    globalThis.document?.addEventListener('visibilitychange', this.onVisibility);
   }
 
   close(): void {
     this.closed = true;
-    clearTimeout(this.timer);
-    this.connection?.abort();
+    globalThis.document?.removeEventListener('visibilitychange', this.onVisibility);
+    clearTimeout(this.hideTimer);
+    this.disconnect();
   }
 
   /** Connect now: the address has changed, or a person does not want to wait. */
   reconnect(): void {
-    if (this.closed) return;
-    clearTimeout(this.timer);
+    if (this.closed || this.pauses.size > 0) return;
+    this.disconnect();
     this.attempt = 0;
+    void this.run();
+  }
+
+  /** Let the connection go; `resume` goes on after the last id. */
+  pause(why: Pause): void {
+    this.pauses.add(why);
+    this.disconnect();
+  }
+
+  resume(why: Pause): void {
+    if (this.pauses.delete(why)) this.reconnect();
+  }
+
+  private readonly onVisibility = () => {
+    clearTimeout(this.hideTimer);
+    if (globalThis.document?.hidden) this.hideTimer = setTimeout(() => this.pause('hidden'), HIDDEN_MS);
+    else this.resume('hidden');
+  };
+
+  private disconnect(): void {
+    clearTimeout(this.timer);
     const running = this.connection;
     this.connection = null;
     running?.abort();
-    void this.run();
   }
 
   private async run(): Promise<void> {
@@ -107,7 +138,7 @@ export class EventStream {
     } catch (cause) {
       error = cause instanceof ApiError ? cause : new ApiError(0, 'interrupted', 'The connection was interrupted.');
     }
-    if (this.closed || this.connection !== connection) return;
+    if (this.connection !== connection) return;
     if (error.status === 401) return;
     this.attempt += 1;
     const delay = backoff(this.attempt);
@@ -119,25 +150,26 @@ export class EventStream {
     const headers = new Headers({ Accept: 'text/event-stream' });
     if (this.lastId) headers.set('Last-Event-ID', this.lastId);
     const url = new URL(this.options.url(this.lastId), window.location.origin);
-    const response = await authorizedFetch(
-      new Request(url, { headers, signal: connection.signal, cache: 'no-store' }),
-    );
-    if (!response.ok || !response.body) {
-      throw errorFromBody(response.status, await response.json().catch(() => undefined));
-    }
-    this.attempt = 0;
-    this.options.onState?.({ kind: 'live' });
-    const parser = new SseParser();
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let silence: ReturnType<typeof setTimeout> | undefined;
     const alive = () => {
       clearTimeout(silence);
       silence = setTimeout(() => connection.abort(), this.options.silenceMs ?? 45_000);
     };
+    // From here on: an attempt that hangs is as dead as a connection that fell silent.
+    alive();
     try {
+      const response = await authorizedFetch(
+        new Request(url, { headers, signal: connection.signal, cache: 'no-store' }),
+      );
+      if (!response.ok || !response.body) throw await errorFromResponse(response);
+      if (this.connection !== connection) return;
+      this.attempt = 0;
+      this.options.onState?.({ kind: 'live' });
+      const parser = new SseParser();
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (alive(); ; alive()) {
         const { value, done } = await reader.read();
-        if (done || this.closed || this.connection !== connection) return;
+        if (done || this.connection !== connection) return;
         for (const message of parser.push(value)) {
           if (message.id) this.lastId = message.id;
           this.options.onMessage(message);

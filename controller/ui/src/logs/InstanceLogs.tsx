@@ -33,19 +33,22 @@ export function InstanceLogs({ instanceId }: { instanceId: string }) {
     toLine: (message) => (message.event === 'log' ? lineOf(JSON.parse(message.data) as LogRecord) : null),
     endEvent: 'end',
   });
-  const [previous, setPrevious] = useState<{ cursor: string | null; hasMore: boolean } | null>(null);
+  /** The very first line of the log, once history has come to it. */
+  const [first, setFirst] = useState<string | null>(null);
   const [loading, setLoading] = useState(false);
+  const top = log.lines[0]?.key;
 
   const loadOlder = async () => {
-    const before = previous ? previous.cursor : log.lines[0]?.key;
-    if (!before) return;
+    if (!top) return;
     setLoading(true);
     try {
       const page = await unwrap(
-        api.GET('/api/instances/{id}/logs/history', { params: { path: { id: instanceId }, query: { before, limit: 500 } } }),
+        api.GET('/api/instances/{id}/logs/history', {
+          params: { path: { id: instanceId }, query: { before: top, limit: 500 } },
+        }),
       );
-      log.prepend(page.lines.map(lineOf));
-      setPrevious({ cursor: page.previous_cursor, hasMore: page.has_more });
+      const now = log.prepend(page.lines.map(lineOf), top);
+      if (!page.has_more) setFirst(now);
     } catch (error) {
       notifications.show({ color: 'red', title: 'Older lines could not be loaded', message: asApiError(error).message });
     } finally {
@@ -56,12 +59,10 @@ export function InstanceLogs({ instanceId }: { instanceId: string }) {
   return (
     <LogViewer
       label="Log of the instance"
-      lines={log.lines}
-      appended={log.appended}
-      state={log.state}
+      log={log}
       height="max(320px, calc(100dvh - 260px))"
       levels
-      older={{ hasMore: previous?.hasMore ?? log.lines.length > 0, loading, load: () => void loadOlder() }}
+      older={{ hasMore: top !== undefined && top !== first, loading, load: () => void loadOlder() }}
       emptyText="Nothing has been written yet. Lines appear here as Odoo writes them."
     />
   );

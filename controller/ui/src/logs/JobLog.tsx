@@ -24,9 +24,7 @@ export function JobLog({ jobId, height = 320 }: { jobId: string; height?: number
   return (
     <LogViewer
       label="Log of the job"
-      lines={log.lines}
-      appended={log.appended}
-      state={log.state}
+      log={log}
       height={height}
       sources
       emptyText={log.state.kind === 'ended' ? 'This job wrote no log.' : 'No line yet.'}

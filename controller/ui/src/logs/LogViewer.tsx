@@ -7,12 +7,12 @@ import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, ty
 import { copyText } from '@/lib/clipboard';
 import { formatCount, plural } from '@/lib/format';
 import { readStored, writeStored } from '@/lib/storage';
-import { atLevel, matchesOf, type Level, type LogLine } from './buffer';
+import { atLevel, matchesOf, type Level } from './buffer';
 import { LogRow } from './LogRow';
 import { LogToolbar } from './LogToolbar';
 import classes from './logs.module.css';
-import type { LogState } from './useLogStream';
 import { StreamNote } from './StreamNote';
+import type { LogStream } from './useLogStream';
 
 export interface OlderLines {
   hasMore: boolean;
@@ -22,9 +22,7 @@ export interface OlderLines {
 
 export interface LogViewerProps {
   label: string;
-  lines: readonly LogLine[];
-  appended: number;
-  state: LogState;
+  log: LogStream;
   height: number | string;
   levels?: boolean;
   sources?: boolean;
@@ -48,6 +46,7 @@ function useStoredFlag(key: string, initial: boolean): [boolean, () => void] {
 }
 
 export function LogViewer(props: LogViewerProps) {
+  const { lines, appended, cut, state, setPaused } = props.log;
   const scroll = useRef<HTMLDivElement>(null);
   const search = useRef<HTMLInputElement>(null);
   const [wrap, toggleWrap] = useStoredFlag('ocore.log-wrap', false);
@@ -60,9 +59,10 @@ export function LogViewer(props: LogViewerProps) {
   const [leftAt, setLeftAt] = useState<number | null>(null);
   const deferredQuery = useDeferredValue(query);
 
-  const shown = useMemo(() => atLevel(props.lines, level), [props.lines, level]);
+  const shown = useMemo(() => atLevel(lines, level), [lines, level]);
   const matches = useMemo(() => matchesOf(shown, deferredQuery), [shown, deferredQuery]);
   const following = leftAt === null;
+  useEffect(() => setPaused(!following), [setPaused, following]);
 
   const virtualizer = useVirtualizer({
     count: shown.length,
@@ -81,7 +81,7 @@ export function LogViewer(props: LogViewerProps) {
     if (!element) return;
     const end = element.scrollHeight - element.scrollTop - element.clientHeight <= END;
     setAtTop(element.scrollTop < 4 && element.scrollHeight > element.clientHeight);
-    setLeftAt((before) => (end ? null : (before ?? props.appended)));
+    setLeftAt((before) => (end ? null : (before ?? appended)));
   };
 
   const jumpToNow = useCallback(() => {
@@ -101,7 +101,7 @@ export function LogViewer(props: LogViewerProps) {
     if (found.length === 0) return;
     const next = match < 0 ? (by > 0 ? 0 : found.length - 1) : (match + by + found.length) % found.length;
     setMatch(next);
-    setLeftAt((before) => before ?? props.appended);
+    setLeftAt((before) => before ?? appended);
     virtualizer.scrollToIndex(found[next] ?? 0, { align: 'center' });
   };
 
@@ -110,7 +110,7 @@ export function LogViewer(props: LogViewerProps) {
     const copied = await copyText(text);
     notifications.show(
       copied
-        ? { message: `${plural(shown.length, 'line')} copied` }
+        ? { message: `${plural(shown.length, 'line')} copied${cut > 0 ? `, without ${formatCount(cut)} earlier ones` : ''}` }
         : { color: 'red', message: 'The browser did not allow copying' },
     );
   };
@@ -125,7 +125,7 @@ export function LogViewer(props: LogViewerProps) {
     }
   };
 
-  const unseen = following ? 0 : props.appended - leftAt;
+  const unseen = following ? 0 : appended - leftAt;
   const currentRow = match >= 0 ? matches[match] : undefined;
 
   return (
@@ -183,7 +183,7 @@ export function LogViewer(props: LogViewerProps) {
         </div>
         {shown.length === 0 && (
           <div className={classes.empty}>
-            {props.state.kind === 'connecting' ? <Loader size="sm" /> : level ? 'No line of this level' : props.emptyText}
+            {state.kind === 'connecting' ? <Loader size="sm" /> : level ? 'No line of this level' : props.emptyText}
           </div>
         )}
         {props.older?.hasMore && atTop && (
@@ -211,10 +211,15 @@ export function LogViewer(props: LogViewerProps) {
         )}
       </div>
       <div className={classes.status}>
-        <StreamNote state={props.state} following={following} />
+        <StreamNote state={state} following={following} whole={cut === 0} />
         <span className={classes.spring} />
+        {cut > 0 && (
+          <span data-testid="log-cut">
+            {`${plural(cut, 'earlier line')} ${cut === 1 ? 'is' : 'are'} no longer kept here ·`}
+          </span>
+        )}
         <span>
-          {level ? `${formatCount(shown.length)} of ${plural(props.lines.length, 'line')}` : plural(shown.length, 'line')}
+          {level ? `${formatCount(shown.length)} of ${plural(lines.length, 'line')}` : plural(shown.length, 'line')}
         </span>
       </div>
     </div>

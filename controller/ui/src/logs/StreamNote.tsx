@@ -2,8 +2,8 @@ import { Dot } from '@/components/StatusBadge';
 import { useNow } from '@/lib/now';
 import type { LogState } from './useLogStream';
 
-/** Whether the log is live, paused by the reader, cut off, or complete. */
-export function StreamNote({ state, following }: { state: LogState; following: boolean }) {
+/** Whether the log is live, paused by the reader, cut off, or ended, and whether all of it is here then. */
+export function StreamNote({ state, following, whole }: { state: LogState; following: boolean; whole: boolean }) {
   const now = useNow(true);
   switch (state.kind) {
     case 'connecting':
@@ -32,7 +32,7 @@ export function StreamNote({ state, following }: { state: LogState; following: b
     case 'ended':
       return (
         <>
-          <Dot tone="idle" /> Complete
+          <Dot tone="idle" /> {whole ? 'Complete' : 'Ended'}
         </>
       );
   }

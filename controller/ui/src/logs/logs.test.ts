@@ -26,7 +26,7 @@ describe('LogBuffer', () => {
   it('puts history before, without counting it as new', () => {
     const buffer = new LogBuffer();
     buffer.append(range(10, 12));
-    buffer.prepend(range(5, 11));
+    expect(buffer.prepend(range(5, 11), '10')).toBe('5');
     expect(buffer.lines.map((l) => l.key)).toEqual(['5', '6', '7', '8', '9', '10', '11']);
     expect(buffer.appended).toBe(2);
   });
@@ -35,6 +35,36 @@ describe('LogBuffer', () => {
     for (let n = 0; n < 1000; n += 10) buffer.append(range(n, n + 10));
     expect(buffer.lines.length).toBeLessThanOrEqual(100);
     expect(buffer.lines[buffer.lines.length - 1]?.key).toBe('999');
+    expect(buffer.cut + buffer.lines.length).toBe(1000);
+  });
+  it('is bounded in characters too', () => {
+    const buffer = new LogBuffer(100, 1000);
+    for (let n = 0; n < 20; n += 1) buffer.append([line(n, { text: 'x'.repeat(99) })]);
+    expect(buffer.lines.map((l) => l.key)).toEqual(range(10, 20).map((l) => l.key));
+    expect(buffer.cut).toBe(10);
+    buffer.append([line(20, { text: 'x'.repeat(5000) })]);
+    expect(buffer.lines.map((l) => l.key)).toEqual(['20']);
+  });
+  it('brings back what was cut, without a gap, and keeps it', () => {
+    const buffer = new LogBuffer(100);
+    buffer.append(range(0, 110));
+    expect([buffer.lines[0]?.key, buffer.cut]).toEqual(['20', 20]);
+    expect(buffer.prepend(range(5, 15), '15')).toBeNull();
+    expect(buffer.prepend(range(5, 20), '20')).toBe('5');
+    expect([buffer.lines.length, buffer.cut]).toEqual([105, 5]);
+    buffer.append(range(110, 120));
+    expect(buffer.lines[0]?.key).toBe('5');
+    expect(buffer.prepend([], '5')).toBe('5');
+  });
+  it('takes nothing away from a paused reader, and takes no more in for one without end', () => {
+    const buffer = new LogBuffer(100);
+    buffer.append(range(0, 90));
+    buffer.setPaused(true);
+    expect(buffer.full).toBe(false);
+    buffer.append(range(90, 130));
+    expect([buffer.lines[0]?.key, buffer.full]).toEqual(['0', true]);
+    expect(buffer.setPaused(false)).toBe(true);
+    expect([buffer.lines.length, buffer.cut, buffer.full]).toEqual([90, 40, false]);
   });
 });
 

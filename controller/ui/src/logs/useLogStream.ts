@@ -1,17 +1,18 @@
 // Follows a log over server-sent events into a buffer, in batches, so that a flood costs a few renders a second.
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { EventStream, type SseMessage, type StreamState } from '@/live/sse';
-import { LogBuffer, type LogLine, type NewLine } from './buffer';
+import { LogBuffer, type LogView, type NewLine } from './buffer';
 
 const BATCH_MS = 80;
 
 export type LogState = StreamState | { kind: 'ended' };
 
-export interface LogStream {
-  lines: readonly LogLine[];
-  appended: number;
+export interface LogStream extends LogView {
   state: LogState;
-  prepend: (older: NewLine[]) => void;
+  /** Puts older lines before the line with this key; see `LogBuffer.prepend`. */
+  prepend: (older: NewLine[], before: string) => string | null;
+  /** Whether somebody reads further up and the end may wait. */
+  setPaused: (paused: boolean) => void;
 }
 
 export interface LogSource {
@@ -23,27 +24,31 @@ export interface LogSource {
   onEnd?: () => void;
 }
 
+const EMPTY: LogView = { lines: [], appended: 0, cut: 0 };
+
 /** `key` names the log: another key starts anew. */
 export function useLogStream(key: string, source: LogSource): LogStream {
-  const [buffer, setBuffer] = useState(() => new LogBuffer());
-  const [view, setView] = useState<{ lines: readonly LogLine[]; appended: number }>(buffer);
+  const [view, setView] = useState(EMPTY);
   const [state, setState] = useState<LogState>({ kind: 'connecting' });
+  const current = useRef<{ buffer: LogBuffer; stream: EventStream } | null>(null);
+  const paused = useRef(false);
   const latest = useRef(source);
   useEffect(() => {
     latest.current = source;
   });
 
   useEffect(() => {
-    const fresh = new LogBuffer();
-    setBuffer(fresh);
-    setView({ lines: fresh.lines, appended: 0 });
+    const buffer = new LogBuffer();
+    buffer.setPaused(paused.current);
+    setView(EMPTY);
     let waiting: NewLine[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const flush = () => {
       timer = undefined;
       const batch = waiting;
       waiting = [];
-      if (fresh.append(batch)) setView({ lines: fresh.lines, appended: fresh.appended });
+      if (buffer.append(batch)) setView(viewOf(buffer));
+      if (buffer.full) stream.pause('full');
     };
     let ended = false;
     const stream = new EventStream({
@@ -65,14 +70,29 @@ export function useLogStream(key: string, source: LogSource): LogStream {
         if (!ended) setState(next);
       },
     });
+    current.current = { buffer, stream };
     return () => {
       stream.close();
       clearTimeout(timer);
     };
   }, [key]);
 
-  const prepend = (older: NewLine[]) => {
-    if (buffer.prepend(older)) setView({ lines: buffer.lines, appended: buffer.appended });
+  const prepend = (older: NewLine[], before: string) => {
+    const buffer = current.current?.buffer;
+    const top = buffer?.prepend(older, before) ?? null;
+    if (buffer && top !== null) setView(viewOf(buffer));
+    return top;
   };
-  return { ...view, state, prepend };
+  const setPaused = useCallback((next: boolean) => {
+    paused.current = next;
+    if (!current.current) return;
+    const { buffer, stream } = current.current;
+    if (buffer.setPaused(next)) setView(viewOf(buffer));
+    if (!next) stream.resume('full');
+  }, []);
+  return { ...view, state, prepend, setPaused };
+}
+
+function viewOf({ lines, appended, cut }: LogView): LogView {
+  return { lines, appended, cut };
 }

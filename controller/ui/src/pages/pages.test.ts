@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { MetricsSample, Server } from '@/api/types';
 import { columnsOf } from '@/charts/series';
+import { alwaysPurged } from './instances/actions';
 import { bodyOf, firstValues, rules } from './instances/newInstance';
 import { sizeOf } from './instances/size';
 import { groupByResource, toggled } from './keys/permissions';
 import { installRows, isQuietTooLong } from './servers/install';
+import { touchedOf, versionShown } from './settingsForm';
 
 describe('installation', () => {
   const server = (stages: string[], problem: string | null = null) =>
@@ -29,14 +31,37 @@ describe('installation', () => {
 
 describe('new instance', () => {
   it('sends what the form says', () => {
-    const values = { ...firstValues('a@b.c', 's1'), name: ' Acme ', password: 'abcdefg1' };
-    expect(bodyOf(values)).toMatchObject({ name: 'Acme', server_id: 's1', odoo_version: '19.0', image: undefined, country: undefined, limits: { cpus: 2, memory_mb: 2048 } });
+    const values = { ...firstValues('a@b.c', 's1'), name: ' Acmé ', password: 'abcdefg1' };
+    expect(bodyOf(values)).toMatchObject({ name: 'Acmé', slug: 'acme', server_id: 's1', odoo_version: '19.0', image: undefined, country: undefined, limits: { cpus: 2, memory_mb: 2048 } });
   });
   it('refuses what cannot work', () => {
     expect(rules.name('日本語')).not.toBeNull();
     expect(rules.modules(['sale', 'Not OK'])).toContain('Not OK');
     expect(rules.limits({ cpus: 0, memory_mb: 512 })).not.toBeNull();
+    expect(rules.limits({ cpus: 1, memory_mb: 511 })).toContain('512');
+    expect(rules.limits({ cpus: 1, memory_mb: 512 })).toBeNull();
     expect(sizeOf({ cpus: 3, memory_mb: 1 })).toBe('custom');
+  });
+});
+
+describe('deleting an instance', () => {
+  it('takes the data of a development environment, whatever is asked', () => {
+    expect(alwaysPurged({ environment_type: 'development' })).toBe(true);
+    expect(['staging', 'production', null].some((environment_type) => alwaysPurged({ environment_type }))).toBe(false);
+  });
+});
+
+describe('settings', () => {
+  const server = { version: 3, name: 'paris', description: '', usage: 1 };
+  const valuesOf = ({ name, description }: typeof server) => ({ name, description });
+
+  it('send what was touched, also when it was emptied', () => {
+    const touched = touchedOf({ name: 'paris', description: '', schedulable: true }, (field) => field === 'description');
+    expect(touched).toEqual({ description: '' });
+  });
+  it('name the version that was shown, unless a newer one shows the same', () => {
+    expect(versionShown(server, { ...server, version: 5, usage: 2 }, valuesOf)).toBe(5);
+    expect(versionShown(server, { ...server, version: 5, name: 'lyon' }, valuesOf)).toBe(3);
   });
 });
 

@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { api, unwrap } from '@/api/client';
 import { COOKIE_SESSION } from '@/api/session';
+import { forgetPerson } from '@/lib/storage';
 import { useSession } from './session';
 import classes from './shell.module.css';
 
@@ -88,7 +89,10 @@ export function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
   const logout = useMutation({
     mutationFn: () => unwrap(api.POST('/api/auth/logout', { headers: COOKIE_SESSION })),
     onSuccess: () => {
-      void navigate({ to: '/login' }).then(() => client.clear());
+      void navigate({ to: '/login' }).then(() => {
+        client.clear();
+        forgetPerson();
+      });
     },
   });
   const initials = user.name

@@ -17,7 +17,7 @@ import type { Event } from '@/api/types';
 import { Logo } from '@/components/Logo';
 import { EmptyState, LoadingRows } from '@/components/States';
 import { LiveProvider } from '@/live/LiveProvider';
-import { isAlarming, sentenceOf } from '@/lib/events';
+import { causeOf, isAlarming, messageOf, sentenceOf } from '@/lib/events';
 import { OrganizationMenu, ThemeMenu, UserMenu } from './HeaderMenus';
 import { LiveDot, OfflineBanner } from './LiveState';
 import { SessionProvider, useSession } from './session';
@@ -58,11 +58,11 @@ function Navigation({ onGo }: { onGo: () => void }) {
 function announce(event: Event) {
   // After a reconnect old events come in too: nobody wants a toast for what happened an hour ago.
   if (!isAlarming(event) || Date.now() - Date.parse(event.created_at) > 60_000) return;
-  notifications.show({ id: event.id, color: 'red', title: sentenceOf(event), message: String(event.data.message ?? '') });
+  notifications.show({ id: causeOf(event), color: 'red', title: sentenceOf(event), message: messageOf(event) ?? '' });
 }
 
 function Frame() {
-  const { organization } = useSession();
+  const { user, organization } = useSession();
   const [menu, { toggle, close }] = useDisclosure();
   const [help, helpHandlers] = useDisclosure();
   const main = useRef<HTMLElement>(null);
@@ -75,7 +75,12 @@ function Frame() {
   }, [pathname]);
 
   return (
-    <LiveProvider key={organization.slug} organization={organization.slug} onEvent={announce}>
+    <LiveProvider
+      key={`${user.id} ${organization.slug}`}
+      userId={user.id}
+      organization={organization.slug}
+      onEvent={announce}
+    >
       <a href="#main" className="skip-link">
         Skip to the content
       </a>

@@ -11,10 +11,15 @@ import { Dot } from '@/components/StatusBadge';
 import { copyText } from '@/lib/clipboard';
 import { formatBytes } from '@/lib/format';
 import { useNow } from '@/lib/now';
+import { ofTab, readStored, TERMINAL, writeStored } from '@/lib/storage';
+import { useSession } from '@/shell/session';
 import { terminalTheme } from '@/theme';
 import { TerminalConnection, type TerminalState } from './connection';
 import classes from './terminal.module.css';
-import { openSocket } from './ticket';
+import { askPlainly, openSocket } from './ticket';
+
+/** What a person does who uses the terminal, in contrast to what the terminal answers by itself. */
+const BY_HAND = ['keydown', 'beforeinput', 'pointerdown', 'wheel', 'paste'] as const;
 
 export interface TerminalProps {
   /** Path of the WebSocket, e.g. `/api/servers/ID/terminal`. */
@@ -28,10 +33,13 @@ export default function Terminal({ path, query, label, height = 'max(320px, calc
   const host = useRef<HTMLDivElement>(null);
   const connection = useRef<TerminalConnection | null>(null);
   const screen = useRef<Xterm | null>(null);
+  const status = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<TerminalState>({ kind: 'connecting' });
   const [run, setRun] = useState(0);
   const scheme = useComputedColorScheme('dark');
   const extra = JSON.stringify(query ?? {});
+  const { user } = useSession();
+  const storageKey = `${TERMINAL}${user.id}.${path}.${extra}`;
 
   useEffect(() => {
     const element = host.current;
@@ -49,7 +57,6 @@ export default function Terminal({ path, query, label, height = 'max(320px, calc
     xterm.loadAddon(new Unicode11Addon());
     xterm.unicode.activeVersion = '11';
     xterm.open(element);
-    xterm.textarea?.setAttribute('aria-label', label);
     fit.fit();
     xterm.focus();
     screen.current = xterm;
@@ -57,6 +64,12 @@ export default function Terminal({ path, query, label, height = 'max(320px, calc
     xterm.attachCustomKeyEventHandler((event) => {
       const key = event.key.toLowerCase();
       if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey) return true;
+      // Tab belongs to the shell, so another key has to lead out for those who use no mouse.
+      if (key === 'x') {
+        event.preventDefault();
+        status.current?.focus();
+        return false;
+      }
       if (key === 'c') {
         event.preventDefault();
         if (xterm.hasSelection()) void copyText(xterm.getSelection()).then(() => xterm.focus());
@@ -66,19 +79,34 @@ export default function Terminal({ path, query, label, height = 'max(320px, calc
       return key !== 'v';
     });
 
+    const earlier = readStored(storageKey, ofTab);
+    // What a terminal has shown before comes again, and with it the questions of programs (cursor, colours): they were
+    // answered then, and an answer now would be typed into the shell.
+    let replayed = earlier !== null;
     const link = new TerminalConnection(
       {
         connect: (values) => openSocket(path, { ...(JSON.parse(extra) as Record<string, string>), ...values }),
+        ask: () => askPlainly(path),
+        onTerminal: (id) => {
+          if (id !== earlier) replayed = false;
+          writeStored(storageKey, id, ofTab);
+        },
         onData: (bytes) => xterm.write(bytes),
         onDropped: (bytes) => xterm.write(`\r\n\u001b[2m[${formatBytes(bytes)} of output are lost here]\u001b[0m\r\n`),
         onState: setState,
       },
       { cols: xterm.cols, rows: xterm.rows },
+      earlier,
     );
     connection.current = link;
+    const byHand = () => (replayed = false);
+    for (const kind of BY_HAND) element.addEventListener(kind, byHand, { capture: true, once: true });
+    const input = (bytes: Uint8Array<ArrayBuffer>) => {
+      if (!replayed) link.input(bytes);
+    };
     const encoder = new TextEncoder();
-    xterm.onData((data) => link.input(encoder.encode(data)));
-    xterm.onBinary((data) => link.input(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+    xterm.onData((data) => input(encoder.encode(data)));
+    xterm.onBinary((data) => input(Uint8Array.from(data, (c) => c.charCodeAt(0))));
     xterm.onResize(({ cols, rows }) => link.resize(cols, rows));
     const observer = new ResizeObserver(() => {
       if (element.clientWidth > 0) fit.fit();
@@ -86,11 +114,16 @@ export default function Terminal({ path, query, label, height = 'max(320px, calc
     observer.observe(element);
     return () => {
       observer.disconnect();
+      for (const kind of BY_HAND) element.removeEventListener(kind, byHand, { capture: true });
       link.close();
       xterm.dispose();
       screen.current = null;
     };
-  }, [path, extra, label, run]);
+  }, [path, extra, storageKey, run]);
+
+  useEffect(() => {
+    screen.current?.textarea?.setAttribute('aria-label', `${label}. Ctrl+Shift+X leaves it.`);
+  }, [label, storageKey, run]);
 
   useEffect(() => {
     if (host.current && screen.current) screen.current.options.theme = terminalTheme(host.current);
@@ -100,10 +133,10 @@ export default function Terminal({ path, query, label, height = 'max(320px, calc
     <div className={classes.frame} style={{ height }}>
       <TerminalNotice state={state} onRetry={() => connection.current?.retryNow()} onNew={() => setRun((n) => n + 1)} />
       <div ref={host} className={classes.screen} data-testid="terminal" data-state={state.kind} />
-      <div className={classes.status} role="status">
+      <div ref={status} className={classes.status} role="status" tabIndex={-1} data-testid="terminal-status">
         <TerminalStatus state={state} />
         <Text size="xs" c="dimmed" ml="auto" visibleFrom="sm">
-          Ctrl+Shift+C copies, Ctrl+Shift+V pastes
+          Ctrl+Shift+C copies, Ctrl+Shift+V pastes, Ctrl+Shift+X leaves
         </Text>
       </div>
     </div>
@@ -149,6 +182,7 @@ function TerminalStatus({ state }: { state: TerminalState }) {
 
 function TerminalNotice({ state, onRetry, onNew }: { state: TerminalState; onRetry: () => void; onNew: () => void }) {
   const now = useNow(true);
+  const secondsTo = (at: number) => Math.max(0, Math.ceil((at - now) / 1000));
   if (state.kind === 'connecting' || state.kind === 'open') return null;
   if (state.kind === 'exited' || state.kind === 'failed') {
     return (
@@ -167,10 +201,10 @@ function TerminalNotice({ state, onRetry, onNew }: { state: TerminalState; onRet
       <Group justify="space-between" gap="xs">
         <Text size="sm">
           {state.kind === 'waiting'
-            ? `The connection is lost. The terminal goes on; next attempt in ${Math.max(0, Math.ceil((state.retryAt - now) / 1000))} s.`
-            : state.message}
+            ? `The connection is lost. The terminal goes on; next attempt in ${secondsTo(state.retryAt)} s.`
+            : `${state.message}${state.retryAt === null ? '' : ` Next attempt in ${secondsTo(state.retryAt)} s.`}`}
         </Text>
-        {state.kind === 'waiting' && (
+        {state.retryAt !== null && (
           <Button size="compact-xs" variant="default" onClick={onRetry}>
             Retry now
           </Button>

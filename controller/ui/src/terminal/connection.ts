@@ -5,8 +5,8 @@ import { backoff } from '@/live/sse';
 export type TerminalState =
   | { kind: 'connecting' }
   | { kind: 'open'; survivesAgent: boolean }
-  /** The way between controller and server is cut; the controller is mending it. */
-  | { kind: 'server-reconnecting'; message: string }
+  /** The way between controller and server is cut; the terminal goes on there. */
+  | { kind: 'server-reconnecting'; message: string; retryAt: number | null }
   | { kind: 'waiting'; retryAt: number }
   | { kind: 'exited'; code: number }
   | { kind: 'failed'; code: string; message: string };
@@ -30,6 +30,10 @@ export interface Socket {
 export interface ConnectionOptions {
   /** Opens the socket with a fresh ticket and these query values. */
   connect: (query: Record<string, string>) => Promise<Socket>;
+  /** Asks the same address without a handshake, whose refusal a browser tells to nobody. Throws what it answers. */
+  ask: () => Promise<void>;
+  /** The terminal to come back to later, or none. */
+  onTerminal: (id: string | null) => void;
   onData: (bytes: Uint8Array) => void;
   /** Bytes that can no longer be shown. */
   onDropped: (bytes: number) => void;
@@ -37,18 +41,21 @@ export interface ConnectionOptions {
 }
 
 const OPEN = 1;
+/** With these the server is away, and not the terminal. */
+const SERVER_AWAY = ['agent_offline', 'unavailable', 'terminal_lost'];
 /** Keys typed while the connection is away are kept, but not without end. */
 const MAX_WAITING_INPUT = 4096;
 
 export class TerminalConnection {
   private socket: Socket | null = null;
-  private terminalId: string | null = null;
   /** Position in the terminal's output of the next byte to be shown. */
   private received = 0;
   /** Position of the next byte that the socket brings. */
   private incoming = 0;
   private attached = false;
   private ended = false;
+  /** What the controller said of a server that is away. */
+  private away: string | null = null;
   private attempt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private waitingInput: Uint8Array<ArrayBuffer>[] = [];
@@ -57,6 +64,8 @@ export class TerminalConnection {
   constructor(
     private readonly options: ConnectionOptions,
     private size: { cols: number; rows: number },
+    /** One that is still open from before. */
+    private terminalId: string | null = null,
   ) {
     void this.open();
   }
@@ -100,11 +109,7 @@ export class TerminalConnection {
     try {
       socket = await this.options.connect(query);
     } catch (error) {
-      if (!current()) return;
-      const refusal = asApiError(error);
-      if (refusal.status === 403 || refusal.status === 404) {
-        this.end({ kind: 'failed', code: refusal.code, message: refusal.message });
-      } else this.retryLater();
+      if (current()) this.refused(error);
       return;
     }
     if (!current()) {
@@ -112,17 +117,35 @@ export class TerminalConnection {
       return;
     }
     this.socket = socket;
+    let silent = true;
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => {
       if (!current()) return;
+      silent = false;
       if (typeof data === 'string') this.control(JSON.parse(data) as ServerMessage);
       else this.output(new Uint8Array(data as ArrayBuffer));
     };
     socket.onclose = () => {
       if (!current()) return;
       this.attached = false;
-      if (!this.ended) this.retryLater();
+      if (this.ended) return;
+      if (!silent) return this.retryLater();
+      const answered = (error?: unknown) => {
+        if (current() && !this.ended) this.refused(error);
+      };
+      this.options.ask().then(answered, answered);
     };
+  }
+
+  private refused(error: unknown): void {
+    const refusal = asApiError(error);
+    if (refusal.status === 403 || refusal.status === 404) {
+      this.end({ kind: 'failed', code: refusal.code, message: refusal.message });
+    } else {
+      // It is the way to the controller that is cut now.
+      this.away = null;
+      this.retryLater();
+    }
   }
 
   private control(message: ServerMessage): void {
@@ -130,7 +153,9 @@ export class TerminalConnection {
       case 'open':
         if (this.terminalId !== null && this.terminalId !== message.terminal_id) this.received = message.offset;
         this.terminalId = message.terminal_id;
+        this.options.onTerminal(message.terminal_id);
         this.attached = true;
+        this.away = null;
         this.attempt = 0;
         this.startAt(message.offset);
         this.options.onState({ kind: 'open', survivesAgent: message.survives_agent });
@@ -141,15 +166,28 @@ export class TerminalConnection {
         this.startAt(message.offset);
         break;
       case 'reconnecting':
-        this.options.onState({ kind: 'server-reconnecting', message: message.message });
+        this.serverAway(message.message);
         break;
       case 'exit':
         this.end({ kind: 'exited', code: message.code });
         break;
       case 'error':
-        this.end({ kind: 'failed', code: message.code, message: message.message });
+        if (this.terminalId !== null && SERVER_AWAY.includes(message.code)) {
+          this.serverAway(message.message);
+        } else if (this.terminalId !== null && message.code === 'not_found' && this.received === 0) {
+          // Nothing of it was shown here yet, so nobody takes another one for it.
+          this.terminalId = null;
+          this.options.onTerminal(null);
+          void this.open();
+        } else this.end({ kind: 'failed', code: message.code, message: message.message });
         break;
     }
+  }
+
+  /** The socket is closed next, and after a while opened again. */
+  private serverAway(message: string): void {
+    this.away = message;
+    this.options.onState({ kind: 'server-reconnecting', message, retryAt: null });
   }
 
   private startAt(offset: number): void {
@@ -175,6 +213,7 @@ export class TerminalConnection {
   private end(state: TerminalState): void {
     this.ended = true;
     this.attached = false;
+    this.options.onTerminal(null);
     this.options.onState(state);
     this.socket?.close();
   }
@@ -182,7 +221,10 @@ export class TerminalConnection {
   private retryLater(): void {
     this.attempt += 1;
     const delay = backoff(this.attempt);
-    this.options.onState({ kind: 'waiting', retryAt: Date.now() + delay });
+    const retryAt = Date.now() + delay;
+    this.options.onState(
+      this.away === null ? { kind: 'waiting', retryAt } : { kind: 'server-reconnecting', message: this.away, retryAt },
+    );
     this.timer = setTimeout(() => void this.open(), delay);
   }
 }

@@ -1,6 +1,16 @@
 import { api, unwrap } from '@/api/client';
-import { currentOrganization } from '@/api/session';
+import { errorFromResponse } from '@/api/errors';
+import { authorizedFetch, currentOrganization } from '@/api/session';
 import type { Socket } from './connection';
+
+const ASK_TIMEOUT_MS = 15_000;
+
+/** Throws what `path` answers without a handshake: 400 where only that is missing. */
+export async function askPlainly(path: string): Promise<void> {
+  const url = new URL(path, window.location.origin);
+  const response = await authorizedFetch(new Request(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }));
+  if (!response.ok) throw await errorFromResponse(response);
+}
 
 /** Open a WebSocket on `path` with a ticket of its own, so that no lasting secret is in an address. */
 export async function openSocket(path: string, query: Record<string, string>): Promise<Socket> {

@@ -51,6 +51,7 @@ export interface Instance {
 
 export interface InstanceCreate {
   name: string;
+  slug?: string;
   server_id: string;
   odoo_version?: string;
   image?: string;

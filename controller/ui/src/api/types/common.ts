@@ -18,7 +18,6 @@ export interface ErrorBody {
     message: string;
     details?: { field?: string; constraint?: string } | null;
     errors?: FieldProblem[] | null;
-    request_id?: string;
   };
 }
 

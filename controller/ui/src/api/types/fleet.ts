@@ -85,7 +85,7 @@ export interface ContainerInfo {
 export interface Server {
   id: string;
   name: string;
-  description: string | null;
+  description: string;
   labels: Record<string, string>;
   schedulable: boolean;
   status: ServerStatus;
@@ -119,7 +119,7 @@ export interface ServerCreate {
 
 export interface ServerPatch {
   name?: string;
-  description?: string | null;
+  description?: string;
   labels?: Record<string, string>;
   schedulable?: boolean;
 }

@@ -10,7 +10,7 @@ import { keys } from '@/api/queries';
 import type { Instance, InstanceAction } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
 import { useSession } from '@/shell/session';
-import { isAllowed } from './actions';
+import { alwaysPurged, isAllowed } from './actions';
 
 const DONE: Record<InstanceAction, string> = {
   start: 'is being started',
@@ -118,11 +118,13 @@ function DeleteDialog({ instance, opened, onClose }: { instance: Instance; opene
   const client = useQueryClient();
   const navigate = useNavigate();
   const [purge, setPurge] = useState(false);
+  const always = alwaysPurged(instance);
+  const gone = purge || always;
   const remove = useMutation({
     mutationFn: () =>
       unwrap(
         api.DELETE('/api/instances/{id}', {
-          params: { path: { id: instance.id }, query: purge ? { purge: true, skip_backup: true } : {} },
+          params: { path: { id: instance.id }, query: gone ? { purge: true, skip_backup: true } : {} },
         }),
       ),
     meta: { showsError: true },
@@ -141,19 +143,22 @@ function DeleteDialog({ instance, opened, onClose }: { instance: Instance; opene
       name={instance.name}
       losses={[
         'The Odoo and PostgreSQL containers of this instance. Everyone who works in it is cut off.',
-        purge
+        gone
           ? `The database ${instance.database_name} and all files, for good and without a last backup.`
           : 'Nothing of the database and files: their volumes stay on the server until they are purged.',
       ]}
-      action={purge ? 'Delete with all data' : 'Delete'}
+      action={gone ? 'Delete with all data' : 'Delete'}
       busy={remove.isPending}
       error={remove.error}
       onConfirm={() => remove.mutate()}
     >
       <Checkbox
         label="Delete the database and files too"
-        description="They cannot be brought back."
-        checked={purge}
+        description={
+          always ? 'Always so in a development environment. They cannot be brought back.' : 'They cannot be brought back.'
+        }
+        checked={gone}
+        disabled={always}
         onChange={(event) => setPurge(event.currentTarget.checked)}
         data-testid="purge"
       />

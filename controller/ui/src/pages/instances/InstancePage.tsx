@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Group } from '@mantine/core';
+import { asApiError } from '@/api/errors';
 import { instanceQuery } from '@/api/queries';
 import { PageHeader } from '@/components/PageHeader';
 import { PageTabs } from '@/components/PageTabs';
@@ -21,7 +22,9 @@ export default function InstancePage() {
   const navigate = useNavigate({ from: '/instances/$id' });
   const { can } = useSession();
   const { data: instance, error, refetch } = useQuery(instanceQuery(id));
-  if (error && !instance) return <ErrorState error={error} onRetry={() => void refetch()} />;
+  // What has been deleted is not shown any more, also where it still is in the cache.
+  const gone = asApiError(error).status === 404;
+  if (error && (gone || !instance)) return <ErrorState error={error} onRetry={() => void refetch()} />;
   if (!instance) return <LoadingRows rows={8} />;
   return (
     <>

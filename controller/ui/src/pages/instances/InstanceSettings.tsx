@@ -4,35 +4,46 @@ import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
-import { keys } from '@/api/queries';
+import { instanceQuery, keys } from '@/api/queries';
 import type { Instance } from '@/api/types';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
 import { labelsFromTags, tagsFromLabels } from '@/lib/labels';
 import { nameProblem } from '@/lib/slug';
+import { touchedOf, useShown } from '@/pages/settingsForm';
 import { rules } from './newInstance';
 import { SizePicker } from './SizePicker';
+
+function valuesOf(instance: Instance) {
+  return { name: instance.name, labels: tagsFromLabels(instance.labels), limits: instance.limits };
+}
 
 export function InstanceSettings({ instance }: { instance: Instance }) {
   const client = useQueryClient();
   const form = useForm({
-    initialValues: { name: instance.name, labels: tagsFromLabels(instance.labels), limits: instance.limits },
+    initialValues: valuesOf(instance),
     validate: { name: nameProblem, limits: rules.limits },
   });
+  const { version, show } = useShown(form, instance, valuesOf);
   const save = useMutation({
-    mutationFn: (values: typeof form.values) =>
+    mutationFn: ({ name, labels, limits }: typeof form.values) =>
       unwrap(
         api.PATCH('/api/instances/{id}', {
           params: { path: { id: instance.id } },
-          body: { name: values.name.trim(), labels: labelsFromTags(values.labels), limits: values.limits },
+          headers: { 'If-Match': `"${version}"` },
+          body: touchedOf({ name: name.trim(), labels: labelsFromTags(labels), limits }, form.isDirty),
         }),
       ),
-    onError: (error) =>
-      form.setErrors(fieldMessages(asApiError(error), { name: 'name', labels: 'labels', limits: 'limits' })),
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: keys.instance(instance.id) });
+    onError: (error) => {
+      const problem = asApiError(error);
+      form.setErrors(fieldMessages(problem, { name: 'name', labels: 'labels', limits: 'limits' }));
+      if (problem.status === 412) void client.fetchQuery({ ...instanceQuery(instance.id), staleTime: 0 }).then(show);
+    },
+    onSuccess: (saved) => {
+      client.setQueryData(keys.instance(instance.id), saved);
       void client.invalidateQueries({ queryKey: keys.instances });
       form.resetDirty();
+      show(saved);
       notifications.show({ message: 'Saved' });
     },
   });

@@ -2,7 +2,7 @@ import { Group, NumberInput, Radio, SimpleGrid, Stack, Text } from '@mantine/cor
 import { useState, type ReactNode } from 'react';
 import type { Limits } from '@/api/types';
 import classes from '@/components/components.module.css';
-import { SIZES, sizeOf, type SizeName } from './size';
+import { LEAST_MEMORY_MB, SIZES, sizeOf, type SizeName } from './size';
 
 export interface SizePickerProps {
   value: Limits;
@@ -53,7 +53,7 @@ export function SizePicker({ value, onChange, error }: SizePickerProps) {
             />
             <NumberInput
               label="Memory in MiB"
-              min={256}
+              min={LEAST_MEMORY_MB}
               step={256}
               allowDecimal={false}
               value={value.memory_mb}

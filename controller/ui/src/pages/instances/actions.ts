@@ -1,4 +1,4 @@
-import type { InstanceAction, InstanceStatus } from '@/api/types';
+import type { Instance, InstanceAction, InstanceStatus } from '@/api/types';
 
 const ALLOWED: Record<InstanceAction, InstanceStatus[]> = {
   start: ['stopped', 'error'],
@@ -10,4 +10,9 @@ const ALLOWED: Record<InstanceAction, InstanceStatus[]> = {
 /** Whether an action makes sense now; the API has the last word. */
 export function isAllowed(action: InstanceAction, status: InstanceStatus): boolean {
   return ALLOWED[action].includes(status);
+}
+
+/** Whether deleting takes the data too, asked for or not. */
+export function alwaysPurged(instance: Pick<Instance, 'environment_type'>): boolean {
+  return instance.environment_type === 'development';
 }

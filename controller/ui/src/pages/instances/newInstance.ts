@@ -3,7 +3,7 @@ import { isEmail } from '@mantine/form';
 import type { InstanceCreate, Limits } from '@/api/types';
 import { passwordProblem } from '@/lib/password';
 import { nameProblem, slugOf } from '@/lib/slug';
-import { SIZES } from './size';
+import { LEAST_MEMORY_MB, SIZES } from './size';
 
 export const ODOO_VERSIONS = ['19.0', '18.0', '17.0', '16.0', '15.0', '14.0'];
 
@@ -50,7 +50,7 @@ export const rules = {
   },
   limits: ({ cpus, memory_mb }: Limits) => {
     if (!(cpus >= 0.1)) return 'At least 0.1 CPU';
-    return memory_mb >= 256 ? null : 'At least 256 MiB of memory';
+    return memory_mb >= LEAST_MEMORY_MB ? null : `At least ${LEAST_MEMORY_MB} MiB of memory`;
   },
 };
 
@@ -73,6 +73,8 @@ export const FIELDS = {
 export function bodyOf(values: NewInstance): InstanceCreate {
   return {
     name: values.name.trim(),
+    // The one that the form shows: the controller's own would leave out letters with accents.
+    slug: slugOf(values.name),
     server_id: values.server ?? '',
     odoo_version: values.version,
     image: values.image.trim() || undefined,

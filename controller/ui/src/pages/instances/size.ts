@@ -1,5 +1,8 @@
 import type { Limits } from '@/api/types';
 
+/** The controller takes no less. */
+export const LEAST_MEMORY_MB = 512;
+
 export type SizeName = 'small' | 'medium' | 'large' | 'custom';
 
 export const SIZES: { name: Exclude<SizeName, 'custom'>; label: string; text: string; limits: Limits }[] = [

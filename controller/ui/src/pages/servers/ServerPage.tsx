@@ -2,6 +2,7 @@ import { Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
+import { asApiError } from '@/api/errors';
 import { serverQuery } from '@/api/queries';
 import { PageHeader } from '@/components/PageHeader';
 import { PageTabs } from '@/components/PageTabs';
@@ -23,7 +24,9 @@ export default function ServerPage() {
   const navigate = useNavigate({ from: '/servers/$id' });
   const { can } = useSession();
   const { data: server, error, refetch } = useQuery(serverQuery(id));
-  if (error && !server) return <ErrorState error={error} onRetry={() => void refetch()} />;
+  // What has been deleted is not shown any more, also where it still is in the cache.
+  const gone = asApiError(error).status === 404;
+  if (error && (gone || !server)) return <ErrorState error={error} onRetry={() => void refetch()} />;
   if (!server) return <LoadingRows rows={8} />;
   return (
     <>

@@ -7,13 +7,14 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
-import { keys } from '@/api/queries';
+import { keys, serverQuery } from '@/api/queries';
 import type { Server } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
 import { Panel } from '@/components/Panel';
 import { plural } from '@/lib/format';
 import { labelsFromTags, tagsFromLabels } from '@/lib/labels';
 import { nameProblem } from '@/lib/slug';
+import { touchedOf, useShown } from '@/pages/settingsForm';
 import { InstallProgress } from './InstallProgress';
 
 export function ServerSettings({ server }: { server: Server }) {
@@ -26,35 +27,36 @@ export function ServerSettings({ server }: { server: Server }) {
   );
 }
 
+function valuesOf({ name, description, labels, schedulable }: Server) {
+  return { name, description, labels: tagsFromLabels(labels), schedulable };
+}
+
 function General({ server }: { server: Server }) {
   const client = useQueryClient();
-  const form = useForm({
-    initialValues: {
-      name: server.name,
-      description: server.description ?? '',
-      labels: tagsFromLabels(server.labels),
-      schedulable: server.schedulable,
-    },
-    validate: { name: nameProblem },
-  });
+  const form = useForm({ initialValues: valuesOf(server), validate: { name: nameProblem } });
+  const { version, show } = useShown(form, server, valuesOf);
   const save = useMutation({
-    mutationFn: (values: typeof form.values) =>
+    mutationFn: ({ name, description, labels, schedulable }: typeof form.values) =>
       unwrap(
         api.PATCH('/api/servers/{id}', {
           params: { path: { id: server.id } },
-          body: {
-            name: values.name.trim(),
-            description: values.description.trim() || null,
-            labels: labelsFromTags(values.labels),
-            schedulable: values.schedulable,
-          },
+          headers: { 'If-Match': `"${version}"` },
+          body: touchedOf(
+            { name: name.trim(), description: description.trim(), labels: labelsFromTags(labels), schedulable },
+            form.isDirty,
+          ),
         }),
       ),
-    onError: (error) => form.setErrors(fieldMessages(asApiError(error), { name: 'name', labels: 'labels' })),
+    onError: (error) => {
+      const problem = asApiError(error);
+      form.setErrors(fieldMessages(problem, { name: 'name', description: 'description', labels: 'labels' }));
+      if (problem.status === 412) void client.fetchQuery({ ...serverQuery(server.id), staleTime: 0 }).then(show);
+    },
     onSuccess: (saved) => {
       client.setQueryData(keys.server(server.id), saved);
       void client.invalidateQueries({ queryKey: keys.servers });
       form.resetDirty();
+      show(saved);
       notifications.show({ message: 'Saved' });
     },
   });
