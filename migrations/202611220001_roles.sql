@@ -10,7 +10,8 @@ begin
             exception when duplicate_object or unique_violation then null;
             end;
         end if;
-        if not pg_has_role(current_user, name, 'member') then
+        -- Since PostgreSQL 16 whoever makes a role is a member that may not switch to it.
+        if not pg_has_role(current_user, name, case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end) then
             execute format('grant %I to %I', name, current_user);
         end if;
     end loop;

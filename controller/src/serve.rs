@@ -26,6 +26,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 const PRUNE: Duration = Duration::from_secs(600);
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// The database: the given one, or the embedded cluster, started.
 pub struct Database {
@@ -86,6 +87,15 @@ pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     app.spawn(prune_task(app.clone()));
     let (db, stop) = (app.db.clone(), app.stop.clone());
     app.spawn(async move { db.watch(stop).await });
+    if let Some(recorder) = app.metrics.clone() {
+        // Samples are kept one by one until somebody reads them, or this.
+        app.spawn(async move {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                recorder.run_upkeep();
+            }
+        });
+    }
     Ok(())
 }
 
@@ -172,14 +182,20 @@ async fn greet(app: &App, fingerprint: &str) -> anyhow::Result<()> {
     if app.config.tls_certificate.is_none() {
         text.push_str(&format!("  certificate  SHA-256 {fingerprint}\n"));
     }
-    if identity::auth::service::bootstrap_needed(app).await? {
+    if !is_journal() && identity::auth::service::bootstrap_needed(app).await? {
         let token = identity::auth::service::bootstrap_token_make(app).await?;
         let address = addresses.first().map_or("", String::as_str);
         text.push_str(&format!("  first admin  {address}/bootstrap#token={}\n", token.expose()));
     }
-    // The one thing on standard output: the link must not end up in a log.
+    // The one thing on standard output.
     println!("{text}");
     Ok(())
+}
+
+/// Whether standard output goes to systemd's journal, where a secret link must not stay.
+fn is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    nix::sys::stat::fstat(std::io::stdout()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 async fn stop_asked() -> anyhow::Result<()> {

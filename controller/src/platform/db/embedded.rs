@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const OLDEST_MAJOR: u32 = 14;
 /// A unix socket's path has 107 bytes; PostgreSQL adds `/.s.PGSQL.5432.lock`.
@@ -62,25 +63,41 @@ impl Embedded {
         let options = PgConnectOptions::new_without_pgpass().socket(&run).username("postgres").database("postgres");
         let this = Self { bin, home, data, run, user, options };
         if !this.data.join("PG_VERSION").exists() {
-            this.execute(
-                "initdb",
-                &[
-                    "--username=postgres",
-                    "--auth-local=trust",
-                    "--auth-host=reject",
-                    "--encoding=UTF8",
-                    "--locale=C.UTF-8",
-                    "--no-instructions",
-                    "-D",
-                ],
-                true,
-            )?;
+            this.make_cluster()?;
         }
         if !this.is_running() {
             this.launch()?;
         }
         this.ensure_database().await?;
         Ok(this)
+    }
+
+    /// Make the cluster beside its place and move it there whole: whatever ends this half way, the next start begins
+    /// anew.
+    fn make_cluster(&self) -> anyhow::Result<()> {
+        let fresh = self.home.join(format!("data.{}", Uuid::now_v7()));
+        let arguments = [
+            "--username=postgres",
+            "--auth-local=trust",
+            "--auth-host=reject",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+        ];
+        let path = fresh.to_string_lossy();
+        self.execute("initdb", &[&arguments[..], &["-D", &path]].concat(), false)?;
+        match fs::rename(&fresh, &self.data) {
+            // Another process of ours was faster.
+            Err(_) if self.data.join("PG_VERSION").exists() => {}
+            Err(error) => return Err(error).context("the new PostgreSQL cluster cannot be put into its place"),
+            Ok(()) => fs::File::open(&self.home)?.sync_all()?,
+        }
+        for entry in fs::read_dir(&self.home)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with("data.") {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// How to connect to it.

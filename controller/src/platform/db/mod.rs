@@ -19,10 +19,12 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that has not answered for so long is asked before it is used.
+const PING_AFTER: Duration = Duration::from_secs(1);
 const FLEET_PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_CONNECTIONS: u32 = 8;
 const FLEET_CONNECTIONS: u32 = 8;
@@ -73,7 +75,7 @@ impl Db {
                 .await?;
             object.organization = Some(organization);
         }
-        Ok(OrgConnection(object))
+        Ok(OrgConnection(Some(object)))
     }
 
     /// The pool of the system's own work: signing in and housekeeping.
@@ -141,18 +143,36 @@ fn log_level() -> tracing::log::LevelFilter {
 }
 
 /// A pooled connection, set to one organization.
-pub struct OrgConnection(Object<OrgManager>);
+pub struct OrgConnection(Option<Object<OrgManager>>);
+
+const HELD: &str = "a connection is held until it is dropped";
 
 impl Deref for OrgConnection {
     type Target = PgConnection;
     fn deref(&self) -> &PgConnection {
-        &self.0.connection
+        &self.0.as_ref().expect(HELD).connection
     }
 }
 
 impl DerefMut for OrgConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0.connection
+        &mut self.0.as_mut().expect(HELD).connection
+    }
+}
+
+impl Drop for OrgConnection {
+    /// A transaction that was given up has its ROLLBACK only in the connection's buffer: it is sent before the
+    /// connection rests in the pool, where it would keep its locks.
+    fn drop(&mut self) {
+        let Some(mut object) = self.0.take() else { return };
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (true, Ok(runtime)) = (object.connection.should_flush(), runtime) {
+            runtime.spawn(async move {
+                if !matches!(tokio::time::timeout(CONNECT_TIMEOUT, object.connection.ping()).await, Ok(Ok(()))) {
+                    drop(Object::take(object));
+                }
+            });
+        }
     }
 }
 
@@ -160,6 +180,8 @@ pub struct OrgSlot {
     connection: PgConnection,
     organization: Option<OrganizationId>,
     generation: u64,
+    /// When it last answered a ping.
+    checked: Instant,
 }
 
 pub struct OrgManager {
@@ -175,16 +197,49 @@ impl managed::Manager for OrgManager {
         let generation = self.generation.load(Ordering::SeqCst);
         let mut connection = self.options.connect().await?;
         sqlx::query("set role ocore_app").execute(&mut connection).await?;
-        Ok(OrgSlot { connection, organization: None, generation })
+        Ok(OrgSlot { connection, organization: None, generation, checked: Instant::now() })
     }
 
-    async fn recycle(&self, slot: &mut OrgSlot, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, slot: &mut OrgSlot, _: &Metrics) -> RecycleResult<sqlx::Error> {
         if slot.generation != self.generation.load(Ordering::SeqCst) {
             return Err(RecycleError::message("the database was away since"));
         }
-        if metrics.last_used() > Duration::from_secs(1) {
+        // Not since its last use: one that is broken would be used, and fail, for ever.
+        if slot.checked.elapsed() > PING_AFTER {
             slot.connection.ping().await?;
+            slot.checked = Instant::now();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::TestApp;
+    use ocore_shared::ids::OrganizationId;
+    use sqlx::Connection;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_transaction_that_was_given_up_keeps_no_lock() {
+        let test = TestApp::start().await;
+        let organization = OrganizationId::new();
+        let mut connection = test.app.db.org(organization).await.unwrap();
+        let mut tx = connection.begin().await.unwrap();
+        sqlx::query("select pg_advisory_xact_lock(7)").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        drop(connection);
+        let free = async {
+            loop {
+                let mut connection = test.app.db.system().acquire().await.unwrap();
+                let got: bool =
+                    sqlx::query_scalar("select pg_try_advisory_lock(7)").fetch_one(&mut *connection).await.unwrap();
+                if got {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), free).await.expect("the lock is given back");
     }
 }

@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
+use crate::identity::authentication::address_of;
 use crate::platform::http::guard::Identified;
-use crate::platform::http::listener::Peer;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -54,8 +54,7 @@ impl Limiter {
 pub async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
     let Some((keyed, burst, rate)) = &app.limiter.buckets else { return next.run(request).await };
     let caller = request.extensions().get::<Identified>().and_then(|i| i.caller.as_ref().ok()).map(|c| c.id());
-    let peer = request.extensions().get::<Peer>().map(|p| p.address.ip());
-    let key = caller.map_or(Key::Address(peer), Key::Caller);
+    let key = caller.map_or_else(|| Key::Address(address_of(&app.config, &request)), Key::Caller);
     let (mut response, remaining) = match keyed.check_key(&key) {
         Ok(snapshot) => (next.run(request).await, snapshot.remaining_burst_capacity()),
         Err(not_until) => {

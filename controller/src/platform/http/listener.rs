@@ -113,7 +113,10 @@ async fn http<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let begun = CancellationToken::new();
+    let first = begun.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        first.cancel();
         request.extensions_mut().insert(peer.clone());
         router.clone().oneshot(request.map(Body::new))
     });
@@ -122,12 +125,51 @@ where
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(20));
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
+    // Which version it speaks is waited for without an end otherwise.
+    let silent = async {
+        if tokio::time::timeout(HEADER_TIMEOUT, begun.cancelled()).await.is_ok() {
+            std::future::pending().await
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silent => return Ok(()),
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     ended.map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    fn peer() -> Peer {
+        Peer { address: ([127, 0, 0, 1], 9).into(), tls: false, certificate: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_nothing_is_hung_up_on() {
+        let (near, _far) = tokio::io::duplex(1024);
+        let serving = http(near, peer(), Router::new(), CancellationToken::new());
+        tokio::time::timeout(HEADER_TIMEOUT * 2, serving).await.expect("it ends").expect("without an error");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_answer_is_not_cut_off() {
+        let router = Router::new().fallback(|| async {
+            tokio::time::sleep(HEADER_TIMEOUT * 4).await;
+            "late"
+        });
+        let (near, mut far) = tokio::io::duplex(1024);
+        let serving = tokio::spawn(http(near, peer(), router, CancellationToken::new()));
+        far.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.expect("asked");
+        let mut answer = String::new();
+        far.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.ends_with("late"), "{answer}");
+        serving.await.expect("it ends").expect("without an error");
+    }
 }

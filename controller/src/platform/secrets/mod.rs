@@ -16,6 +16,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 const NONCE: usize = 24;
@@ -39,12 +40,20 @@ impl Keyring {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
                 // Written whole or not at all: a half-written key would lock everything away.
-                let temporary = path.with_extension("new");
-                let mut file =
-                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+                let temporary = path.with_extension(Uuid::now_v7().to_string());
+                let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
                 writeln!(file, "{}", STANDARD.encode(key.as_slice()))?;
                 file.sync_all()?;
-                fs::rename(&temporary, path)?;
+                let linked = fs::hard_link(&temporary, path);
+                fs::remove_file(&temporary)?;
+                match linked {
+                    // Another process of ours was faster: its key counts.
+                    Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Self::open(path),
+                    linked => linked?,
+                }
+                if let Some(directory) = path.parent() {
+                    fs::File::open(directory)?.sync_all()?;
+                }
                 Ok(Self { master: key })
             }
             Err(e) => Err(e).with_context(|| format!("{} cannot be read", path.display())),
