@@ -194,9 +194,13 @@ create table idempotency_keys (
     principal_id uuid not null,
     key text not null,
     request_hash bytea not null,
-    -- Null while the first request is still under way.
+    -- New for whoever carries the request out: who was taken for dead, and has been replaced, changes nothing here.
+    claim uuid not null unique,
+    -- Null while the request is still under way.
     status smallint,
     sealed_response bytea,
+    -- The job that it enqueued, written in the same transaction: a retry finds it though no answer was stored.
+    job_id uuid,
     created_at timestamptz not null default now(),
     primary key (organization_id, principal_id, key)
 );
@@ -517,8 +521,6 @@ create table jobs (
     -- Newest line that exists on the agent; the log is whole when log_seq has reached it.
     log_end bigint not null default 0,
     created_by jsonb not null,
-    -- The Idempotency-Key of the request that asked for it: a retry finds the same job even if the answer was never stored.
-    idempotency_key text,
     version bigint not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -528,10 +530,12 @@ create table jobs (
 create index jobs_list on jobs (organization_id, id desc);
 create index jobs_due on jobs (run_at) where status in ('queued', 'dispatched');
 create index jobs_open on jobs (server_id) where status in ('queued', 'dispatched', 'running');
+create index jobs_deadline on jobs (deadline_at) where status in ('queued', 'dispatched');
+create index jobs_cancelling on jobs (server_id)
+    where cancel_requested_at is not null and status in ('queued', 'dispatched', 'running');
+create index jobs_waiting on jobs (instance_id, id) where waiting and status = 'queued';
 create unique index jobs_one_per_instance on jobs (instance_id)
     where instance_id is not null and not waiting and status in ('queued', 'dispatched', 'running');
-create unique index jobs_idempotency on jobs (organization_id, (created_by ->> 'id'), idempotency_key)
-    where idempotency_key is not null and parent_id is null;
 create index jobs_instance on jobs (instance_id, id desc);
 call tenant_table('jobs');
 

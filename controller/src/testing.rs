@@ -4,11 +4,18 @@ use crate::app::App;
 use crate::config::{Cli, Config};
 use crate::platform::db::{self, Db};
 use crate::platform::secrets::Keyring;
+use crate::platform::tunnel::Tunnel;
+use hyper_util::service::TowerToHyperService;
 use ocore_shared::clock::ShiftedClock;
+use ocore_shared::ids::{OrganizationId, ServerId};
+use ocore_shared::tunnel::{self, TunnelClient};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Template databases are made once per set of migrations; tests that start together wait for the first.
@@ -49,6 +56,49 @@ impl TestApp {
         crate::fleet::metrics::service::maintain(&app).await.expect("partitions");
         (app, clock)
     }
+}
+
+/// The controller's end of a tunnel in memory to an agent that answers with `routes`.
+pub async fn tunnel_to(routes: axum::Router) -> TunnelClient {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(tunnel::serve(far, TowerToHyperService::new(routes), CancellationToken::new()));
+    let (client, connection) = tunnel::connect(near).await.expect("a tunnel");
+    tokio::spawn(connection);
+    client
+}
+
+/// An agent that answers with `routes`; its tunnel is known to the application like any other.
+pub async fn agent(
+    app: &App, organization: OrganizationId, server: ServerId, epoch: i64, routes: axum::Router,
+) -> Arc<Tunnel> {
+    let tunnel = tunnel_of(organization, server, epoch, routes).await;
+    assert!(app.tunnels.insert(tunnel.clone()), "a newer tunnel is there");
+    tunnel
+}
+
+/// A tunnel in memory of that server, whose agent answers with `routes`.
+pub async fn tunnel_of(
+    organization: OrganizationId, server: ServerId, epoch: i64, routes: axum::Router,
+) -> Arc<Tunnel> {
+    Arc::new(Tunnel {
+        server,
+        organization,
+        address: Ipv4Addr::new(192, 0, 2, 8).into(),
+        epoch,
+        serial: server.to_string(),
+        client: tunnel_to(routes).await,
+        end: CancellationToken::new(),
+    })
+}
+
+/// Wait for a condition.
+pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), met).await.unwrap_or_else(|_| panic!("{what} did not come"));
 }
 
 /// The default configuration in a temporary directory, with limits that do not get in a test's way.

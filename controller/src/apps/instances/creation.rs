@@ -1,7 +1,7 @@
 //! How an instance comes to be: what is asked for, whether it fits, and the job that provisions it.
 
 use super::model;
-use super::service::{PROVISION_SECONDS, accepted, job_of, repeated, told};
+use super::service::{PROVISION_SECONDS, accepted, job_of, told};
 use super::store::{self, NewInstance};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -135,9 +135,6 @@ pub(super) fn sane_env(env: &BTreeMap<String, String>, (): &()) -> garde::Result
 /// Provision Odoo on a server.
 pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Result<Accepted> {
     let mut connection = app.db.org(ctx.organization).await?;
-    if let Some(accepted) = repeated(ctx, &mut connection).await? {
-        return Ok(accepted);
-    }
     let (environment, project) = store::environment_find(&mut connection, ctx.organization, input.environment_id)
         .await?
         .ok_or_else(|| Error::field("environment_id", "exists", "There is no such environment."))?;

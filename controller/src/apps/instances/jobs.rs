@@ -1,12 +1,15 @@
 //! What jobs on instances mean for them.
 
 use super::model::{InstanceHealth, InstanceStatus};
-use super::store::{self, Outcome};
+use super::observe::store::{self as reports, Outcome, Present};
+use super::observe::{observe, runs};
+use super::store;
 use crate::error::Result;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::jobs::model::Reported;
 use crate::signals::events::store::event_append;
-use ocore_shared::protocol::jobs::{JobSnapshot, JobStatus};
+use ocore_shared::protocol::inventory::ContainerInfo;
+use ocore_shared::protocol::jobs::{JobSnapshot, JobStatus, StepStatus};
 use ocore_shared::protocol::odoo::InstanceRunning;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -16,60 +19,102 @@ pub async fn instance_effect(
     connection: &mut PgConnection, job: &Reported, snapshot: &JobSnapshot,
 ) -> Result<Vec<Signal>> {
     let Some(instance) = job.instance else { return Ok(Vec::new()) };
-    let kind = job.kind.as_str();
+    let (organization, kind) = (job.organization, job.kind.as_str());
     if !snapshot.status.is_terminal() {
         if kind == "instance_provision" {
-            store::instance_provisioning(connection, job.organization, instance).await?;
+            reports::instance_provisioning(connection, organization, instance).await?;
         }
         return Ok(Vec::new());
     }
-    let event = match (kind, snapshot.status) {
-        ("instance_provision", JobStatus::Succeeded) => "instance.created",
-        ("instance_start", JobStatus::Succeeded) => "instance.started",
-        ("instance_stop" | "instance_kill", JobStatus::Succeeded) => "instance.stopped",
-        ("instance_restart", JobStatus::Succeeded) => "instance.restarted",
-        ("instance_update", JobStatus::Succeeded) => "instance.updated",
-        ("instance_remove", JobStatus::Succeeded) => "instance.deleted",
-        _ => "instance.error",
-    };
-    let data = json!({"job_id": job.id, "kind": kind, "failure": snapshot.failure});
-    event_append(connection, job.organization, event, &job.created_by, &job.subject, data).await?;
-    let signals = vec![
-        Signal::EventsAppended,
-        Signal::Changed { organization: job.organization, kind: Kind::Instance, id: instance.0 },
-    ];
-    if event == "instance.deleted" {
-        store::instance_delete(connection, job.organization, instance).await?;
-        return Ok(signals);
-    }
+    let found = reports::instance_lock(connection, organization, None, instance.0).await?;
+    // One that ended while it waited has changed nothing, and the job before it speaks.
+    let Some(present) = found.filter(|present| !present.busy) else { return Ok(Vec::new()) };
+    let container = reports::instance_container(connection, organization, instance).await?;
     let running: Option<InstanceRunning> =
         snapshot.result.clone().and_then(|result| serde_json::from_value(result).ok());
-    let reason = snapshot.failure.as_ref().map(|f| f.message.as_str());
-    let outcome = match (event, &running) {
-        ("instance.error", _) => Outcome {
-            status: Some(InstanceStatus::Error),
-            reason: Some(reason.unwrap_or(match snapshot.status {
-                JobStatus::Cancelled => "The operation was cancelled.",
-                _ => "The operation failed; see its job.",
-            })),
-            health: Some(InstanceHealth::Unknown),
+    let (event, outcome) = match snapshot.status {
+        JobStatus::Succeeded => succeeded(kind, snapshot, &present, running.as_ref(), container.as_ref()),
+        _ => failed(kind, snapshot, &present, container.as_ref()),
+    };
+    let mut signals = vec![Signal::Changed { organization, kind: Kind::Instance, id: instance.0 }];
+    if let Some(event) = event {
+        let data = json!({"job_id": job.id, "kind": kind, "failure": snapshot.failure});
+        event_append(connection, organization, event, &job.created_by, &job.subject, data).await?;
+        signals.push(Signal::EventsAppended);
+    }
+    if event == Some("instance.deleted") {
+        store::instance_delete(connection, organization, instance).await?;
+        return Ok(signals);
+    }
+    reports::instance_outcome(connection, organization, instance, &outcome).await?;
+    if matches!(event, Some("instance.created" | "instance.updated")) {
+        reports::instance_applied(connection, organization, instance, job.id).await?;
+    }
+    Ok(signals)
+}
+
+fn succeeded<'a>(
+    kind: &str, snapshot: &JobSnapshot, present: &Present, running: Option<&'a InstanceRunning>,
+    container: Option<&'a ContainerInfo>,
+) -> (Option<&'static str>, Outcome<'a>) {
+    let (event, desired) = match kind {
+        "instance_provision" => ("instance.created", Some("running")),
+        "instance_start" => ("instance.started", Some("running")),
+        "instance_restart" => ("instance.restarted", Some("running")),
+        "instance_stop" | "instance_kill" => ("instance.stopped", Some("stopped")),
+        "instance_remove" => ("instance.deleted", None),
+        _ => ("instance.updated", None),
+    };
+    // Settings alone start nothing: then what runs is what ran before.
+    let untouched = snapshot.steps.iter().any(|step| step.name == "health" && step.status == StepStatus::Skipped);
+    let outcome = match running {
+        Some(_) if untouched => observe(container, &present.desired, present.status),
+        Some(_) => Outcome {
+            status: Some(InstanceStatus::Running),
+            health: Some(InstanceHealth::Healthy),
             ..Outcome::default()
         },
-        ("instance.stopped", _) => Outcome {
+        None => Outcome {
             status: Some(InstanceStatus::Stopped),
             health: Some(InstanceHealth::Unknown),
             ..Outcome::default()
         },
-        (_, Some(running)) => Outcome {
-            status: Some(InstanceStatus::Running),
-            health: Some(InstanceHealth::Healthy),
-            container: Some(&running.container_id),
-            image_digest: Some(&running.image_digest),
-            http_port: Some(i32::from(running.http_port)),
+    };
+    let outcome = Outcome {
+        desired,
+        container: running.map(|r| r.container_id.as_str()).filter(|id| !id.is_empty()),
+        image_digest: running.map(|r| r.image_digest.as_str()),
+        http_port: running.map(|r| i32::from(r.http_port)),
+        ..outcome
+    };
+    (Some(event), outcome)
+}
+
+/// After a job that has done nothing, or has taken its work back, an instance is what its container is.
+fn failed<'a>(
+    kind: &str, snapshot: &'a JobSnapshot, present: &'a Present, container: Option<&'a ContainerInfo>,
+) -> (Option<&'static str>, Outcome<'a>) {
+    let said = snapshot.failure.as_ref().map(|failure| failure.message.as_str());
+    let outcome = match kind {
+        // One that fails puts the settings before back in force.
+        "instance_update" => observe(container, &present.desired, present.status),
+        "instance_start" | "instance_stop" | "instance_restart" | "instance_kill" | "instance_remove"
+            if snapshot.steps.is_empty() =>
+        {
+            // What it was to bring about is not wished any more.
+            let desired = if container.is_none_or(runs) { "running" } else { "stopped" };
+            Outcome { desired: Some(desired), ..observe(container, desired, present.status) }
+        }
+        _ => Outcome {
+            status: Some(InstanceStatus::Error),
+            reason: Some(match snapshot.status {
+                JobStatus::Cancelled => "The operation was cancelled.",
+                _ => "The operation failed; see its job.",
+            }),
+            health: Some(InstanceHealth::Unknown),
             ..Outcome::default()
         },
-        (_, None) => Outcome { status: Some(InstanceStatus::Stopped), ..Outcome::default() },
     };
-    store::instance_outcome(connection, job.organization, instance, &outcome).await?;
-    Ok(signals)
+    let event = (outcome.status == Some(InstanceStatus::Error)).then_some("instance.error");
+    (event, Outcome { reason: outcome.reason.map(|own| said.unwrap_or(own)), ..outcome })
 }

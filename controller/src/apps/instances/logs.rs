@@ -4,6 +4,7 @@ use super::log_hub::Upstream;
 use super::service::instance_get;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::identity::authentication::while_allowed;
 use crate::platform::http::Ctx;
 use crate::platform::http::streams::StreamItem;
 use bytes::{Buf, BytesMut};
@@ -11,7 +12,7 @@ use futures::Stream;
 use http::Method;
 use http_body_util::BodyExt;
 use ocore_shared::ids::{InstanceId, ServerId};
-use ocore_shared::logs::{Cursor, InvalidCursor, Resume, mark_dropped};
+use ocore_shared::logs::{Cursor, InvalidCursor, Joined, Resume, mark_dropped};
 use ocore_shared::protocol::logs::{LogPage, LogRecord};
 use ocore_shared::tunnel::{ResponseBody, TunnelError};
 use std::sync::Arc;
@@ -148,7 +149,7 @@ pub struct LogView {
     upstream: Option<Arc<Upstream>>,
     past: Option<Lines>,
     /// Where in the ring to begin, when it holds all that is wanted of the past.
-    place: Option<u64>,
+    joined: Option<Joined>,
     last: Option<Cursor>,
 }
 
@@ -167,12 +168,12 @@ pub async fn log_view(ctx: Ctx, app: App, id: InstanceId, request: LogRequest) -
         && let Some(place) = upstream.tail(request.tail as usize)
     {
         app.tunnels.get(server)?;
-        let (past, place, upstream) = (None, Some(place), Some(upstream));
-        return Ok(LogView { ctx, app, id, server, request, upstream, past, place, last });
+        let (past, joined, upstream) = (None, Some(Joined { place, exact: true }), Some(upstream));
+        return Ok(LogView { ctx, app, id, server, request, upstream, past, joined, last });
     }
     let past = lines_open(&app, server, id, &past_query(&request, last.as_ref())).await?;
     let upstream = request.follow.then(|| app.logs.upstream(&app, server, id));
-    Ok(LogView { ctx, app, id, server, request, upstream, past: Some(past), place: None, last })
+    Ok(LogView { ctx, app, id, server, request, upstream, past: Some(past), joined: None, last })
 }
 
 /// At least one line of the past is read even when none is wanted, to know where to go on.
@@ -184,13 +185,18 @@ fn past_query(request: &LogRequest, last: Option<&Cursor>) -> String {
 }
 
 impl LogView {
-    /// First the past, then every line as it comes. A lost tunnel is waited for; a reader that does not read gets the
-    /// newest lines and a count of those left out.
-    pub fn stream(mut self) -> impl Stream<Item = StreamItem> + Send {
+    /// First the past, then every line as it comes, as long as the caller may see them. A lost tunnel is waited for; a
+    /// reader that does not read gets the newest lines and a count of those left out.
+    pub fn stream(self) -> impl Stream<Item = StreamItem> + Send {
+        let (app, ctx) = (self.app.clone(), self.ctx.clone());
+        while_allowed(&app, &ctx, self.items())
+    }
+
+    fn items(mut self) -> impl Stream<Item = StreamItem> + Send {
         async_stream::stream! {
             let mut past = self.past.take();
-            let mut place = self.place;
-            let catch_ups = if place.is_some() { 0 } else { CATCH_UPS + 1 };
+            let mut joined = self.joined;
+            let catch_ups = if joined.is_some() { 0 } else { CATCH_UPS + 1 };
             for _ in 0..catch_ups {
                 let hidden = self.last.is_none() && self.request.tail == 0;
                 loop {
@@ -212,8 +218,8 @@ impl LogView {
                     }
                 }
                 let Some(upstream) = &self.upstream else { return };
-                place = upstream.ring.join(self.last.as_ref());
-                if place.is_some() {
+                joined = upstream.ring.join(self.last.as_ref());
+                if joined.is_some() {
                     break;
                 }
                 match self.past_again().await {
@@ -223,9 +229,9 @@ impl LogView {
             }
             let Some(upstream) = self.upstream.clone() else { return };
             let mut changes = upstream.ring.changes();
-            let mut place = place.unwrap_or(0);
-            // A joined line is behind already.
-            let mut resume = Resume::after(if place > 0 { None } else { self.last.clone() });
+            let joined = joined.unwrap_or(Joined { place: 0, exact: false });
+            let mut place = joined.place;
+            let mut resume = Resume::after(self.last.clone().filter(|_| !joined.exact));
             loop {
                 changes.borrow_and_update();
                 let taken = upstream.ring.take(place, BATCH);

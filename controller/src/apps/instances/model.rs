@@ -100,6 +100,10 @@ pub struct Instance {
     #[serde(skip)]
     #[schema(ignore)]
     pub spec: Option<InstanceSpec>,
+    /// The newest generation of `spec` that was brought about.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub observed_generation: i64,
 }
 
 impl Instance {

@@ -21,7 +21,7 @@ use ocore_shared::protocol::jobs::JobLogLine;
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -49,13 +49,6 @@ pub async fn instance_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instan
     found.pop().ok_or(Error::NotFound("instance"))
 }
 
-/// A POST with an Idempotency-Key whose work was enqueued but whose answer was never stored.
-pub(super) async fn repeated(ctx: &Ctx, connection: &mut PgConnection) -> Result<Option<Accepted>> {
-    let Some(key) = &ctx.caller.idempotency_key else { return Ok(None) };
-    let found = jobs::job_of_idempotency_key(connection, ctx.organization, ctx.caller.actor.id, key).await?;
-    Ok(found.map(|(job, subject)| accepted(subject.id.into(), "pending", "This was asked for already.", job)))
-}
-
 pub(super) fn job_of(
     ctx: &Ctx, id: JobId, kind: &'static str, server: ServerId, instance: InstanceId, subject: &Subject, input: Value,
 ) -> NewJob {
@@ -71,7 +64,7 @@ pub(super) fn job_of(
         timeout_seconds: Some(CONTROL_SECONDS),
         deadline_seconds: Some(WAIT_SECONDS),
         created_by: ctx.actor().clone(),
-        idempotency_key: ctx.caller.idempotency_key.clone(),
+        idempotency_claim: ctx.caller.idempotency_claim,
         queue: false,
     }
 }
@@ -98,11 +91,6 @@ pub enum Control {
 
 /// Start, stop, restart or kill. Starting one that was never provisioned provisions it again.
 pub async fn instance_control(ctx: &Ctx, app: &App, id: InstanceId, control: Control, queue: bool) -> Result<Accepted> {
-    let mut connection = app.db.org(ctx.organization).await?;
-    if let Some(accepted) = repeated(ctx, &mut connection).await? {
-        return Ok(accepted);
-    }
-    drop(connection);
     let instance = instance_get(ctx, app, id).await?;
     let provisioned = instance.container_id.is_some();
     let (kind, desired, status, action) = match control {
@@ -214,13 +202,22 @@ pub async fn instance_update(
     let mut wanted = present.clone();
     wanted.name = changes.name.unwrap_or(wanted.name);
     wanted.labels = changes.labels.unwrap_or(wanted.labels);
+    // What a failed job did not bring about is asked for again with the same words.
+    let again = (changes.env.is_some() || changes.limits.is_some()) && spec.generation > present.observed_generation;
     spec.env = changes.env.unwrap_or(spec.env);
     spec.limits = changes.limits.unwrap_or(spec.limits);
-    let applies = spec.env != present.env || spec.limits != present.limits;
+    let changed = spec.env != present.env || spec.limits != present.limits;
+    let applies = changed || (again && present.container_id.is_some());
     if !applies && wanted.name == present.name && wanted.labels == present.labels {
         return Ok(present);
     }
-    if applies {
+    if let (true, Some(job)) = (applies, present.active_job_id) {
+        return Err(Error::conflict(
+            "operation_in_progress",
+            format!("A job is under way for this instance (job {job}); wait for it, then change its settings."),
+        ));
+    }
+    if changed {
         spec.generation += 1;
     }
     let subject = Subject::new("instance", id, &wanted.name);

@@ -151,7 +151,7 @@ pub async fn instance_list(
         r#"select i.id, i.name, i.slug, i.project_id, i.environment_id, e.type as environment_type, i.server_id,
                s.name as server_name, i.labels as "labels: Json<BTreeMap<String, String>>",
                i.spec as "spec: Json<InstanceSpec>", i.status as "status: InstanceStatus", i.status_reason,
-               i.desired_state, i.health as "health: InstanceHealth", i.http_port, i.image_digest, i.container_id,
+               i.desired_state, i.observed_generation, i.health as "health: InstanceHealth", i.http_port, i.image_digest, i.container_id,
                i.last_job_id, i.version, i.created_at, i.updated_at,
                s.facts -> 'addresses' ->> 0 as address, host(a.address) as session_address,
                (select j.id from jobs j where j.instance_id = i.id and not j.waiting
@@ -234,6 +234,7 @@ pub async fn instance_list(
                 created_at: row.created_at,
                 updated_at: row.updated_at,
                 spec: Some(spec),
+                observed_generation: row.observed_generation,
             }
         })
         .collect())
@@ -293,39 +294,6 @@ pub async fn instance_intend(
     Ok(())
 }
 
-/// What a job's end means for what is observed.
-#[derive(Debug, Default)]
-pub struct Outcome<'a> {
-    pub status: Option<InstanceStatus>,
-    pub reason: Option<&'a str>,
-    pub health: Option<InstanceHealth>,
-    pub container: Option<&'a str>,
-    pub image_digest: Option<&'a str>,
-    pub http_port: Option<i32>,
-}
-
-pub async fn instance_outcome(
-    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId, outcome: &Outcome<'_>,
-) -> Result<()> {
-    sqlx::query!(
-        "update instances set status = coalesce($3, status), status_reason = $4, health = coalesce($5, health),
-             container_id = coalesce($6, container_id), image_digest = coalesce($7, image_digest),
-             http_port = coalesce($8, http_port), version = version + 1, updated_at = now()
-         where id = $1 and organization_id = $2",
-        id.0,
-        organization.0,
-        outcome.status as Option<InstanceStatus>,
-        outcome.reason,
-        outcome.health as Option<InstanceHealth>,
-        outcome.container,
-        outcome.image_digest,
-        outcome.http_port
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// Remove an instance's rows.
 pub async fn instance_delete(
     connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,
@@ -349,24 +317,6 @@ pub async fn instance_delete(
     Ok(())
 }
 
-/// Lock an instance of a server for what its agent observed. None: unknown or another server's.
-pub async fn instance_lock_observed(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, id: Uuid,
-) -> Result<Option<(String, InstanceStatus, InstanceHealth, String, bool)>> {
-    let row = sqlx::query!(
-        r#"select name, status as "status: InstanceStatus", health as "health: InstanceHealth", desired_state,
-               exists (select from jobs j where j.instance_id = instances.id and not j.waiting
-                   and j.status in ('queued', 'dispatched', 'running')) as "busy!"
-           from instances where organization_id = $1 and server_id = $2 and id = $3 for update"#,
-        organization.0,
-        server.0,
-        id
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|r| (r.name, r.status, r.health, r.desired_state, r.busy)))
-}
-
 /// The newest job that provisioned an instance.
 pub async fn instance_provision_job(
     connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,
@@ -380,19 +330,4 @@ pub async fn instance_provision_job(
     .fetch_optional(connection)
     .await?;
     Ok(job.map(JobId))
-}
-
-/// The first report of its provisioning has come.
-pub async fn instance_provisioning(
-    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,
-) -> Result<()> {
-    sqlx::query!(
-        "update instances set status = 'provisioning', updated_at = now()
-         where id = $1 and organization_id = $2 and status = 'pending'",
-        id.0,
-        organization.0
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }

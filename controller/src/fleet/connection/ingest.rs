@@ -146,6 +146,9 @@ async fn batch_apply(
     });
     if needs_transaction {
         let mut tx = app.db.fleet().begin().await?;
+        if !store::session_is_newest(&mut tx, tunnel.server, tunnel.epoch).await? {
+            return Err(Error::conflict("fenced", "A newer connection of this server has taken over."));
+        }
         for envelope in batch {
             apply(app, &mut tx, tunnel, journal, envelope, &mut signals).await?;
             newest = newest.max(envelope.seq);
@@ -192,6 +195,7 @@ async fn apply(
         }
         AgentEvent::ContainerRemoved { id } => {
             store::container_delete(connection, server, id).await?;
+            signals.extend(instances::observe::containers_lost(connection, organization, server, Some(id)).await?);
             signals.push(Signal::Changed { organization, kind: Kind::Server, id: server.0 });
         }
         AgentEvent::Containers(containers) => {
@@ -202,6 +206,7 @@ async fn apply(
                 let observed = instances::observe::container_observed(connection, organization, server, container);
                 signals.extend(observed.await?);
             }
+            signals.extend(instances::observe::containers_lost(connection, organization, server, None).await?);
             signals.push(Signal::Changed { organization, kind: Kind::Server, id: server.0 });
         }
         AgentEvent::Facts(facts) => {

@@ -5,3 +5,5 @@ pub mod ingest;
 pub mod routes;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod tests;

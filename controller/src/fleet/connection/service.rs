@@ -1,14 +1,16 @@
 //! One agent's session, from its handshake to its end.
 
 use super::ingest;
-use super::store::{self, Opened};
+use super::store::{self, Opened, SessionStart};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::fleet::enrollment::addresses;
 use crate::fleet::enrollment::store::stage_reached;
+use crate::fleet::servers;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::Actor;
-use crate::platform::jobs::dispatch;
+use crate::platform::jobs::store::job_reports_forget;
+use crate::platform::jobs::{dispatch, report};
 use crate::platform::pki::AgentName;
 use crate::platform::public_urls::public_urls_load;
 use crate::platform::secrets::token_make;
@@ -18,6 +20,7 @@ use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use http::Method;
 use ocore_shared::protocol::enrollment::InstallStage;
+use ocore_shared::protocol::jobs::JobStatus;
 use ocore_shared::protocol::session::{SessionOpen, SessionOpened};
 use ocore_shared::tunnel;
 use serde_json::json;
@@ -68,10 +71,14 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
             "The agent has seen a newer session than this database: was an older backup restored?",
         ));
     }
-    let known = start.journal == Some(opened.journal_id.0);
+    let known = journal_is_known(&start, &opened);
     let journal_seq = if known { start.journal_seq } else { 0 };
     let now = app.clock.now();
     let mut tx = app.db.fleet().begin().await?;
+    if !known {
+        // Its numbers are given a second time: what they meant before must not hide what they mean now.
+        job_reports_forget(&mut tx, name.server).await?;
+    }
     let confirmed = Opened {
         epoch: start.epoch,
         replica: app.replica,
@@ -95,6 +102,7 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
     let tunnel = Arc::new(Tunnel {
         server: name.server,
         organization: name.organization,
+        address,
         epoch: start.epoch,
         serial: name.serial.clone(),
         client,
@@ -123,6 +131,14 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
     metrics::gauge!("ocore_agents_connected").set(app.tunnels.len() as f64);
     session_over_patiently(app, &tunnel).await?;
     result
+}
+
+/// Whether the agent's journal goes on where it was left. It does not when it is a new one, or when the machine went
+/// back to a snapshot: then everything that it has not seen acknowledged is sent again, and open jobs are offered again.
+pub(super) fn journal_is_known(start: &SessionStart, opened: &SessionOpened) -> bool {
+    let same = start.journal == Some(opened.journal_id.0);
+    // An agent stores each epoch before it counts here, so that an older one is a journal that went back.
+    same && start.journal_seq as u64 <= opened.last_seq && start.confirmed_epoch <= opened.previous_epoch
 }
 
 /// End the session's rows, also when the database is away now: else the server would look online for ever.
@@ -172,7 +188,8 @@ pub async fn housekeeping(app: App) {
 
 /// One round of it; the first is before anybody is served.
 pub async fn housekeep(app: &App) -> Result<()> {
-    let system = app.db.fleet();
+    // Not behind thousands of agents that reconnect: a replica that is late here looks dead to the others.
+    let system = app.db.system();
     store::replica_seen(system, app.replica, env!("CARGO_PKG_VERSION")).await?;
     let alone = app.config.database_url.is_none();
     store::session_end_all_of_dead_replicas(system, app.replica, alone).await?;
@@ -180,11 +197,40 @@ pub async fn housekeep(app: &App) -> Result<()> {
     let tunnels = app.tunnels.all();
     let servers: Vec<_> = tunnels.iter().map(|t| t.server.0).collect();
     store::last_seen_store(system, &servers).await?;
+    sessions_reassert(app, &tunnels).await?;
+    let epochs: Vec<_> = tunnels.iter().map(|t| t.epoch).collect();
+    let fenced = store::session_list_fenced(system, &servers, &epochs).await?;
+    for tunnel in tunnels.iter().filter(|t| fenced.contains(&t.server.0)) {
+        tracing::info!(server = %tunnel.server, epoch = tunnel.epoch, "a newer session has taken over; this tunnel ends");
+        tunnel.end.cancel();
+    }
     let serials: Vec<_> = tunnels.iter().map(|t| t.serial.clone()).collect();
     let revoked = store::identity_list_revoked(system, &serials).await?;
     for tunnel in tunnels.iter().filter(|t| revoked.contains(&t.serial)) {
         tracing::info!(server = %tunnel.server, "the certificate was revoked; its tunnel ends");
         tunnel.end.cancel();
+    }
+    for (organization, job) in servers::store::uninstall_list_unconfirmed(system).await? {
+        // It took the job on, which is durable, and went away: the server is forgotten as if its last word had come.
+        report::job_end_here(app, organization, job, JobStatus::Succeeded, None).await?;
+    }
+    Ok(())
+}
+
+/// Say again what another replica took back because this one, or the database, was silent for a while.
+pub(super) async fn sessions_reassert(app: &App, tunnels: &[Arc<Tunnel>]) -> Result<()> {
+    let changed = store::session_reassert(app.db.system(), app.replica, tunnels).await?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let here = app.tunnels.all();
+    for tunnel in tunnels.iter().filter(|t| changed.contains(&t.server)) {
+        tracing::info!(server = %tunnel.server, "a live session was taken for dead; it counts again");
+        app.bus.changed(tunnel.organization, Kind::Server, tunnel.server);
+        // One that ended meanwhile has been told to end before this, so it is told again.
+        if !here.iter().any(|t| Arc::ptr_eq(t, tunnel)) {
+            session_over(app, tunnel).await?;
+        }
     }
     Ok(())
 }

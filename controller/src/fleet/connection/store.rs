@@ -3,10 +3,13 @@
 use crate::error::{Error, Result};
 use crate::fleet::servers::model::ServerStatus;
 use crate::platform::pki::AgentName;
+use crate::platform::tunnel::Tunnel;
 use ocore_shared::ids::{OrganizationId, ReplicaId, ServerId};
 use ocore_shared::protocol::inventory::{ContainerInfo, DockerStatus, Facts};
 use sqlx::types::Json;
+use sqlx::types::ipnetwork::IpNetwork;
 use sqlx::{PgConnection, PgPool};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The identity must be known, not revoked, and its server must exist.
@@ -60,6 +63,8 @@ pub async fn identity_revoke(connection: &mut PgConnection, server: ServerId) ->
 /// What a new session starts from.
 pub struct SessionStart {
     pub epoch: i64,
+    /// Epoch of the newest session that counted.
+    pub confirmed_epoch: i64,
     pub journal: Option<Uuid>,
     pub journal_seq: i64,
     pub server_name: String,
@@ -74,7 +79,8 @@ pub async fn session_start(system: &PgPool, name: &AgentName, offered: &str) -> 
         .execute(&mut *tx)
         .await?;
     let row = sqlx::query!(
-        r#"select journal_id, journal_seq, name, status as "status: ServerStatus" from servers where id = $1"#,
+        r#"select session_epoch, journal_id, journal_seq, name, status as "status: ServerStatus"
+           from servers where id = $1"#,
         name.server.0
     )
     .fetch_optional(&mut *tx)
@@ -83,11 +89,36 @@ pub async fn session_start(system: &PgPool, name: &AgentName, offered: &str) -> 
     tx.commit().await?;
     Ok(SessionStart {
         epoch,
+        confirmed_epoch: row.session_epoch,
         journal: row.journal_id,
         journal_seq: row.journal_seq,
         server_name: row.name,
         status: row.status,
     })
+}
+
+/// Whether a session is the newest one of its server.
+pub async fn session_is_newest(connection: &mut PgConnection, server: ServerId, epoch: i64) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from servers where id = $1 and session_epoch = $2) as "newest!""#,
+        server.0,
+        epoch
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Those of these sessions that a newer one, perhaps on another replica, has taken the place of.
+pub async fn session_list_fenced(system: &PgPool, servers: &[Uuid], epochs: &[i64]) -> Result<Vec<Uuid>> {
+    let rows = sqlx::query_scalar!(
+        "select s.id from servers s join unnest($1::uuid[], $2::bigint[]) as here (id, epoch) on here.id = s.id
+         where s.session_epoch > here.epoch",
+        servers,
+        epochs
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(rows)
 }
 
 /// What an agent has said of itself when its session opened.
@@ -138,7 +169,7 @@ pub async fn session_confirm(connection: &mut PgConnection, name: &AgentName, op
         name.organization.0,
         opened.replica.0,
         opened.epoch,
-        sqlx::types::ipnetwork::IpNetwork::from(opened.address) as _
+        IpNetwork::from(opened.address) as _
     )
     .execute(connection)
     .await?;
@@ -175,6 +206,40 @@ pub async fn session_end_all_of_dead_replicas(system: &PgPool, own: ReplicaId, a
     .execute(system)
     .await?;
     Ok(())
+}
+
+/// Live tunnels whose sessions another replica took for dead count again. Returns their servers.
+pub async fn session_reassert(system: &PgPool, replica: ReplicaId, tunnels: &[Arc<Tunnel>]) -> Result<Vec<ServerId>> {
+    let rows = sqlx::query_scalar!(
+        r#"with live as (
+               select s.id, s.organization_id, s.session_epoch, l.address
+               from unnest($2::uuid[], $3::bigint[], $4::inet[]) as l (id, epoch, address)
+               join servers s on s.id = l.id and s.session_epoch = l.epoch
+           ), asserted as (
+               insert into agent_sessions (server_id, organization_id, replica_id, session_epoch, address)
+               select l.id, l.organization_id, $1, l.session_epoch, l.address from live l
+               where not exists (select from agent_sessions a where a.server_id = l.id and a.session_epoch >= l.session_epoch)
+               on conflict (server_id) do update set replica_id = excluded.replica_id,
+                   session_epoch = excluded.session_epoch, address = excluded.address, connected_at = now()
+                   where agent_sessions.session_epoch < excluded.session_epoch
+               returning server_id
+           ), shown as (
+               update servers s set updated_at = now(),
+                   status = case when s.docker -> 'available' = 'false' then 'degraded' else 'online' end,
+                   status_reason = case when s.docker -> 'available' = 'false'
+                                        then coalesce(s.docker ->> 'problem', 'Docker does not answer.') end
+               from live l where s.id = l.id and s.session_epoch = l.session_epoch and s.status = 'offline'
+               returning s.id
+           )
+           select server_id as "id!" from asserted union select id from shown"#,
+        replica.0,
+        &tunnels.iter().map(|t| t.server.0).collect::<Vec<_>>(),
+        &tunnels.iter().map(|t| t.epoch).collect::<Vec<_>>(),
+        &tunnels.iter().map(|t| IpNetwork::from(t.address)).collect::<Vec<_>>(),
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(rows.into_iter().map(ServerId).collect())
 }
 
 /// Facts of a server.

@@ -23,6 +23,8 @@ const TOKEN_LIFE: TimeDelta = TimeDelta::hours(1);
 /// More makes certificates invalid in ways that nobody understands.
 const MOST_SKEW: TimeDelta = TimeDelta::minutes(5);
 const LONGEST_PROBLEM: usize = 500;
+/// For root, also where there is no sudo, and for whoever may use it.
+const AS_ROOT: &str = "$(command -v sudo) sh";
 
 /// Make a join token and the command around it.
 pub async fn install_command_make(
@@ -40,8 +42,8 @@ pub async fn install_command_make(
     let urls: String = addresses.iter().map(|a| format!(" --url https://{a}")).collect();
     let fetch = format!("curl -fsSk --pinnedpubkey '{pin}' https://{first}/install.sh");
     let install = InstallCommand {
-        command: format!("{fetch} | sudo sh -s --{urls} --pin '{pin}' --token {}", token.expose()),
-        uninstall_command: format!("{fetch} | sudo sh -s -- --uninstall"),
+        command: format!("{fetch} | {AS_ROOT} -s --{urls} --pin '{pin}' --token {}", token.expose()),
+        uninstall_command: format!("{fetch} | {AS_ROOT} -s -- --uninstall"),
         token_expires_at,
         addresses,
         pin,
@@ -77,7 +79,7 @@ fn token_refused(message: &str) -> Error {
 
 /// Follow an installation.
 pub async fn install_report(app: &App, report: InstallReport) -> Result<()> {
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     let token = store::token_find(&mut tx, &token_hash(&report.token))
         .await?
         .ok_or_else(|| token_refused("This join token is not known; make a new install command."))?;
@@ -100,7 +102,7 @@ pub async fn install_report(app: &App, report: InstallReport) -> Result<()> {
 pub async fn agent_enroll(app: &App, request: EnrollRequest) -> Result<Identity> {
     let now = app.clock.now();
     let hash = token_hash(&request.token);
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
     let token = store::token_find(&mut tx, &hash)
         .await?
         .ok_or_else(|| token_refused("This join token is not known; make a new install command in the console."))?;
@@ -136,7 +138,8 @@ pub async fn agent_enroll(app: &App, request: EnrollRequest) -> Result<Identity>
 /// Replace a certificate that is still good.
 pub async fn agent_renew(app: &App, name: &AgentName, request: RenewRequest) -> Result<Identity> {
     let now = app.clock.now();
-    let mut tx = app.db.system().begin().await?;
+    let mut tx = app.db.fleet().begin().await?;
+    store::identities_lock(&mut tx, name.server).await?;
     identities::identity_check(&mut tx, name).await?;
     let life = TimeDelta::from_std(app.config.agent_certificate_life).map_err(Error::internal)?;
     let issued = app.pki.agent_issue(&request.csr_pem, name.organization, name.server, life, now).map_err(|error| {

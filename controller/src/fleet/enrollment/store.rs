@@ -82,10 +82,17 @@ pub async fn token_use(connection: &mut PgConnection, hash: &[u8]) -> Result<boo
     Ok(done.rows_affected() == 1)
 }
 
+/// Who changes a server's identities does it alone: a renewal that is under way must not outlive a new enrolment.
+pub async fn identities_lock(connection: &mut PgConnection, server: ServerId) -> Result<()> {
+    sqlx::query!("select id from servers where id = $1 for no key update", server.0).fetch_optional(connection).await?;
+    Ok(())
+}
+
 /// Store a new identity; the server's older ones end.
 pub async fn identity_replace(
     connection: &mut PgConnection, organization: OrganizationId, server: ServerId, issued: &Issued,
 ) -> Result<()> {
+    identities_lock(connection, server).await?;
     sqlx::query!(
         "update server_identities set revoked_at = now() where server_id = $1 and revoked_at is null",
         server.0

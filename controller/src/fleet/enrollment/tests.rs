@@ -1,10 +1,19 @@
-//! What an install command may say about its server.
+//! What an install command is, what it may say about its server, and whose certificate counts.
 
-use super::service::{InstallReport, install_report};
+use super::service::{InstallReport, agent_renew, install_report};
+use super::store::identity_replace;
+use crate::app::App;
 use crate::identity::authentication::tests::Visitor;
+use crate::platform::pki::{AgentName, Issued};
 use crate::testing::TestApp;
-use ocore_shared::ids::ServerId;
+use chrono::TimeDelta;
+use ocore_shared::ids::{OrganizationId, ServerId};
+use ocore_shared::protocol::enrollment::RenewRequest;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
 
 fn report(token: &str, more: Value) -> InstallReport {
     let mut body = json!({"token": token});
@@ -42,4 +51,80 @@ async fn a_machine_that_is_another_server_is_told_so() {
     install_report(&test.app, enrolled_as(made["server"]["id"].as_str().unwrap())).await.unwrap();
     let other = install_report(&test.app, enrolled_as(&ServerId::new().to_string())).await.unwrap_err();
     assert_eq!(other.code(), "enrolled_as_another");
+}
+
+/// An enrolled server, and what its certificate says.
+async fn enrolled(test: &TestApp) -> AgentName {
+    let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
+    let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+    let made = ada.post("/api/servers", json!({"name": "first"})).await.body;
+    let server = made["server"]["id"].as_str().unwrap().parse().unwrap();
+    let issued = issue(&test.app, organization, server);
+    let mut tx = test.app.db.fleet().begin().await.unwrap();
+    identity_replace(&mut tx, organization, server, &issued).await.unwrap();
+    tx.commit().await.unwrap();
+    AgentName { server, organization, serial: issued.serial }
+}
+
+fn csr() -> String {
+    let request = rcgen::CertificateParams::default().serialize_request(&rcgen::KeyPair::generate().unwrap());
+    request.unwrap().pem().unwrap()
+}
+
+fn issue(app: &App, organization: OrganizationId, server: ServerId) -> Issued {
+    app.pki.agent_issue(&csr(), organization, server, TimeDelta::days(1), app.clock.now()).unwrap()
+}
+
+#[tokio::test]
+async fn a_renewal_under_way_does_not_outlive_a_new_enrolment() {
+    let test = TestApp::start().await;
+    let name = enrolled(&test).await;
+    agent_renew(&test.app, &name, RenewRequest { csr_pem: csr() }).await.unwrap();
+
+    let mut tx = test.app.db.fleet().begin().await.unwrap();
+    let next = issue(&test.app, name.organization, name.server);
+    identity_replace(&mut tx, name.organization, name.server, &next).await.unwrap();
+    let renewal = agent_renew(&test.app, &name, RenewRequest { csr_pem: csr() });
+    let mut superuser = test.options.connect().await.unwrap();
+    let enrolment = async {
+        let waiting = "select exists (select from pg_stat_activity where datname = current_database()
+                           and wait_event_type = 'Lock')";
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut superuser).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tx.commit().await.unwrap();
+    };
+    let both = async { tokio::join!(renewal, enrolment).0 };
+    let renewed =
+        tokio::time::timeout(Duration::from_secs(20), both).await.expect("the renewal waits for the enrolment");
+    assert_eq!(renewed.unwrap_err().code(), "certificate_revoked");
+    let good: Vec<String> = sqlx::query_scalar("select serial from server_identities where revoked_at is null")
+        .fetch_all(test.app.db.system())
+        .await
+        .unwrap();
+    assert_eq!(good, [next.serial]);
+}
+
+#[tokio::test]
+async fn the_command_is_for_root_and_for_who_may_use_sudo() {
+    let test = TestApp::start().await;
+    let (ada, _) = Visitor::new(&test.app).bootstrap().await;
+    let install = ada.post("/api/servers", json!({"name": "first"})).await.body["install"].clone();
+    let programs = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/sh", programs.path().join("sh")).unwrap();
+    let said = |command: &str| {
+        let (_, piped) = command.split_once(" | ").unwrap();
+        let shell = format!("echo 'echo \"$@\"' | {piped}");
+        let done = Command::new("/bin/sh").arg("-c").arg(shell).env("PATH", programs.path()).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let (command, uninstall) = (install["command"].as_str().unwrap(), install["uninstall_command"].as_str().unwrap());
+    assert!(said(command).starts_with("--url https://") && said(command).contains(" --token "), "{}", said(command));
+    assert_eq!(said(uninstall), "--uninstall\n");
+
+    let sudo = programs.path().join("sudo");
+    std::fs::write(&sudo, "#!/bin/sh\necho as root:\nexec \"$@\"\n").unwrap();
+    std::fs::set_permissions(&sudo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(said(uninstall), "as root:\n--uninstall\n");
 }

@@ -26,20 +26,34 @@ const INSERT_BATCH: usize = 5_000;
 /// A watch is asked for longer than the pause between two asks.
 const WATCH_SECONDS: u32 = 45;
 
-/// Samples that wait for the next flush.
+/// Samples that wait for the next flush, and how far back those reach that wait to be averaged.
 #[derive(Default)]
-pub struct MetricsBuffer(Mutex<Vec<Arrived>>);
+pub struct MetricsBuffer {
+    samples: Mutex<Vec<Arrived>>,
+    /// An agent that was away brings hours with it.
+    oldest: Mutex<Option<DateTime<Utc>>>,
+}
 
 impl MetricsBuffer {
     fn add(&self, samples: impl IntoIterator<Item = Arrived>) {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         buffer.extend(samples);
         let surplus = buffer.len().saturating_sub(MOST_BUFFERED);
         buffer.drain(..surplus);
     }
 
     fn take(&self) -> Vec<Arrived> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Samples since then were stored and are to be averaged.
+    fn stored(&self, since: Option<DateTime<Utc>>) {
+        let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
+        *oldest = [*oldest, since].into_iter().flatten().min();
+    }
+
+    fn take_oldest(&self) -> Option<DateTime<Utc>> {
+        self.oldest.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -76,6 +90,7 @@ pub async fn flush(app: &App) {
             app.metrics_buffer.add(samples[number * INSERT_BATCH..].iter().cloned());
             return;
         }
+        app.metrics_buffer.stored(batch.iter().map(|(_, _, sample)| sample.at).min());
     }
 }
 
@@ -92,7 +107,8 @@ pub async fn maintain_task(app: App) {
 /// Partitions and averages, now.
 pub async fn maintain(app: &App) -> Result<()> {
     store::partition_maintain(app.db.fleet(), app.clock.now().date_naive()).await?;
-    store::sample_roll_up(app.db.fleet()).await
+    let oldest = app.metrics_buffer.take_oldest();
+    store::sample_roll_up(app.db.fleet(), oldest).await.inspect_err(|_| app.metrics_buffer.stored(oldest))
 }
 
 /// Fill in the newest sample of each server.
@@ -171,5 +187,63 @@ pub async fn metrics_watch(app: &App, server: ServerId) {
         tunnel.client.call(Method::POST, "/metrics/watch", &watch, Duration::from_secs(5)).await;
     if let Err(error) = asked {
         tracing::debug!(%server, %error, "a watch was not taken");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+    use crate::testing::TestApp;
+
+    fn sample(at: DateTime<Utc>) -> Arrived {
+        let sample = serde_json::from_value(serde_json::json!({
+            "at": at, "cpu_percent": 40.0, "load_1m": 0.0, "load_5m": 0.0, "load_15m": 0.0, "memory_total_bytes": 0,
+            "memory_used_bytes": 0, "memory_available_bytes": 0, "swap_used_bytes": 0, "disk_total_bytes": 0,
+            "disk_used_bytes": 0, "disk_read_bytes_per_second": 0, "disk_write_bytes_per_second": 0,
+            "network_rx_bytes_per_second": 0, "network_tx_bytes_per_second": 0, "containers_running": 0,
+            "containers_total": 0, "processes": 0, "uptime_seconds": 0, "agent_memory_bytes": 0,
+        }));
+        (OrganizationId::new(), ServerId::new(), sample.unwrap())
+    }
+
+    async fn averaged(app: &App) -> (i64, i64) {
+        let counts = "select (select count(*) from metrics_1m), (select count(*) from metrics_1h)";
+        sqlx::query_as(counts).fetch_one(app.db.fleet()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn samples_that_come_late_are_averaged_too() {
+        let test = TestApp::start().await;
+        let app = &test.app;
+        let now = app.clock.now();
+        app.metrics_buffer.add([sample(now), sample(now - TimeDelta::hours(5)), sample(now - TimeDelta::hours(1))]);
+        flush(app).await;
+        maintain(app).await.unwrap();
+        assert_eq!(averaged(app).await, (3, 3));
+
+        // Averaged once, and again only when more of that time has come.
+        sqlx::query("delete from metrics_1m").execute(app.db.fleet()).await.unwrap();
+        maintain(app).await.unwrap();
+        assert_eq!(averaged(app).await, (1, 3));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_averaged_is_later() {
+        let test = TestApp::start().await;
+        let app = &test.app;
+        let old = app.clock.now() - TimeDelta::hours(5);
+        app.metrics_buffer.add([sample(old)]);
+        flush(app).await;
+        sqlx::query("revoke insert on metrics_1m from ocore_system").execute(&mut owner(&test).await).await.unwrap();
+        maintain(app).await.unwrap_err();
+        sqlx::query("grant insert on metrics_1m to ocore_system").execute(&mut owner(&test).await).await.unwrap();
+        maintain(app).await.unwrap();
+        assert_eq!(averaged(app).await, (1, 1));
+    }
+
+    async fn owner(test: &TestApp) -> PgConnection {
+        use sqlx::ConnectOptions;
+        test.options.connect().await.unwrap()
     }
 }

@@ -206,14 +206,15 @@ impl From<SampleRow> for MetricsSample {
     }
 }
 
-/// Average the newest samples into the coarser tables; running it again changes nothing.
-pub async fn sample_roll_up(system: &PgPool) -> Result<()> {
+/// Average the newest samples, and those that came since then, into the coarser tables; running it again changes
+/// nothing.
+pub async fn sample_roll_up(system: &PgPool, since: Option<DateTime<Utc>>) -> Result<()> {
     for (from, into, step, span) in
         [("metrics_raw", "metrics_1m", "1 minute", "10 minutes"), ("metrics_1m", "metrics_1h", "1 hour", "3 hours")]
     {
         let sql = format!(
             "insert into {into} select server_id, organization_id, date_bin('{step}', at, 'epoch') as bin, {COLUMNS}
-             from {from} where at >= date_bin('{step}', now() - interval '{span}', 'epoch')
+             from {from} where at >= date_bin('{step}', least(now() - interval '{span}', $1), 'epoch')
              group by server_id, organization_id, bin
              on conflict (server_id, at) do update set cpu_percent = excluded.cpu_percent, load_1m = excluded.load_1m,
                  load_5m = excluded.load_5m, load_15m = excluded.load_15m,
@@ -227,7 +228,7 @@ pub async fn sample_roll_up(system: &PgPool) -> Result<()> {
                  processes = excluded.processes, uptime_seconds = excluded.uptime_seconds,
                  agent_memory_bytes = excluded.agent_memory_bytes"
         );
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(system).await?;
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).execute(system).await?;
     }
     Ok(())
 }

@@ -197,7 +197,7 @@ pub async fn server_remove(ctx: &Ctx, app: &App, id: ServerId, force: bool) -> R
         timeout_seconds: Some(120),
         deadline_seconds: Some(10),
         created_by: ctx.actor().clone(),
-        idempotency_key: ctx.caller.idempotency_key.clone(),
+        idempotency_claim: ctx.caller.idempotency_claim,
         queue: false,
     };
     let enqueued = jobs::job_enqueue(&mut tx, app.replica, &job).await?;
@@ -232,7 +232,7 @@ pub async fn server_check(ctx: &Ctx, app: &App, id: ServerId) -> Result<Accepted
         timeout_seconds: Some(60),
         deadline_seconds: Some(60),
         created_by: ctx.actor().clone(),
-        idempotency_key: ctx.caller.idempotency_key.clone(),
+        idempotency_claim: ctx.caller.idempotency_claim,
         queue: false,
     };
     let mut connection = app.db.org(ctx.organization).await?;

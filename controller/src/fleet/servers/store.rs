@@ -3,10 +3,10 @@
 use super::model::{Server, ServerStatus, StageReached};
 use crate::error::{Error, Result};
 use crate::platform::http::Reach;
-use ocore_shared::ids::{OrganizationId, ServerId};
+use ocore_shared::ids::{JobId, OrganizationId, ServerId};
 use ocore_shared::protocol::inventory::{ContainerInfo, DockerStatus, Facts};
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -156,6 +156,9 @@ pub async fn server_mark_removing(
 /// Remove a server and what hangs on it. Its instances must be gone, or `force` takes their rows along.
 pub async fn server_delete(connection: &mut PgConnection, organization: OrganizationId, id: ServerId) -> Result<()> {
     for table_delete in [
+        "delete from secrets where organization_id = $1 and id in (
+             select value::uuid from instances i, jsonb_each_text(i.secret_ids)
+             where i.organization_id = $1 and i.server_id = $2)",
         "delete from instances where organization_id = $1 and server_id = $2",
         "delete from database_clusters where organization_id = $1 and server_id = $2",
         "delete from servers where organization_id = $1 and id = $2",
@@ -163,6 +166,19 @@ pub async fn server_delete(connection: &mut PgConnection, organization: Organiza
         sqlx::query(table_delete).bind(organization.0).bind(id.0).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Uninstalls that an agent took on and has had the time for, and that it can no longer tell the end of.
+pub async fn uninstall_list_unconfirmed(system: &PgPool) -> Result<Vec<(OrganizationId, JobId)>> {
+    let rows = sqlx::query!(
+        "select j.organization_id, j.id from servers s join jobs j on j.server_id = s.id
+         where s.status = 'removing' and j.kind = 'agent_uninstall' and j.status = 'running'
+           and j.started_at < now() - make_interval(secs => j.timeout_seconds)
+           and not exists (select from agent_sessions a where a.server_id = s.id)"
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(rows.into_iter().map(|r| (OrganizationId(r.organization_id), JobId(r.id))).collect())
 }
 
 /// Containers as last reported, by name.

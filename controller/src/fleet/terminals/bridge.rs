@@ -1,5 +1,6 @@
 //! WebSocket of a person ↔ attachment on an agent.
 
+use crate::platform::http::streams::FAREWELL;
 use crate::platform::tunnel::Tunnel;
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::Method;
@@ -65,11 +66,14 @@ pub async fn join(
         () = tunnel.end.cancelled() => true,
         () = stop.cancelled() => false,
     };
-    if lost {
-        let text = "The connection to the server was lost; the terminal goes on there.";
-        let _ = sink.send(say(json!({"type": "reconnecting", "message": text}))).await;
-    }
-    let _ = sink.send(Message::Close(None)).await;
+    let farewell = async {
+        if lost {
+            let text = "The connection to the server was lost; the terminal goes on there.";
+            let _ = sink.send(say(json!({"type": "reconnecting", "message": text}))).await;
+        }
+        let _ = sink.send(Message::Close(None)).await;
+    };
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
 /// From the agent to the person. True: the agent's end was lost, not the person's.

@@ -5,3 +5,5 @@
 pub mod bridge;
 pub mod routes;
 pub mod service;
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use super::bridge;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
+use crate::identity::authentication::{access_lost, still_allowed};
 use crate::platform::http::Ctx;
 use crate::signals::events::Subject;
 use axum::extract::ws::WebSocket;
@@ -16,6 +17,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+const CLOSE_AGAIN: Duration = Duration::from_secs(3);
+/// After so long without anybody an agent ends a shell by itself.
+const UNATTENDED: Duration = Duration::from_secs(30 * 60);
 
 /// What a browser asks for.
 #[derive(Clone, Debug)]
@@ -35,7 +39,7 @@ pub async fn terminal_run(
 ) {
     match open(&ctx, &app, server, &subject, target, &request).await {
         Ok((tunnel, info)) => {
-            let stop = watch_access(&ctx, &app);
+            let stop = watch_access(&ctx, &app, server, info.id);
             let after = if request.terminal_id.is_some() { request.after } else { 0 };
             bridge::join(socket, tunnel, info.id, after, info.survives_agent, stop.clone()).await;
             stop.cancel();
@@ -75,20 +79,38 @@ async fn open(
     Ok((tunnel, info))
 }
 
-/// Cancelled when the controller stops or, within 5 s, when the caller loses the permission.
-fn watch_access(ctx: &Ctx, app: &App) -> CancellationToken {
+/// Cancelled when the controller stops or, within 5 s, when the caller loses the permission. Then the shell ends too,
+/// also where it was the loss that closed the page.
+pub(super) fn watch_access(ctx: &Ctx, app: &App, server: ServerId, terminal: TerminalId) -> CancellationToken {
     let token = app.stop.child_token();
     let (ctx, app_, watched) = (ctx.clone(), app.clone(), token.clone());
     app.spawn(async move {
-        while !watched.is_cancelled() {
-            tokio::select! {
-                () = watched.cancelled() => return,
-                () = tokio::time::sleep(Duration::from_secs(3)) => {}
-            }
-            if !crate::identity::authentication::still_allowed(&app_, &ctx).await {
-                watched.cancel();
-            }
+        let lost = tokio::select! {
+            () = access_lost(&app_, &ctx) => true,
+            () = watched.cancelled() => !still_allowed(&app_, &ctx).await,
+        };
+        watched.cancel();
+        if lost {
+            terminal_close(&app_, server, terminal).await;
         }
     });
     token
+}
+
+/// End a shell that nobody may use any more. An agent that is away is told when it is back.
+async fn terminal_close(app: &App, server: ServerId, terminal: TerminalId) {
+    let path = format!("/terminals/{terminal}");
+    let closing = async {
+        loop {
+            let closed: Result<(_, Option<()>)> = async {
+                let tunnel = app.tunnels.get(server)?;
+                Ok(tunnel.client.call(Method::DELETE, &path, &(), OPEN_TIMEOUT).await?)
+            }
+            .await;
+            let Err(error) = closed else { return };
+            tracing::debug!(%terminal, %error, "a terminal could not be ended; it is tried again");
+            tokio::time::sleep(CLOSE_AGAIN).await;
+        }
+    };
+    let _ = tokio::time::timeout(UNATTENDED, closing).await;
 }

@@ -149,7 +149,7 @@ pub async fn login(app: &App, client: &Client, email: &str, password: &Secret) -
             message: "Address or password is wrong.".into(),
         });
     };
-    store::attempts_clear(&mut tx, &bucket).await?;
+    store::attempt_clear(&mut tx, &bucket).await?;
     store::login_note(&mut tx, row.id, now).await?;
     let session = SessionId::new();
     let tokens = session_start(app, &mut tx, client, row.id, session, now).await?;
@@ -253,7 +253,7 @@ pub async fn password_reset_by_host(app: &App, email: &str, password: Secret) ->
         actor: Actor::system(),
         request_id: "host".into(),
         address: None,
-        idempotency_key: None,
+        idempotency_claim: None,
     };
     let subject = Subject::new("user", row.id.0, &row.name);
     audit_append(&mut tx, None, &caller, "auth.password_reset", &subject, None, None).await?;

@@ -141,6 +141,13 @@ pub async fn attempt_return(system: &PgPool, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// The right password was given: only its own bucket is emptied.
+pub async fn attempt_clear(connection: &mut PgConnection, key: &str) -> Result<()> {
+    sqlx::query!("delete from attempt_buckets where key = $1", key).execute(connection).await?;
+    Ok(())
+}
+
+/// Empty all buckets of an account, by what their keys begin with.
 pub async fn attempts_clear(connection: &mut PgConnection, key_prefix: &str) -> Result<()> {
     sqlx::query!("delete from attempt_buckets where starts_with(key, $1)", key_prefix).execute(connection).await?;
     Ok(())

@@ -244,3 +244,28 @@ async fn no_secret_is_stored_as_it_was_given() {
     }
     assert!(everything.contains("$argon2id$v=19$m=19456,t=2,p=1$"));
 }
+
+#[tokio::test]
+async fn signing_in_unlocks_no_other_address() {
+    let test = TestApp::start().await;
+    let anyone = Visitor::new(&test.app);
+    anyone.bootstrap().await;
+    let login = |peer: &'static str, password: &'static str| {
+        let visitor = anyone.clone().from(peer);
+        let body = json!({ "email": "ada@example.com", "password": password });
+        async move { visitor.post("/api/auth/login", body).await }
+    };
+    for _ in 0..10 {
+        login("10.0.0.10:1", "wrong password 1").await.refused(StatusCode::UNAUTHORIZED, "invalid_credentials");
+    }
+    login("10.0.0.1:1", "wrong password 1").await.is(StatusCode::UNAUTHORIZED);
+    login("10.0.0.1:1", PASSWORD).await.is(StatusCode::OK);
+    login("10.0.0.10:1", PASSWORD).await.is(StatusCode::TOO_MANY_REQUESTS);
+    // The address that signed in begins anew.
+    let buckets = count(&test.app, "select count(*) from attempt_buckets").await;
+    assert_eq!(buckets, 1);
+    // From the host all of them are unlocked.
+    let password = Secret::new("another place 8");
+    service::password_reset_by_host(&test.app, "ada@example.com", password).await.unwrap();
+    login("10.0.0.10:1", "another place 8").await.is(StatusCode::OK);
+}

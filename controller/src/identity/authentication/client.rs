@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::config::Config;
 use crate::platform::http::layers::REQUEST_ID;
 use crate::platform::http::listener::Peer;
-use crate::platform::http::{Actor, Caller, Principal, idempotency};
-use axum::extract::FromRequestParts;
+use crate::platform::http::{Actor, Caller, Principal};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -36,7 +36,12 @@ pub struct Client {
     pub origin_is_ours: bool,
     /// On this very machine: no proxy between, and no page of another site behind it.
     pub is_local: bool,
-    idempotency_key: Option<String>,
+}
+
+/// The address of a request's other end, behind the proxies that are trusted.
+pub fn address_of(config: &Config, request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip().to_canonical());
+    client_address(config, peer, request.headers())
 }
 
 impl Client {
@@ -64,7 +69,6 @@ impl Client {
                 && !FORWARDED.iter().any(|name| headers.contains_key(*name))
                 && host_is_local
                 && (!has_origin || origin_is_ours),
-            idempotency_key: text(headers, idempotency::HEADER).map(str::to_owned),
         }
     }
 
@@ -74,7 +78,7 @@ impl Client {
             actor,
             request_id: self.request_id.clone(),
             address: self.address,
-            idempotency_key: self.idempotency_key.clone(),
+            idempotency_claim: None,
         }
     }
 

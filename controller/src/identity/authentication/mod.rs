@@ -13,16 +13,16 @@ mod store;
 #[cfg(test)]
 pub mod tests;
 mod tokens;
+mod watch;
 
-pub use client::Client;
+pub use client::{Client, address_of};
 pub use passwords::Passwords;
 pub use tokens::Tokens;
+pub use watch::{access_lost, still_allowed, while_allowed, while_unchanged};
 
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
-use crate::platform::http::ctx::{Access, Scope};
-use crate::platform::http::{Ctx, Principal};
 use crate::platform::secrets::Keyring;
 use access::Holding;
 use axum::extract::{Request, State};
@@ -103,49 +103,6 @@ pub async fn authenticate(State(app): State<App>, request: Request, next: Next) 
     let identified = identify::identify(&app, &parts).await;
     parts.extensions.insert(identified);
     next.run(Request::from_parts(parts, body)).await
-}
-
-/// Whether what a long request was allowed by still holds: session or key, and the permission in each scope that gave
-/// it. Asked past the caches. While the database is away nothing can be revoked, so nothing is.
-pub async fn still_allowed(app: &App, ctx: &Ctx) -> bool {
-    match access_now(app, ctx).await {
-        Ok(Some(access)) => {
-            let scopes = |access: &Access| -> Vec<Scope> {
-                access.grants.iter().filter(|(_, set)| set.contains(ctx.permission)).map(|(scope, _)| *scope).collect()
-            };
-            let now = scopes(&access);
-            now.contains(&Scope::Organization) || scopes(&ctx.access).iter().all(|scope| now.contains(scope))
-        }
-        Ok(None) => false,
-        Err(error) => {
-            tracing::debug!(%error, "a permission could not be asked for again");
-            true
-        }
-    }
-}
-
-/// What the caller may do at this moment; None when the credential or the membership has ended.
-async fn access_now(app: &App, ctx: &Ctx) -> Result<Option<Access>, Error> {
-    let system = app.db.system();
-    let now = app.clock.now();
-    match ctx.caller.principal {
-        Principal::Person { user, session, .. } => {
-            let row = store::session_find(system, session).await?;
-            if row.is_none_or(|row| row.ended || row.expires_at <= now) {
-                return Ok(None);
-            }
-            let rows = store::holding_find(system, Holder::User(user), ctx.organization).await?;
-            Ok(rows.map(|rows| Access { grants: Holding::new(rows).access.grants.clone() }))
-        }
-        Principal::Key { key, .. } => {
-            let row = store::key_find(system, key).await?;
-            let live = |row: &KeyRow| !row.revoked && row.expires_at.is_none_or(|at| at > now);
-            let Some(row) = row.filter(live) else { return Ok(None) };
-            let Some(holder) = row.holder else { return Ok(None) };
-            let rows = store::holding_find(system, holder, ctx.organization).await?;
-            Ok(rows.map(|rows| Holding::new(rows).narrowed(&row)))
-        }
-    }
 }
 
 /// Writes when keys were last used, in batches, and forgets what has expired. Losing a batch does no harm.

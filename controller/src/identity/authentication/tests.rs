@@ -6,7 +6,10 @@ use crate::testing::TestApp;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::Response;
+use futures::StreamExt;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// Somebody who sends requests to the port of people and programs.
@@ -95,21 +98,38 @@ impl Visitor {
         self.with("authorization", format!("Bearer {token}"))
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    /// The answer as soon as its head is there.
+    pub async fn open(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let peer = Peer { address: self.peer.parse().unwrap(), tls: self.tls, certificate: self.certificate.clone() };
         let body = body.map_or(Body::empty(), |b| Body::from(b.to_string()));
-        let response = self.router.clone().oneshot(request.extension(peer).body(body).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.clone().oneshot(request.extension(peer).body(body).unwrap()).await.unwrap()
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let (parts, body) = self.open(method, path, body).await.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         Answer {
             status: parts.status,
             headers: parts.headers,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
         }
+    }
+
+    /// Until a stream ends that has begun: not before it is `told` to, and then within the promised time.
+    pub async fn follow(&self, path: &str, told: impl Future) {
+        let response = self.open(Method::GET, path, None).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let mut body = response.into_body().into_data_stream();
+        let mut read = async || while body.next().await.is_some() {};
+        tokio::select! {
+            () = read() => panic!("{path} ended by itself"),
+            _ = told => {}
+        }
+        tokio::time::timeout(Duration::from_secs(5), read()).await.unwrap_or_else(|_| panic!("{path} goes on"));
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -376,7 +396,7 @@ async fn a_long_request_ends_with_what_allowed_it() {
             actor: Actor::system(),
             request_id: String::new(),
             address: None,
-            idempotency_key: None,
+            idempotency_claim: None,
         }),
         organization,
         access: Arc::new(Access { grants: vec![(Scope::Organization, PermissionSet::all())] }),

@@ -47,7 +47,8 @@ pub struct Caller {
     pub actor: Actor,
     pub request_id: String,
     pub address: Option<IpAddr>,
-    pub idempotency_key: Option<String>,
+    /// Its claim on the Idempotency-Key, where the request has one: work that it enqueues is written down under it.
+    pub idempotency_claim: Option<Uuid>,
 }
 
 impl Caller {
@@ -126,6 +127,12 @@ impl Access {
     /// Permissions in any scope at all.
     pub fn anywhere(&self) -> PermissionSet {
         self.union_where(|_| true)
+    }
+
+    /// Whether it is the same, in whatever order it was read.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let within = |a: &Self, b: &Self| a.grants.iter().all(|grant| b.grants.contains(grant));
+        within(self, other) && within(other, self)
     }
 
     fn union_where(&self, keep: impl Fn(Scope) -> bool) -> PermissionSet {

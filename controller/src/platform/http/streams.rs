@@ -19,6 +19,8 @@ use std::time::Duration;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Items that are sent together when they are there together.
 const CHUNK: usize = 64;
+/// A reader that does not read is not waited for at the end.
+pub const FAREWELL: Duration = Duration::from_secs(5);
 
 /// One thing said in a stream.
 #[derive(Clone, Debug)]
@@ -151,6 +153,6 @@ async fn over_websocket(mut socket: WebSocket, items: impl Stream<Item = StreamI
             return;
         }
     }
-    // The other end may be gone already.
-    let _ = socket.send(Message::Close(None)).await;
+    // The other end may be gone already, or read nothing.
+    let _ = tokio::time::timeout(FAREWELL, socket.send(Message::Close(None))).await;
 }

@@ -1,12 +1,14 @@
 //! From a row to its agent: `PUT /jobs/{id}`, again and again until the agent has it.
 
 use super::model::{Dispatch, Enqueued};
-use super::{report, store};
+use super::queue::store::{self as queue, Doom};
+use super::report;
 use crate::app::App;
 use crate::error::Result;
 use crate::platform::bus::Kind;
 use crate::platform::secrets::store as secrets;
 use crate::platform::tunnel::Tunnel;
+use futures::{StreamExt, stream};
 use http::{Method, StatusCode};
 use ocore_shared::ids::ServerId;
 use ocore_shared::protocol::jobs::{JobFailure, JobRequest, JobSnapshot, JobStatus};
@@ -19,6 +21,8 @@ use uuid::Uuid;
 const PUT_TIMEOUT: Duration = Duration::from_secs(10);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_BATCH: i64 = 100;
+/// Jobs that a connected agent is offered at the same time.
+const OFFERS: usize = 8;
 /// A job of an absent agent is offered when the agent connects; this is only the net below that.
 const OFFLINE_RETRY_SECONDS: f64 = 5.0;
 
@@ -39,9 +43,9 @@ pub async fn job_dispatch(app: &App, job: Dispatch) {
 
 async fn offer(app: &App, job: &Dispatch) -> Result<()> {
     let Ok(tunnel) = app.tunnels.get(job.server) else {
-        return store::job_requeue(app.db.fleet(), job.id, OFFLINE_RETRY_SECONDS).await;
+        return queue::job_requeue(app.db.fleet(), job, OFFLINE_RETRY_SECONDS, true).await;
     };
-    if job.cancel_requested {
+    if job.cancel_requested || job.overdue {
         return cancel_on_agent(app, &tunnel, job).await;
     }
     let request = JobRequest {
@@ -55,16 +59,18 @@ async fn offer(app: &App, job: &Dispatch) -> Result<()> {
     let path = format!("/jobs/{}", job.id);
     match tunnel.client.call::<_, JobSnapshot>(Method::PUT, &path, &request, PUT_TIMEOUT).await {
         Ok((_, snapshot)) => accepted(app, &tunnel, job, snapshot).await,
-        Err(TunnelError::Agent { status, error }) if status == StatusCode::CONFLICT => {
-            give_up(app, job, "job_refused", error.message).await
+        // Its cancellation was faster.
+        Err(TunnelError::Agent { error, .. }) if error.code == "job_cancelled" => {
+            report::job_end_here(app, job.organization, job.id, JobStatus::Cancelled, None).await
         }
         Err(TunnelError::Agent { status, error }) if status.is_client_error() => {
-            give_up(app, job, "job_refused", error.message).await
+            let failure = JobFailure { code: "job_refused".into(), message: error.message, retryable: false };
+            report::job_end_here(app, job.organization, job.id, JobStatus::Failed, Some(failure)).await
         }
         // The agent cannot write, or the link broke: whether it has the job is unknown, and asking again is harmless.
         Err(error) => {
             tracing::debug!(job = %job.id, %error, "hand-over unanswered");
-            store::job_requeue(app.db.fleet(), job.id, 1.0).await
+            queue::job_requeue(app.db.fleet(), job, 1.0, false).await
         }
     }
 }
@@ -74,8 +80,12 @@ async fn accepted(app: &App, tunnel: &Arc<Tunnel>, job: &Dispatch, snapshot: Job
         // It ended while nobody listened. Its event may have been acknowledged before the database lost it.
         return report::job_report_ended(app, tunnel, snapshot).await;
     }
-    if store::job_mark_running(app.db.fleet(), job.id).await? {
+    if queue::job_mark_running(app.db.fleet(), job.id).await? {
         app.bus.changed(job.organization, Kind::Job, job.id.0);
+    } else if queue::job_is_ended_here(app.db.fleet(), job.id).await? {
+        // Nobody waits for it any more. Its answer changes nothing here.
+        let path = format!("/jobs/{}", job.id);
+        tunnel.client.call::<_, JobSnapshot>(Method::DELETE, &path, &(), PUT_TIMEOUT).await?;
     }
     Ok(())
 }
@@ -84,18 +94,20 @@ async fn cancel_on_agent(app: &App, tunnel: &Arc<Tunnel>, job: &Dispatch) -> Res
     let path = format!("/jobs/{}", job.id);
     match tunnel.client.call::<_, JobSnapshot>(Method::DELETE, &path, &(), PUT_TIMEOUT).await {
         Ok((_, snapshot)) => accepted(app, tunnel, job, snapshot).await,
-        // The agent never heard of it, so nothing has to be taken back.
+        // The agent never heard of it, and refuses it from now on: nothing has to be taken back.
         Err(TunnelError::Agent { status, .. }) if status == StatusCode::NOT_FOUND => {
-            report::job_end_here(app, job.organization, job.id, JobStatus::Cancelled, None).await
+            let (status, failure) =
+                if job.cancel_requested { ending(Doom::Cancelled) } else { ending(Doom::DeadlineExceeded) };
+            report::job_end_here(app, job.organization, job.id, status, failure).await
         }
         Err(error) => {
-            tracing::debug!(job = %job.id, %error, "cancel unanswered");
+            tracing::debug!(job = %job.id, %error, "cancel unanswered; it is told again");
             Ok(())
         }
     }
 }
 
-/// Tell the agent to cancel, now if it is there; else its next connect does.
+/// Tell the agent to cancel, now if it is there; else its next connect or the sweeper does.
 pub async fn job_cancel_dispatch(app: &App, mut job: Dispatch) {
     job.cancel_requested = true;
     if let Ok(tunnel) = app.tunnels.get(job.server)
@@ -105,9 +117,17 @@ pub async fn job_cancel_dispatch(app: &App, mut job: Dispatch) {
     }
 }
 
-async fn give_up(app: &App, job: &Dispatch, code: &str, message: String) -> Result<()> {
-    let failure = JobFailure { code: code.into(), message, retryable: false };
-    report::job_end_here(app, job.organization, job.id, JobStatus::Failed, Some(failure)).await
+/// How a job ends that is ended here.
+fn ending(why: Doom) -> (JobStatus, Option<JobFailure>) {
+    let (code, message, retryable) = match why {
+        Doom::Cancelled => return (JobStatus::Cancelled, None),
+        Doom::ServerRemoved => ("server_removed", "The server was removed before the job ended.", false),
+        Doom::InstanceRemoved => ("instance_removed", "The instance was removed before the job's turn came.", false),
+        Doom::DeadlineExceeded => {
+            ("deadline_exceeded", "The server did not come online in time; bring it back and try again.", true)
+        }
+    };
+    (JobStatus::Failed, Some(JobFailure { code: code.into(), message: message.into(), retryable }))
 }
 
 /// Values of the job's secrets, opened for the one body that carries them.
@@ -128,12 +148,9 @@ async fn secrets_open(app: &App, job: &Dispatch) -> Result<BTreeMap<String, Stri
 
 /// Offer every open job of a server whose agent has just connected: known ones answer with their state.
 pub async fn job_offer_all(app: &App, server: ServerId) {
-    match store::job_list_open_of_server(app.db.fleet(), server).await {
-        Ok(jobs) => {
-            for job in jobs {
-                job_dispatch(app, job).await;
-            }
-        }
+    match queue::job_claim_open_of_server(app.db.fleet(), app.replica, server).await {
+        // Some at a time: the last one is to be offered while its claim is fresh.
+        Ok(jobs) => stream::iter(jobs).for_each_concurrent(OFFERS, |job| job_dispatch(app, job)).await,
         Err(error) => tracing::warn!(%server, %error, "open jobs could not be read; the sweeper will"),
     }
 }
@@ -151,20 +168,26 @@ pub async fn job_sweep(app: App) {
     }
 }
 
-async fn sweep_once(app: &App) -> Result<()> {
-    for (organization, job) in store::job_list_overdue(app.db.fleet(), SWEEP_BATCH).await? {
-        let failure = JobFailure {
-            code: "deadline_exceeded".into(),
-            message: "The server did not come online in time; bring it back and try again.".into(),
-            retryable: true,
+pub(super) async fn sweep_once(app: &App) -> Result<()> {
+    let fleet = app.db.fleet();
+    for doomed in queue::job_list_doomed(fleet, SWEEP_BATCH).await? {
+        let (status, failure) = ending(doomed.why);
+        let ended = match doomed.unsent {
+            true => report::job_end_unsent(app, doomed.organization, doomed.job, status, failure).await.map(drop),
+            false => report::job_end_here(app, doomed.organization, doomed.job, status, failure).await,
         };
-        report::job_end_here(app, organization, job, JobStatus::Failed, Some(failure)).await?;
+        // One that cannot be ended now holds up no other.
+        if let Err(error) = ended {
+            tracing::warn!(job = %doomed.job, why = ?doomed.why, %error, "a job could not be ended; it is tried again");
+        }
     }
     let servers = app.tunnels.servers();
     if servers.is_empty() {
         return Ok(());
     }
-    for job in store::job_claim_due(app.db.fleet(), app.replica, &servers, SWEEP_BATCH).await? {
+    let mut jobs = queue::job_claim_due(fleet, app.replica, &servers, SWEEP_BATCH).await?;
+    jobs.extend(queue::job_claim_cancelled(fleet, app.replica, &servers, SWEEP_BATCH).await?);
+    for job in jobs {
         let app_ = app.clone();
         app.spawn(async move { job_dispatch(&app_, job).await });
     }

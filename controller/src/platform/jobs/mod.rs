@@ -4,12 +4,17 @@
 //! cut off. On an agent it is `PUT /jobs/{id}`, which is idempotent, so dispatching twice does no harm.
 
 pub mod dispatch;
+#[cfg(test)]
+mod handover_tests;
 pub mod logs;
 pub mod model;
+pub mod queue;
 pub mod report;
 pub mod routes;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 pub use model::{Job, NewJob};
 

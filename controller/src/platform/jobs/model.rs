@@ -55,7 +55,8 @@ pub struct NewJob {
     /// Seconds until it is given up when its agent does not come.
     pub deadline_seconds: Option<i64>,
     pub created_by: Actor,
-    pub idempotency_key: Option<String>,
+    /// The request's claim on its Idempotency-Key: a retry is answered with this job.
+    pub idempotency_claim: Option<Uuid>,
     /// Wait behind a job of the same instance instead of being refused.
     pub queue: bool,
 }
@@ -71,7 +72,11 @@ pub struct Dispatch {
     pub input: serde_json::Value,
     pub secrets: BTreeMap<String, Uuid>,
     pub timeout_seconds: Option<i64>,
+    /// Which claim of the job this is.
+    pub attempt: i32,
     pub cancel_requested: bool,
+    /// Too late to begin it; whether its agent has it is not known.
+    pub overdue: bool,
 }
 
 /// What the effects of a report need of a job.

@@ -1,6 +1,7 @@
 //! From an agent's report to rows, in one transaction with what the job means for its subject.
 
 use super::model::Reported;
+use super::queue::store as queue;
 use super::{logs, store};
 use crate::app::App;
 use crate::error::Result;
@@ -9,13 +10,20 @@ use crate::platform::tunnel::Tunnel;
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use crate::work;
+use bytes::BytesMut;
 use http_body_util::BodyExt;
 use ocore_shared::ids::{JobId, OrganizationId, ServerId};
 use ocore_shared::protocol::jobs::{JobFailure, JobLogLine, JobSnapshot, JobStatus};
+use ocore_shared::tunnel::{TunnelClient, TunnelError};
 use serde_json::json;
 use sqlx::PgConnection;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// Bytes of a log that are read at once; no line is longer.
+const FETCH_BYTES: usize = 1024 * 1024;
+const FETCH_TIME: Duration = Duration::from_secs(10);
 
 /// Apply a snapshot in the caller's transaction. Returns what to tell after the commit.
 ///
@@ -44,7 +52,7 @@ async fn told(
         return Ok(signals);
     }
     if let Some(instance) = job.instance {
-        store::job_release_next(connection, instance).await?;
+        queue::job_release_next(connection, job.organization, instance).await?;
     }
     let word = match status {
         JobStatus::Succeeded => "job.succeeded",
@@ -69,7 +77,7 @@ pub async fn job_log_complete(app: &App, tunnel: &Arc<Tunnel>, job: JobId, end: 
             return Ok(());
         }
         drop(tx);
-        let lines = log_fetch(tunnel, job, row.log_seq).await?;
+        let lines = log_fetch(&tunnel.client, job, row.log_seq).await?;
         if lines.is_empty() {
             tracing::warn!(%job, have = row.log_seq, end, "the agent no longer has the rest of this log");
             return Ok(());
@@ -85,12 +93,33 @@ pub async fn job_log_complete(app: &App, tunnel: &Arc<Tunnel>, job: JobId, end: 
     }
 }
 
-async fn log_fetch(tunnel: &Arc<Tunnel>, job: JobId, after: i64) -> Result<Vec<JobLogLine>> {
-    let response = tunnel.client.get_stream(&format!("/jobs/{job}/log?after={after}")).await?;
-    let bytes =
-        response.into_body().collect().await.map_err(|e| ocore_shared::tunnel::TunnelError::Lost(e.to_string()))?;
-    let bytes = bytes.to_bytes();
-    Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+/// The next lines of a log: whole ones, as many as come within [`FETCH_BYTES`] and [`FETCH_TIME`]. The rest is asked for
+/// again from there.
+pub(super) async fn log_fetch(client: &TunnelClient, job: JobId, after: i64) -> Result<Vec<JobLogLine>> {
+    let mut text = BytesMut::new();
+    let mut is_whole = false;
+    let read = async {
+        let response = client.get_stream(&format!("/jobs/{job}/log?after={after}")).await?;
+        let mut body = response.into_body();
+        while text.len() < FETCH_BYTES {
+            match body.frame().await {
+                Some(frame) => text.extend_from_slice(&frame?.into_data().unwrap_or_default()),
+                None => {
+                    is_whole = true;
+                    break;
+                }
+            }
+        }
+        Ok::<_, TunnelError>(())
+    };
+    // What has come until then is good.
+    let ended = tokio::time::timeout(FETCH_TIME, read).await.unwrap_or(Err(TunnelError::Timeout(FETCH_TIME)));
+    let end = if is_whole { text.len() } else { text.iter().rposition(|b| *b == b'\n').unwrap_or_default() };
+    if end == 0 && !is_whole {
+        ended?;
+        return Err(TunnelError::Malformed("a line of a job's log is too long".into()).into());
+    }
+    Ok(text[..end].split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 /// New lines of a running job, as they come. A gap is left for [`job_log_complete`].
@@ -115,12 +144,25 @@ pub async fn job_report_ended(app: &App, tunnel: &Arc<Tunnel>, snapshot: JobSnap
     Ok(())
 }
 
-/// End a job that no agent works on: refused, overdue, or cancelled before it began.
+/// End a job that no agent works on: refused, removed, or cancelled before its agent heard of it.
 pub async fn job_end_here(
     app: &App, organization: OrganizationId, job: JobId, status: JobStatus, failure: Option<JobFailure>,
 ) -> Result<()> {
+    end(app, organization, job, status, failure, false).await.map(drop)
+}
+
+/// The same, but only while the job surely was not handed over. False: its agent may be at work on it, or it has ended.
+pub async fn job_end_unsent(
+    app: &App, organization: OrganizationId, job: JobId, status: JobStatus, failure: Option<JobFailure>,
+) -> Result<bool> {
+    end(app, organization, job, status, failure, true).await
+}
+
+async fn end(
+    app: &App, organization: OrganizationId, job: JobId, status: JobStatus, failure: Option<JobFailure>, unsent: bool,
+) -> Result<bool> {
     let mut tx = app.db.fleet().begin().await?;
-    let Some(row) = store::job_lock(&mut tx, organization, job).await? else { return Ok(()) };
+    let Some(row) = store::job_lock(&mut tx, organization, job, unsent).await? else { return Ok(false) };
     store::job_end(&mut tx, job, status, failure.as_ref()).await?;
     let now = app.clock.now();
     let snapshot = JobSnapshot {
@@ -139,5 +181,5 @@ pub async fn job_end_here(
     tx.commit().await?;
     signals.into_iter().for_each(|signal| app.bus.send(signal));
     app.jobs.poke.notify_one();
-    Ok(())
+    Ok(true)
 }

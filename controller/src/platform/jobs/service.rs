@@ -7,6 +7,7 @@ use super::{dispatch, logs};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
+use crate::identity::authentication::while_unchanged;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::streams::StreamItem;
 use crate::platform::http::{Ctx, List, Page, Permission};
@@ -21,25 +22,35 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 const LOG_BATCH: i64 = 500;
+/// How often a job is looked at while somebody waits for it: another replica's work rings no bell here.
+const WAIT_POLL: Duration = Duration::from_secs(2);
+/// What shows a job: of an instance, of a server.
+const VIEW: (Permission, Permission) = (Permission::ViewInstances, Permission::ViewServers);
+const MANAGE: (Permission, Permission) = (Permission::ManageInstances, Permission::ManageServers);
 
 /// Jobs of what the caller may see, newest first.
 pub async fn job_list(ctx: &Ctx, app: &App, mut filter: JobFilter, page: &Page) -> Result<List<Job>> {
     filter.before = page.before()?;
     filter.limit = page.fetch();
-    let jobs = fetch(ctx, app, &filter).await?;
+    let jobs = fetch(ctx, app, VIEW, &filter).await?;
     Ok(List::new(jobs, page, |job| job.id.0))
 }
 
-async fn fetch(ctx: &Ctx, app: &App, filter: &JobFilter) -> Result<Vec<Job>> {
-    let (instances, servers) = (ctx.reach_of(Permission::ViewInstances), ctx.reach_of(Permission::ViewServers));
+/// Jobs on instances where the first permission holds, and jobs on servers where the second does.
+async fn fetch(ctx: &Ctx, app: &App, by: (Permission, Permission), filter: &JobFilter) -> Result<Vec<Job>> {
+    let (instances, servers) = (ctx.reach_of(by.0), ctx.reach_of(by.1));
     let mut connection = app.db.org(ctx.organization).await?;
     store::job_list(&mut connection, ctx.organization, &instances, &servers, filter).await
 }
 
+async fn fetch_one(ctx: &Ctx, app: &App, by: (Permission, Permission), id: JobId) -> Result<Option<Job>> {
+    let filter = JobFilter { id: Some(id.0), limit: 1, ..JobFilter::default() };
+    Ok(fetch(ctx, app, by, &filter).await?.pop())
+}
+
 /// One job.
 pub async fn job_get(ctx: &Ctx, app: &App, id: JobId) -> Result<Job> {
-    let filter = JobFilter { id: Some(id.0), limit: 1, ..JobFilter::default() };
-    fetch(ctx, app, &filter).await?.pop().ok_or(Error::NotFound("job"))
+    fetch_one(ctx, app, VIEW, id).await?.ok_or(Error::NotFound("job"))
 }
 
 /// One job, as soon as it has ended, at the latest after `wait`.
@@ -49,7 +60,7 @@ pub async fn job_wait(ctx: &Ctx, app: &App, id: JobId, wait: Duration) -> Result
     let deadline = Instant::now() + wait;
     loop {
         let job = job_get(ctx, app, id).await?;
-        if job.status.is_terminal() || wait.is_zero() {
+        if job.status.is_terminal() || Instant::now() >= deadline || app.stop.is_cancelled() {
             return Ok(job);
         }
         let changed = async {
@@ -63,56 +74,62 @@ pub async fn job_wait(ctx: &Ctx, app: &App, id: JobId, wait: Duration) -> Result
         };
         tokio::select! {
             () = changed => {}
-            () = tokio::time::sleep_until(deadline) => return Ok(job),
-            () = app.stop.cancelled() => return Ok(job),
+            () = tokio::time::sleep_until(deadline.min(Instant::now() + WAIT_POLL)) => {}
+            () = app.stop.cancelled() => {}
         }
     }
 }
 
-/// Cancel a job: at once when it has not begun, else as soon as its agent has taken its work back.
+/// Cancel a job: at once when its agent surely has not heard of it, else as soon as that has taken its work back.
 pub async fn job_cancel(ctx: &Ctx, app: &App, id: JobId) -> Result<Job> {
     let job = job_get(ctx, app, id).await?;
-    let needed = if job.instance_id.is_some() { Permission::ManageInstances } else { Permission::ManageServers };
-    if !ctx.access.anywhere().contains(needed) {
-        return Err(Error::forbidden("permission_denied", format!("This needs the permission {}.", needed.key())));
-    }
-    if job.status.is_terminal() {
-        return Err(Error::conflict("job_ended", "The job has ended already; there is nothing to cancel."));
+    // Where jobs may be cancelled, and what this one works on may be managed.
+    let here = (ctx.permission, ctx.permission);
+    if fetch_one(ctx, app, here, id).await?.is_none() || fetch_one(ctx, app, MANAGE, id).await?.is_none() {
+        let needed = if job.instance_id.is_some() { MANAGE.0 } else { MANAGE.1 };
+        let message = format!("This needs {} and {} where the job works.", ctx.permission.key(), needed.key());
+        return Err(Error::forbidden("permission_denied", message));
     }
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
-    store::job_request_cancel(&mut tx, ctx.organization, id).await?;
+    if !store::job_request_cancel(&mut tx, ctx.organization, id).await? {
+        return Err(Error::conflict("job_ended", "The job has ended already; there is nothing to cancel."));
+    }
     let subject = Subject::new("job", id.0, job.kind.clone());
     audit_append(&mut tx, Some(ctx.organization), &ctx.caller, "job.cancel_requested", &subject, None, None).await?;
     tx.commit().await?;
     drop(connection);
-    match (job.status, job.server_id) {
-        (JobStatus::Queued, _) | (_, None) => {
-            report::job_end_here(app, ctx.organization, id, JobStatus::Cancelled, None).await?;
-        }
-        (_, Some(server)) => {
-            let dispatch = Dispatch {
-                id,
-                kind: job.kind,
-                organization: ctx.organization,
-                server,
-                instance: job.instance_id,
-                input: json!({}),
-                secrets: Default::default(),
-                timeout_seconds: None,
-                cancel_requested: true,
-            };
-            dispatch::job_cancel_dispatch(app, dispatch).await;
-        }
+    let ended = report::job_end_unsent(app, ctx.organization, id, JobStatus::Cancelled, None).await?;
+    if let (false, Some(server)) = (ended, job.server_id) {
+        let dispatch = Dispatch {
+            id,
+            kind: job.kind,
+            organization: ctx.organization,
+            server,
+            instance: job.instance_id,
+            input: json!({}),
+            secrets: Default::default(),
+            timeout_seconds: None,
+            attempt: job.attempts,
+            cancel_requested: true,
+            overdue: false,
+        };
+        dispatch::job_cancel_dispatch(app, dispatch).await;
     }
     app.bus.changed(ctx.organization, Kind::Job, id.0);
     job_get(ctx, app, id).await
 }
 
-/// The log from `after` on: what is there, then what comes, then the ended job.
+/// The log from `after` on: what is there, then what comes, then the ended job; as long as the caller may see it.
 pub fn job_log_stream(
     ctx: Ctx, app: App, id: JobId, after: i64, follow: bool,
 ) -> impl Stream<Item = StreamItem> + Send {
+    let (app_, caller, access) = (app.clone(), ctx.caller.clone(), ctx.access.clone());
+    // Several permissions say which jobs one sees.
+    while_unchanged(&app_, caller, ctx.organization, access, job_log_items(ctx, app, id, after, follow))
+}
+
+fn job_log_items(ctx: Ctx, app: App, id: JobId, after: i64, follow: bool) -> impl Stream<Item = StreamItem> + Send {
     async_stream::stream! {
         let mut signals = app.bus.subscribe();
         let mut after = after;

@@ -1,25 +1,26 @@
-//! Every query on `jobs` and `job_steps`.
+//! Every query on `jobs` and `job_steps`, but those of the queue.
 
+use super::logs;
 use super::model::{Dispatch, Enqueued, Job, NewJob, Reported};
+use super::queue::store as queue;
 use crate::error::{Error, Result};
-use crate::platform::http::{Actor, Reach};
+use crate::platform::http::idempotency::store::idempotency_job_store;
+use crate::platform::http::{Accepted, Actor, Reach};
 use crate::signals::events::Subject;
-use chrono::{DateTime, Utc};
 use ocore_shared::ids::{InstanceId, JobId, OrganizationId, ReplicaId, ServerId};
 use ocore_shared::protocol::jobs::{JobFailure, JobSnapshot, JobStatus, Progress, StepSnapshot, StepStatus};
-use serde_json::Value;
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use uuid::Uuid;
-
-/// Seconds after which a dispatch that was not answered is tried again.
-const CLAIM_SECONDS: f64 = 15.0;
 
 /// Add a job, claimed by this replica already: it dispatches right after the commit. 409 when the instance is busy.
 pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job: &NewJob) -> Result<Enqueued> {
+    if let Some(claim) = job.idempotency_claim {
+        idempotency_job_store(connection, job.organization, claim, job.id).await?;
+    }
     let busy = match job.instance {
-        Some(instance) => job_of_busy_instance(connection, job.organization, instance).await?,
+        Some(instance) => queue::job_of_busy_instance(connection, job.organization, instance).await?,
         None => None,
     };
     if let (Some((running, kind)), false) = (&busy, job.queue) {
@@ -31,10 +32,10 @@ pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job:
     let waiting = busy.is_some();
     let done = sqlx::query!(
         r#"insert into jobs (id, organization_id, kind, executor, server_id, instance_id, subject, input, secret_ids,
-               status, waiting, attempts, claimed_by, claimed_until, timeout_seconds, deadline_at, created_by, idempotency_key)
+               status, waiting, attempts, claimed_by, claimed_until, timeout_seconds, deadline_at, created_by)
            values ($1, $2, $3, 'agent', $4, $5, $6, $7, $8, case when $9 then 'queued' else 'dispatched' end, $9,
                case when $9 then 0 else 1 end, $10, now() + make_interval(secs => $11), $12,
-               now() + make_interval(secs => $13), $14, $15)"#,
+               now() + make_interval(secs => $13), $14)"#,
         job.id.0,
         job.organization.0,
         job.kind,
@@ -45,11 +46,10 @@ pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job:
         Json(&job.secrets) as _,
         waiting,
         replica.0,
-        CLAIM_SECONDS,
+        queue::CLAIM_SECONDS,
         job.timeout_seconds,
         job.deadline_seconds.map(|s| s as f64),
         Json(&job.created_by) as _,
-        job.idempotency_key,
     )
     .execute(connection)
     .await;
@@ -64,7 +64,9 @@ pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job:
             input: job.input.clone(),
             secrets: job.secrets.iter().map(|(name, id)| (name.clone(), id.0)).collect(),
             timeout_seconds: job.timeout_seconds,
+            attempt: 1,
             cancel_requested: false,
+            overdue: false,
         }))),
         Err(sqlx::Error::Database(e)) if e.constraint() == Some("jobs_one_per_instance") => Err(Error::conflict(
             "operation_in_progress",
@@ -74,146 +76,27 @@ pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job:
     }
 }
 
-async fn job_of_busy_instance(
-    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId,
-) -> Result<Option<(JobId, String)>> {
+/// What a retry of the request that enqueued this job is answered.
+pub async fn job_accepted(
+    connection: &mut PgConnection, organization: OrganizationId, job: JobId,
+) -> Result<Option<Accepted>> {
     let row = sqlx::query!(
-        "select id, kind from jobs where organization_id = $1 and instance_id = $2 and not waiting
-         and status in ('queued', 'dispatched', 'running')",
+        r#"select j.subject as "subject: Json<Subject>",
+               coalesce(case j.subject ->> 'type' when 'instance' then i.status else s.status end, 'removed') as "status!"
+           from jobs j left join instances i on i.id = j.instance_id left join servers s on s.id = j.server_id
+           where j.organization_id = $1 and j.id = $2"#,
         organization.0,
-        instance.0
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|r| (JobId(r.id), r.kind)))
-}
-
-/// The job that an earlier request with this key enqueued.
-pub async fn job_of_idempotency_key(
-    connection: &mut PgConnection, organization: OrganizationId, principal: Uuid, key: &str,
-) -> Result<Option<(JobId, Subject)>> {
-    let row = sqlx::query!(
-        r#"select id, subject as "subject: Json<Subject>" from jobs
-           where organization_id = $1 and created_by ->> 'id' = $2::uuid::text and idempotency_key = $3
-             and parent_id is null"#,
-        organization.0,
-        principal,
-        key
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|r| (JobId(r.id), r.subject.0)))
-}
-
-struct DispatchRow {
-    id: Uuid,
-    kind: String,
-    organization_id: Uuid,
-    server_id: Option<Uuid>,
-    instance_id: Option<Uuid>,
-    input: Value,
-    secret_ids: Json<BTreeMap<String, Uuid>>,
-    timeout_seconds: Option<i64>,
-    cancel_requested_at: Option<DateTime<Utc>>,
-}
-
-fn dispatches(rows: Vec<DispatchRow>) -> Vec<Dispatch> {
-    rows.into_iter()
-        .filter_map(|row| {
-            Some(Dispatch {
-                id: JobId(row.id),
-                kind: row.kind,
-                organization: OrganizationId(row.organization_id),
-                server: ServerId(row.server_id?),
-                instance: row.instance_id.map(InstanceId),
-                input: row.input,
-                secrets: row.secret_ids.0,
-                timeout_seconds: row.timeout_seconds,
-                cancel_requested: row.cancel_requested_at.is_some(),
-            })
-        })
-        .collect()
-}
-
-/// Claim what is due on servers whose tunnels are here: queued jobs, and dispatches that were never answered.
-pub async fn job_claim_due(system: &PgPool, replica: ReplicaId, servers: &[Uuid], limit: i64) -> Result<Vec<Dispatch>> {
-    let mut tx = system.begin().await?;
-    // Losing a claim in a crash costs one more idempotent dispatch; waiting for the disk costs every job.
-    sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
-    let rows = sqlx::query_as!(
-        DispatchRow,
-        r#"update jobs set status = 'dispatched', claimed_by = $1, attempts = attempts + 1,
-               claimed_until = now() + make_interval(secs => $2), updated_at = now()
-           where id in (
-               select id from jobs
-               where not waiting and server_id = any($3) and run_at <= now()
-                 and (status = 'queued' or (status = 'dispatched' and claimed_until < now()))
-               order by run_at limit $4 for update skip locked)
-           returning id, kind, organization_id, server_id, instance_id, input,
-               secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, cancel_requested_at"#,
-        replica.0,
-        CLAIM_SECONDS,
-        servers,
-        limit
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(dispatches(rows))
-}
-
-/// Every job that is on its way to, or at work on, one server: offered again when its agent connects.
-pub async fn job_list_open_of_server(system: &PgPool, server: ServerId) -> Result<Vec<Dispatch>> {
-    let rows = sqlx::query_as!(
-        DispatchRow,
-        r#"select id, kind, organization_id, server_id, instance_id, input,
-               secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, cancel_requested_at
-           from jobs where server_id = $1 and not waiting and status in ('queued', 'dispatched', 'running')
-           order by id"#,
-        server.0
-    )
-    .fetch_all(system)
-    .await?;
-    Ok(dispatches(rows))
-}
-
-/// The agent could not be reached: back to the queue, for its next connect or the sweeper.
-pub async fn job_requeue(system: &PgPool, job: JobId, seconds: f64) -> Result<()> {
-    sqlx::query!(
-        "update jobs set status = 'queued', claimed_by = null, claimed_until = null,
-             run_at = now() + make_interval(secs => $2) where id = $1 and status = 'dispatched'",
-        job.0,
-        seconds
-    )
-    .execute(system)
-    .await?;
-    Ok(())
-}
-
-/// The agent has it. Not durable by itself: what the agent reports later is.
-pub async fn job_mark_running(system: &PgPool, job: JobId) -> Result<bool> {
-    let mut tx = system.begin().await?;
-    sqlx::query!("set local synchronous_commit = off").execute(&mut *tx).await?;
-    let done = sqlx::query!(
-        "update jobs set status = 'running', claimed_until = null, started_at = coalesce(started_at, now()),
-             version = version + 1, updated_at = now() where id = $1 and status in ('queued', 'dispatched')",
         job.0
     )
-    .execute(&mut *tx)
+    .fetch_optional(connection)
     .await?;
-    tx.commit().await?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Jobs whose agent did not come in time.
-pub async fn job_list_overdue(system: &PgPool, limit: i64) -> Result<Vec<(OrganizationId, JobId)>> {
-    let rows = sqlx::query!(
-        "select organization_id, id from jobs where status in ('queued', 'dispatched') and deadline_at < now() limit $1",
-        limit
-    )
-    .fetch_all(system)
-    .await?;
-    Ok(rows.into_iter().map(|r| (OrganizationId(r.organization_id), JobId(r.id))).collect())
+    Ok(row.map(|r| Accepted {
+        id: r.subject.id,
+        status: r.status,
+        message: "This was asked for already.".into(),
+        job_id: job,
+        location: format!("/api/{}s/{}", r.subject.kind, r.subject.id),
+    }))
 }
 
 /// Lock a job of a server for a report. None: unknown, another server's, or already ended.
@@ -247,17 +130,19 @@ pub async fn job_lock_open(
     }))
 }
 
-/// Lock a job that has not ended, whoever executes it.
+/// Lock a job that has not ended, whoever executes it; with `unsent` only one that surely was not handed over.
 pub async fn job_lock(
-    connection: &mut PgConnection, organization: OrganizationId, job: JobId,
+    connection: &mut PgConnection, organization: OrganizationId, job: JobId, unsent: bool,
 ) -> Result<Option<Reported>> {
     let row = sqlx::query!(
         r#"select id, kind, server_id, instance_id, subject as "subject: Json<Subject>",
                created_by as "created_by: Json<Actor>", status as "status: JobStatus", log_seq
            from jobs where id = $1 and organization_id = $2 and status in ('queued', 'dispatched', 'running')
+             and (not $3 or (status = 'queued' and attempts = 0))
            for update"#,
         job.0,
-        organization.0
+        organization.0,
+        unsent
     )
     .fetch_optional(connection)
     .await?;
@@ -319,6 +204,19 @@ pub async fn job_report(
     Ok(())
 }
 
+/// A server's journal begins anew: reports on its open jobs are taken in whatever their numbers are, and their logs
+/// are read again from the first line.
+pub async fn job_reports_forget(connection: &mut PgConnection, server: ServerId) -> Result<()> {
+    let jobs = sqlx::query_scalar!(
+        "update jobs set journal_seq = 0, log_seq = 0, log_end = 0
+         where server_id = $1 and status in ('queued', 'dispatched', 'running') returning id",
+        server.0
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    logs::store::job_log_forget(connection, &jobs).await
+}
+
 /// End a job from here: cancelled before it began, or given up.
 pub async fn job_end(
     connection: &mut PgConnection, job: JobId, status: JobStatus, failure: Option<&JobFailure>,
@@ -329,19 +227,6 @@ pub async fn job_end(
         job.0,
         status as JobStatus,
         failure.map(Json) as _,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Let the next waiting job of an instance go.
-pub async fn job_release_next(connection: &mut PgConnection, instance: InstanceId) -> Result<()> {
-    sqlx::query!(
-        "update jobs set waiting = false, run_at = now() where id = (
-             select id from jobs where instance_id = $1 and waiting and status = 'queued' order by id limit 1
-             for update skip locked)",
-        instance.0
     )
     .execute(connection)
     .await?;

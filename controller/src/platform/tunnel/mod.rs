@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use dashmap::DashMap;
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::tunnel::TunnelClient;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -14,6 +15,8 @@ use uuid::Uuid;
 pub struct Tunnel {
     pub server: ServerId,
     pub organization: OrganizationId,
+    /// Where the agent connects from.
+    pub address: IpAddr,
     /// From a database sequence; a higher one fences this one.
     pub epoch: i64,
     /// Serial of the client certificate, for revocation.

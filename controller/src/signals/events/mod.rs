@@ -5,5 +5,7 @@ pub mod model;
 pub mod routes;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 pub use model::{Event, Subject};

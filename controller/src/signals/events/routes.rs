@@ -36,6 +36,7 @@ async fn event_list(
     State(app): State<App>, Extension(identified): Extension<Identified>, RawQuery(query): RawQuery,
     headers: HeaderMap, form: StreamForm,
 ) -> Result<Response> {
+    let caller = identified.caller.map_err(crate::error::Error::from)?;
     let (organization, access) = identified.organization.map_err(crate::error::Error::from)?;
     let query = query.unwrap_or_default();
     let watch = form_urlencoded::parse(query.as_bytes())
@@ -44,6 +45,6 @@ async fn event_list(
         .take(20)
         .collect();
     let after = streams::last_event_id(&headers).as_deref().and_then(service::position_parse);
-    let request = StreamRequest { organization, access, after, watch };
+    let request = StreamRequest { caller, organization, access, after, watch };
     Ok(streams::respond(form, service::event_stream(app, request)))
 }

@@ -4,10 +4,11 @@ use super::store::{self, Position};
 use crate::app::App;
 use crate::error::Result;
 use crate::fleet::metrics::service::metrics_watch;
+use crate::identity::authentication::while_unchanged;
 use crate::platform::bus::Signal;
-use crate::platform::http::Permission;
 use crate::platform::http::ctx::{Access, Scope};
 use crate::platform::http::streams::StreamItem;
+use crate::platform::http::{Caller, Permission};
 use futures::Stream;
 use ocore_shared::ids::{OrganizationId, ServerId};
 use serde_json::json;
@@ -22,6 +23,7 @@ const WATCH_AGAIN: Duration = Duration::from_secs(30);
 
 /// Whose stream it is.
 pub struct StreamRequest {
+    pub caller: Arc<Caller>,
     pub organization: OrganizationId,
     pub access: Arc<Access>,
     pub after: Option<Position>,
@@ -58,8 +60,13 @@ fn reset() -> StreamItem {
     StreamItem::new("reset", &json!({}))
 }
 
-/// The stream itself.
+/// The stream itself. It ends when the caller's access is not what it was at its start.
 pub fn event_stream(app: App, request: StreamRequest) -> impl Stream<Item = StreamItem> + Send {
+    let (app_, caller, access) = (app.clone(), request.caller.clone(), request.access.clone());
+    while_unchanged(&app_, caller, request.organization, access, event_items(app, request))
+}
+
+fn event_items(app: App, request: StreamRequest) -> impl Stream<Item = StreamItem> + Send {
     async_stream::stream! {
         let mut signals = app.bus.subscribe();
         let mut place = match start(&app, &request).await {

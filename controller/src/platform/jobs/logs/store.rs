@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use ocore_shared::ids::{JobId, OrganizationId};
 use ocore_shared::protocol::jobs::JobLogLine;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 /// Add log lines; those that are there already are left alone. Returns the newest line up to which there is no gap.
 pub async fn job_log_append(connection: &mut PgConnection, job: &Reported, lines: &[JobLogLine]) -> Result<i64> {
@@ -58,6 +59,12 @@ pub async fn job_log_list(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|r| JobLogLine { seq: r.seq as u64, at: r.at, step: r.step, text: r.text }).collect())
+}
+
+/// Forget the logs of these jobs, whose lines are numbered anew.
+pub async fn job_log_forget(connection: &mut PgConnection, jobs: &[Uuid]) -> Result<()> {
+    sqlx::query!("delete from job_logs where job_id = any($1)", jobs).execute(connection).await?;
+    Ok(())
 }
 
 /// Forget logs older than 30 days.
