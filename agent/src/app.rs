@@ -62,7 +62,7 @@ pub fn build(
 pub fn start(agent: &AgentState) -> anyhow::Result<()> {
     let resumed = agent.engine.resume().context("the journal's jobs cannot be read")?;
     tracing::info!(resumed, kinds = agent.engine.job_kinds().len(), "job engine started");
-    agent.host.start(agent.stop.clone());
+    agent.host.start(&agent.tracker, agent.stop.clone());
     let (host, events, clock) = (agent.host.clone(), agent.events.clone(), agent.clock.clone());
     agent.tracker.spawn(metrics::run(host, events, clock, agent.metrics.clone(), agent.stop.clone()));
     let leaving = uninstall::Uninstall {

@@ -10,7 +10,8 @@ use chrono::{DateTime, TimeDelta};
 use ocore_shared::clock::Clock;
 use ocore_shared::protocol::enrollment::{EnrollRequest, Identity};
 use ocore_shared::secret::Secret;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use std::path::Path;
 use std::time::Duration;
 use tokio_rustls::TlsConnector;
@@ -96,6 +97,9 @@ pub async fn enroll(config: &Config, request: Enroll, clock: &dyn Clock) -> Resu
         identity.controllers.push(address);
     }
     let (server, until) = (identity.server_id, identity.not_after);
+    if !IdentityStore::load(config).is_ok_and(|before| is_same_server(&before.get(), &identity)) {
+        put_journal_aside(config, clock)?;
+    }
     IdentityStore::create(config, identity)?;
     let _ = std::fs::remove_file(uninstall::marker(config));
     install(config)?;
@@ -150,6 +154,25 @@ fn skew(date: Option<&str>, clock: &dyn Clock) -> Option<String> {
          certificates will not be valid here.",
         off.num_minutes().abs()
     ))
+}
+
+/// Whether both stand for one server at one controller. During a rotation the former authority is named beside the new.
+fn is_same_server(before: &StoredIdentity, now: &StoredIdentity) -> bool {
+    let authorities = |identity: &StoredIdentity| -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(identity.ca_pem.as_bytes()).flatten().collect()
+    };
+    let known = authorities(before);
+    before.server_id == now.server_id && authorities(now).iter().any(|authority| known.contains(authority))
+}
+
+/// What another server's journal holds is that one's: its jobs, its reports, and whom it obeyed last.
+fn put_journal_aside(config: &Config, clock: &dyn Clock) -> Result<(), EnrollError> {
+    let path = config.journal_path();
+    let aside = path.with_extension(format!("redb.former-{}", clock.now().format("%Y%m%dT%H%M%SZ")));
+    match std::fs::rename(&path, &aside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unwritable(&path)(e)),
+        _ => Ok(()),
+    }
 }
 
 fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> EnrollError + '_ {

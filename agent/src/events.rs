@@ -105,6 +105,7 @@ impl EventHub {
         EventReader {
             readers: self.0.readers.subscribe(),
             reader,
+            opened_at: *self.0.journal.last_seq().borrow(),
             committed: self.0.journal.last_seq(),
             pushed: self.0.pushed.subscribe(),
             after,
@@ -140,10 +141,39 @@ pub struct EventReader {
     readers: watch::Receiver<u64>,
     committed: watch::Receiver<u64>,
     pushed: watch::Receiver<u64>,
+    /// The newest durable event when reading began.
+    opened_at: u64,
     after: u64,
 }
 
 impl EventReader {
+    /// The next durable events of before the reading began; none when all were given. None as with [`Self::next`].
+    pub fn next_of_backlog(&mut self) -> Option<Vec<EventEnvelope>> {
+        if *self.readers.borrow() != self.reader {
+            return None;
+        }
+        let mut events = Vec::new();
+        while self.after < self.opened_at && events.is_empty() {
+            events = self.durable(self.opened_at)?;
+        }
+        Some(events)
+    }
+
+    /// Durable events beyond those that were given, `committed` being the newest one's number. None: unreadable.
+    fn durable(&mut self, committed: u64) -> Option<Vec<EventEnvelope>> {
+        match self.hub.0.journal.events(self.after, 64) {
+            Ok(events) => {
+                // Numbers may be missing: replaced events are gone.
+                self.after = events.last().and_then(|e| e.seq).unwrap_or(committed);
+                Some(events)
+            }
+            Err(error) => {
+                tracing::error!(%error, "durable events cannot be read");
+                None
+            }
+        }
+    }
+
     /// The next events, at least one, durable ones first; None when a newer reader has taken over or the journal
     /// cannot be read.
     pub async fn next(&mut self) -> Option<Vec<EventEnvelope>> {
@@ -154,20 +184,11 @@ impl EventReader {
             let committed = *self.committed.borrow_and_update();
             self.pushed.borrow_and_update();
             if committed > self.after {
-                match self.hub.0.journal.events(self.after, 64) {
-                    Ok(events) => {
-                        // Numbers may be missing: replaced events are gone.
-                        self.after = events.last().and_then(|e| e.seq).unwrap_or(committed);
-                        if !events.is_empty() {
-                            return Some(events);
-                        }
-                        continue;
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "durable events cannot be read");
-                        return None;
-                    }
+                let events = self.durable(committed)?;
+                if !events.is_empty() {
+                    return Some(events);
                 }
+                continue;
             }
             let volatile = self.hub.take_volatile();
             if !volatile.is_empty() {

@@ -8,6 +8,8 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use ocore_shared::protocol::CONTROLLER_SERVER_NAME;
+use ocore_shared::tunnel::STALL;
+use rustix::net::sockopt;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -52,14 +54,20 @@ pub async fn dial(address: &str) -> Result<TcpStream, DialError> {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(SocketAddr::new(ip, port))).await;
         match connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
-                // A keystroke must not wait for more bytes.
-                stream.set_nodelay(true).map_err(|e| DialError::Unreachable(address.into(), e))?;
+                prepare(&stream).map_err(|e| DialError::Unreachable(address.into(), e))?;
                 return Ok(stream);
             }
             Err(error) => last = error,
         }
     }
     Err(DialError::Unreachable(address.into(), last))
+}
+
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    // A keystroke must not wait for more bytes.
+    stream.set_nodelay(true)?;
+    // What nobody acknowledges is not sent again for a quarter of an hour.
+    Ok(sockopt::set_tcp_user_timeout(stream, u32::try_from(STALL.as_millis()).unwrap_or(u32::MAX))?)
 }
 
 /// With a resolver of our own: the system's one reaches NSS, which a static binary cannot.
@@ -211,4 +219,17 @@ pub fn controller_error(body: &[u8]) -> Option<(String, String)> {
     let error = value.get("error")?;
     let text = |key: &str| error.get(key).and_then(|v| v.as_str()).map(String::from);
     Some((text("code").unwrap_or_default(), text("message")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dialled_connection_gives_up_in_time() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = dial(&listener.local_addr().unwrap().to_string()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        assert_eq!(u128::from(sockopt::tcp_user_timeout(&stream).unwrap()), STALL.as_millis());
+    }
 }

@@ -126,14 +126,19 @@ async fn objects(host: &Host) -> Vec<String> {
     names
 }
 
-/// Nothing of the agent itself is left.
-async fn is_gone(host: &Host) {
+/// Neither an agent nor a shell that it opened runs, nor what was started in one.
+async fn has_stopped(host: &Host) {
     wait_for("a server without agent", SOON, || async {
         let processes = host.run(&["ps", "--no-headers", "-o", "pid", "-C", "ocore-agent,tail"]).await.text;
         let shells = host.run(&["systemctl", "list-units", "--all", "--no-legend", "ocore-terminal-*"]).await.ok();
         (processes.is_empty() && shells.is_empty()).then_some(())
     })
     .await;
+}
+
+/// Nothing of the agent itself is left.
+async fn is_gone(host: &Host) {
+    has_stopped(host).await;
     for path in ["/run/ocore-agent", "/etc/systemd/system/ocore-agent.service", "/usr/local/bin/ocore-agent"] {
         assert!(!host.has(path).await, "{path} is left");
     }
@@ -347,8 +352,11 @@ async fn what_cannot_work_says_so(ada: &Client, controller: &Controller, used: &
     host.paste(&other.command()).await.failed("this machine is enrolled as another server already");
     assert!(other.problem(ada).await.contains("add --force to the command"));
     ada.server_online(&third.id).await;
-    // Removed while its agent was away: the agent goes when it is back.
+    // With its service end people's shells, and what was left running in them. Removed while its agent was away: the
+    // agent goes when it is back.
+    open_shell(ada, &third).await;
     host.run(&["systemctl", "stop", "ocore-agent"]).await.ok();
+    has_stopped(host).await;
     let gone = ada.delete(&format!("/api/servers/{}", third.id)).await;
     assert!(gone.status.is_success(), "{}", gone.body);
     host.run(&["systemctl", "start", "ocore-agent"]).await.ok();

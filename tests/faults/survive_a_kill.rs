@@ -1,8 +1,9 @@
 //! Work survives the death of either side, and runs once.
 
 use ocore_tests::client::{Client, text};
+use ocore_tests::docker;
 use ocore_tests::processes::{Agent, Controller};
-use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS};
+use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS, begin_change, is_as_wished};
 use serde_json::json;
 use std::time::Duration;
 
@@ -26,6 +27,46 @@ async fn an_agent_that_is_killed_goes_on_where_it_was() {
     for step in steps {
         killed_at(&ada, &mut agent, &server, step).await;
     }
+}
+
+/// Have the agent kill itself once, right after it took this back and before that is written down.
+async fn kill_when_undone(ada: &Client, agent: &mut Agent, server: &str, step: &str) {
+    agent.kill();
+    ada.server_is(server, "offline").await;
+    agent.run_with_failpoint(&format!("{step}.undone=kill"));
+    ada.server_online(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_killed_while_it_takes_back_goes_on_with_that() {
+    let controller = Controller::start().await;
+    let ada = controller.bootstrap().await;
+    let (mut agent, server) = controller.add_server(&ada, "first").await;
+    let server = text(&server, "id");
+
+    kill_when_undone(&ada, &mut agent, &server, "instance_provision.config").await;
+    let name = format!("Taken back {}", uuid::Uuid::now_v7().simple());
+    let wish = json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_login": "admin",
+        "admin_password": "long enough 1", "modules": ["no_such_module"]});
+    let accepted = ada.post("/api/instances", wish).await.is(202);
+    agent.run_again_after_its_end(PROVISION).await;
+    let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
+    assert_eq!((&job["status"], &job["failure"]["code"]), (&json!("failed"), &json!("unknown_module")), "{job:#}");
+    let label = format!("sh.ocore.instance={}", text(&accepted, "id"));
+    assert_eq!(docker::objects(&label).await, Vec::<String>::new());
+
+    let provisioning = Provisioning::begin(&ada, &server, "taken back").await;
+    assert_eq!(ada.job_end(&provisioning.job, PROVISION).await["status"], "succeeded");
+    let job = begin_change(&ada, &provisioning.id, json!({"env": {"COLOUR": "red"}})).await;
+    assert_eq!(ada.job_end(&job, PROVISION).await["status"], "succeeded");
+    kill_when_undone(&ada, &mut agent, &server, "instance_update.recreate").await;
+    let deadly = json!({"env": {"COLOUR": "blue", "PYTHONHOME": "/nowhere"}});
+    let job = begin_change(&ada, &provisioning.id, deadly).await;
+    agent.run_again_after_its_end(PROVISION).await;
+    let job = ada.job_end(&job, PROVISION).await;
+    assert_eq!((&job["status"], &job["failure"]["code"]), (&json!("failed"), &json!("odoo_exited")), "{job:#}");
+    is_as_wished(&ada, &provisioning.id, 1024, &[("COLOUR", "red")]).await;
+    provisioning.proven(&ada).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

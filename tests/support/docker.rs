@@ -1,7 +1,7 @@
 //! What is really there: containers, volumes and networks by our labels.
 
 use bollard::Docker;
-use bollard::models::ContainerCreateBody;
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse};
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
     RemoveContainerOptions, StartContainerOptions,
@@ -30,6 +30,13 @@ pub async fn odoo_container(instance: &str) -> String {
     let names = objects(&format!("sh.ocore.instance={instance}")).await;
     let found = names.iter().find_map(|name| name.strip_prefix('/').filter(|n| n.ends_with("-odoo")));
     found.unwrap_or_else(|| panic!("no Odoo container among {names:?}")).to_owned()
+}
+
+/// What Docker says of a container that must be there.
+pub async fn inspect(container: &str) -> ContainerInspectResponse {
+    let docker = Docker::connect_with_local_defaults().expect("Docker's socket");
+    let found = docker.inspect_container(container, None::<InspectContainerOptions>).await;
+    found.unwrap_or_else(|e| panic!("{container}: {e}"))
 }
 
 /// Make and start one more container like this one, on another port, and remove it; how long the first two took.

@@ -24,6 +24,42 @@ pub const STEPS: [&str; 10] = [
     "health",
 ];
 
+/// Ask for other settings of an instance; the job that brings them about.
+pub async fn begin_change(ada: &Client, instance: &str, change: Value) -> String {
+    let path = format!("/api/instances/{instance}");
+    let answer = ada.try_call(Method::PATCH, &path, &[], Some(change)).await.expect("an answer");
+    text(&answer.is(200), "active_job_id")
+}
+
+/// Odoo answers, in a container with exactly these variables of `COLOUR` and of what breaks it, and both containers have
+/// this memory and know it.
+pub async fn is_as_wished(ada: &Client, instance: &str, memory_mb: i64, env: &[(&str, &str)]) {
+    let odoo = docker::odoo_container(instance).await;
+    for container in [odoo.clone(), odoo.replace("-odoo", "-postgres")] {
+        let found = docker::inspect(&container).await;
+        assert_eq!(found.state.and_then(|s| s.running), Some(true), "{container} runs");
+        let host = found.host_config.expect("its host's part");
+        assert_eq!(host.memory, Some(memory_mb * 1024 * 1024), "{container}");
+        let config = found.config.expect("its configuration");
+        if container == odoo {
+            let names = ["COLOUR", "PYTHONHOME", "PGOPTIONS"];
+            let pairs = config.env.iter().flatten().filter_map(|line| line.split_once('='));
+            let there: Vec<_> = pairs.filter(|(name, _)| names.contains(name)).collect();
+            assert_eq!(there, env);
+        } else {
+            let buffers = format!("shared_buffers={}MB", memory_mb / 4);
+            assert!(config.cmd.iter().flatten().any(|word| *word == buffers), "{:?}", config.cmd);
+        }
+    }
+    let known = ada.get(&format!("/api/instances/{instance}")).await.is(200);
+    let port = known["http_port"].as_u64().and_then(|p| u16::try_from(p).ok()).expect("its port");
+    crate::wait_for("Odoo's answer", CONTROL, || async {
+        let odoo = Client { port, token: None };
+        (odoo.try_call(Method::GET, "/web/login", &[], None).await.ok()?.status == 200).then_some(())
+    })
+    .await;
+}
+
 /// An instance that is being made.
 pub struct Provisioning {
     pub id: String,

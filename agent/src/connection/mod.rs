@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{self, http};
 const HANDSHAKE: Duration = Duration::from_secs(15);
 /// From the WebSocket to the session.
 const SESSION: Duration = Duration::from_secs(15);
-/// A connection that lived longer was a good one: the next retry is a first one again.
+/// A session that lived longer was a good one: the next retry is a first one again.
 const GOOD: Duration = Duration::from_secs(5);
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
@@ -76,24 +76,18 @@ impl Connector {
         self.status.set(Connection::Offline, "The agent was stopped.", None);
     }
 
-    /// Try each controller until one connection was made and has ended; how long it lived.
+    /// Try each controller until one session was open and has ended; how long it lived.
     async fn round(&self) -> Duration {
         let configured = self.agent.config.settings.controllers.clone();
         let controllers = if configured.is_empty() { self.identity.get().controllers.clone() } else { configured };
         for controller in &controllers {
-            match self.dial(controller).await {
-                Ok(socket) => {
-                    let started = Instant::now();
-                    let outcome = self.serve(controller, socket).await;
-                    if self.agent.stop.is_cancelled() {
-                        return started.elapsed();
-                    }
-                    let message =
-                        outcome.err().map_or("the controller closed the connection".into(), |e| e.to_string());
-                    tracing::warn!(controller, message, "disconnected");
-                    self.status.set(Connection::Offline, message, Some(controller));
-                    return started.elapsed();
-                }
+            let lived = match self.dial(controller).await {
+                Ok(socket) => self.serve(controller, socket).await,
+                Err(error) => Err(error),
+            };
+            match lived {
+                Ok(lived) => return lived,
+                Err(_) if self.agent.stop.is_cancelled() => break,
                 Err(error) => {
                     tracing::warn!(controller, %error, "cannot connect");
                     let refused = matches!(error, LinkError::Refused { .. });
@@ -131,17 +125,21 @@ impl Connector {
         Ok(request)
     }
 
-    /// Answer the controller until the link ends; without a session in time it is dropped.
-    async fn serve<S>(&self, controller: &str, socket: WebSocketIo<S>) -> Result<(), LinkError>
+    /// Answer the controller until the link ends; how long its session lived. Without one in time the link is dropped.
+    async fn serve<S>(&self, controller: &str, socket: WebSocketIo<S>) -> Result<Duration, LinkError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let lost = |ended: Result<(), hyper::Error>| match ended {
+            Ok(()) => LinkError::Lost("the controller closed it".into()),
+            Err(error) => LinkError::Lost(error.to_string()),
+        };
         let link = Link::default();
         let service = TowerToHyperService::new(routes::router(self.agent.clone(), link.clone()));
         let serving = tunnel::serve(socket, service, self.agent.stop.clone());
         let mut serving = std::pin::pin!(serving);
         tokio::select! {
-            ended = &mut serving => return ended.map_err(|e| LinkError::Lost(e.to_string())),
+            ended = &mut serving => return Err(lost(ended)),
             opened = tokio::time::timeout(SESSION, link.opened()) => {
                 let controllers = opened.map_err(|_| LinkError::NoSession)?;
                 if let Err(error) = self.identity.set_controllers(controllers) {
@@ -149,9 +147,15 @@ impl Connector {
                 }
             }
         }
+        let opened = Instant::now();
         tracing::info!(controller, "connected");
         self.status.set(Connection::Connected, "The tunnel is up.", Some(controller));
-        serving.await.map_err(|e| LinkError::Lost(e.to_string()))
+        let ended = lost(serving.await);
+        if !self.agent.stop.is_cancelled() {
+            tracing::warn!(controller, error = %ended, "disconnected");
+            self.status.set(Connection::Offline, ended.to_string(), Some(controller));
+        }
+        Ok(opened.elapsed())
     }
 }
 
@@ -160,17 +164,20 @@ fn ceiling(attempt: u32) -> Duration {
     Duration::from_secs(2).saturating_mul(1 << attempt.min(5)).min(MAX_DELAY)
 }
 
-/// Why the handshake failed, in the controller's words where it has some.
+/// Why the handshake failed, in the controller's words where it has some. Only what stays so until a person does
+/// something is a refusal: a controller in trouble is tried again.
 fn refusal(error: tungstenite::Error) -> LinkError {
     let tungstenite::Error::Http(response) = error else { return LinkError::Handshake(error.to_string()) };
     let status = response.status();
-    let said = response.body().as_ref().and_then(|body| tls::controller_error(body));
-    let message = match (said, status.as_u16()) {
-        (Some((_, message)), _) => message,
-        (None, 401) => "The controller does not accept this agent's certificate: enrol this server again.".into(),
-        (None, 403) => "The controller does not let this server connect: look at it in the console.".into(),
-        (None, 426) => "The controller does not speak this agent's protocol: update the agent.".into(),
-        _ => return LinkError::Handshake(format!("the controller answered {status}")),
+    let said = response.body().as_ref().and_then(|body| tls::controller_error(body)).map(|(_, message)| message);
+    let silent = match status.as_u16() {
+        401 => "The controller does not accept this agent's certificate: enrol this server again.",
+        403 => "The controller does not let this server connect: look at it in the console.",
+        422 | 426 => "The controller does not speak this agent's protocol: update the agent.",
+        _ => {
+            let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+            return LinkError::Handshake(format!("the controller answered {status}{said}"));
+        }
     };
-    LinkError::Refused { message }
+    LinkError::Refused { message: said.unwrap_or_else(|| silent.into()) }
 }

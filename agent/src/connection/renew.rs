@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::identity::{IdentityStore, NewKey, StoredIdentity};
 use crate::tls::{self, DialError};
 use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
 use ocore_shared::clock::Clock;
 use ocore_shared::protocol::enrollment::{Identity, RenewRequest};
 use rand::RngExt;
@@ -19,23 +20,36 @@ pub async fn run(identity: IdentityStore, config: Arc<Config>, clock: Arc<dyn Cl
     // Agents that enrolled together do not renew together.
     let jitter = rand::rng().random_range(0.0..0.05);
     loop {
-        let current = identity.get();
-        let life = current.not_after - current.issued_at;
-        let at = current.renew_at() + life.to_std().map_or_else(|_| Duration::ZERO, |life| life.mul_f64(jitter));
-        let wait = match (at - clock.now()).to_std() {
-            Ok(wait) if !wait.is_zero() => wait.min(HOUR),
-            _ => match renew(&identity, &config, clock.as_ref()).await {
-                Ok(()) => continue,
-                Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), until = %current.not_after, "certificate not renewed");
-                    HOUR.mul_f64(rand::rng().random_range(0.9..1.1))
+        let wait = match due_in(&identity.get(), clock.now(), jitter) {
+            Some(wait) => wait.min(HOUR),
+            None => {
+                let renewed = renew(&identity, &config, clock.as_ref()).await;
+                let until = identity.get().not_after;
+                match renewed {
+                    Ok(()) if due_in(&identity.get(), clock.now(), jitter).is_some() => continue,
+                    Ok(()) => {
+                        tracing::warn!(%until, "this server's clock is ahead of the controller's: set it");
+                        HOUR
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = format!("{error:#}"), %until, "certificate not renewed");
+                        HOUR.mul_f64(rand::rng().random_range(0.9..1.1))
+                    }
                 }
-            },
+            }
         };
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return;
         }
     }
+}
+
+/// How long until the certificate is renewed; None when it is time. One that was issued this moment may be over already
+/// by a wrong clock.
+fn due_in(identity: &StoredIdentity, now: DateTime<Utc>, jitter: f64) -> Option<Duration> {
+    let life = (identity.not_after - identity.issued_at).to_std().unwrap_or_default();
+    let wait = (identity.renew_at() + life.mul_f64(jitter) - now).to_std().ok()?;
+    (!wait.is_zero()).then_some(wait)
 }
 
 /// Ask each controller in turn.

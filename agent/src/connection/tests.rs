@@ -7,7 +7,7 @@ use crate::journal::RedbJournal;
 use crate::status;
 use ::http::Method;
 use chrono::TimeDelta;
-use ocore_shared::clock::{Clock, SystemClock};
+use ocore_shared::clock::{Clock, ShiftedClock, SystemClock};
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::CONTROLLER_SERVER_NAME;
 use ocore_shared::protocol::enrollment::{Identity, RenewRequest};
@@ -21,7 +21,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
 
 /// A controller's port that demands a certificate of its own authority.
@@ -95,6 +97,25 @@ impl Port {
         let (client, connection) = tunnel::connect(WebSocketIo::new(socket)).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// Take the next connection as a renewal.
+    async fn renew(&self) {
+        let mut stream = self.accept().await;
+        let mut bytes = Vec::new();
+        let body = loop {
+            stream.read_buf(&mut bytes).await.unwrap();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            if let Some((_, body)) = text.split_once("\r\n\r\n")
+                && let Ok(request) = serde_json::from_str::<RenewRequest>(body)
+            {
+                break request;
+            }
+        };
+        let json = serde_json::to_string(&self.issue(&body.csr_pem)).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", json.len());
+        stream.write_all((head + &json).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
     }
 }
 
@@ -183,28 +204,35 @@ async fn a_certificate_is_renewed_with_the_old_one() {
     let port = Port::open().await;
     let rig = Rig::new(&port);
     let before = rig.identity.get();
-    let answer = async {
-        let mut stream = port.accept().await;
-        let mut bytes = Vec::new();
-        let body = loop {
-            stream.read_buf(&mut bytes).await.unwrap();
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            if let Some((_, body)) = text.split_once("\r\n\r\n")
-                && let Ok(request) = serde_json::from_str::<RenewRequest>(body)
-            {
-                break request;
-            }
-        };
-        let json = serde_json::to_string(&port.issue(&body.csr_pem)).unwrap();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", json.len());
-        stream.write_all((head + &json).as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
-    };
-    let (renewed, ()) = tokio::join!(renew::renew(&rig.identity, &rig.config, &SystemClock), answer);
+    let (renewed, ()) = tokio::join!(renew::renew(&rig.identity, &rig.config, &SystemClock), port.renew());
     renewed.unwrap();
     let after = IdentityStore::load(&rig.config).unwrap().get();
     assert_ne!(after.certificate_pem, before.certificate_pem);
     assert_ne!(after.key_pem(), before.key_pem());
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_over_when_it_comes_is_asked_for_again_in_an_hour() {
+    let port = Port::open().await;
+    let rig = Rig::new(&port);
+    let before = rig.identity.get().certificate_pem.clone();
+    let clock = ShiftedClock::default();
+    clock.shift(TimeDelta::days(40));
+    let config = rig.agent.config.clone();
+    tokio::spawn(renew::run(rig.identity.clone(), config, Arc::new(clock), rig.agent.stop.clone()));
+    port.renew().await;
+    let stored = async {
+        while rig.identity.get().certificate_pem == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), stored).await.expect("in time");
+    // From here on time passes only while everybody waits for it.
+    tokio::time::pause();
+    let renewed = tokio::time::Instant::now();
+    port.listener.accept().await.unwrap();
+    assert!(renewed.elapsed() >= Duration::from_secs(3600 - 1), "{:?}", renewed.elapsed());
+    rig.agent.stop.cancel();
 }
 
 #[test]
@@ -215,9 +243,34 @@ fn retries_slow_down_to_a_minute() {
 
 #[test]
 fn a_refusal_is_told_in_the_controllers_words() {
-    let body = br#"{"error":{"code":"revoked","message":"This server was removed."}}"#.to_vec();
-    let response = ::http::Response::builder().status(403).body(Some(body)).unwrap();
-    assert_eq!(refusal(tungstenite::Error::Http(response.into())).to_string(), "This server was removed.");
-    let response = ::http::Response::builder().status(426).body(None).unwrap();
-    assert!(refusal(tungstenite::Error::Http(response.into())).to_string().contains("update the agent"));
+    let answered = |status: u16, body: Option<&[u8]>| {
+        let response = ::http::Response::builder().status(status).body(body.map(<[u8]>::to_vec)).unwrap();
+        refusal(tungstenite::Error::Http(response.into()))
+    };
+    let body: &[u8] = br#"{"error":{"code":"revoked","message":"This server was removed."}}"#;
+    for status in [401, 403, 422, 426] {
+        let error = answered(status, Some(body));
+        assert!(matches!(&error, LinkError::Refused { message } if message == "This server was removed."), "{error}");
+    }
+    assert!(answered(426, None).to_string().contains("update the agent"));
+    // A controller in trouble has not said that this server is none of its own.
+    for status in [404, 429, 500, 502, 503] {
+        let error = answered(status, Some(body));
+        assert!(matches!(&error, LinkError::Handshake(why) if why.ends_with("This server was removed.")), "{error}");
+        assert!(answered(status, None).to_string().contains(&status.to_string()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_session_is_a_failed_one() {
+    let rig = Rig::new(&Port::open().await);
+    let status = StatusFile::new(&rig.config, rig.agent.clock.clone());
+    let connector = Connector::new(rig.agent.clone(), rig.identity.clone(), status);
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let io =
+        async |end, role| WebSocketIo::new(WebSocketStream::from_raw_socket(end, role, Some(websocket_config())).await);
+    let (_client, connection) = tunnel::connect(io(near, Role::Server).await).await.unwrap();
+    tokio::spawn(connection);
+    let ended = connector.serve("silent:8443", io(far, Role::Client).await).await;
+    assert!(matches!(ended, Err(LinkError::NoSession)), "{ended:?}");
 }

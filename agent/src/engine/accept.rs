@@ -1,11 +1,17 @@
-//! `PUT /jobs/{id}`: the job is on disk before the answer, and the same id never means two jobs.
+//! `PUT /jobs/{id}` and its `DELETE`: the job is on disk before the answer, the same id never means two jobs, and a wish
+//! to cancel is not lost between the two.
 
 use super::job::{Acceptance, Job};
-use super::{Engine, Inner, SealError, lock};
+use super::{Engine, Inner, LiveJobs, SealError, lock};
 use crate::journal::{JobRecord, JournalError, Urgency, Write};
 use ocore_shared::ids::JobId;
 use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A hand-over is not on its way for longer than this.
+const LONGEST_WAY: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
 pub enum Accepted {
@@ -18,6 +24,8 @@ pub enum Accepted {
 pub enum AcceptError {
     #[error("job {0} was accepted with another kind, instance or input; use a new id")]
     OtherBody(JobId),
+    #[error("job {0} was cancelled before it came; it was not started")]
+    Cancelled(JobId),
     #[error("the job cannot be stored, so it was not started: {0}")]
     Journal(#[from] JournalError),
     #[error("the job cannot be stored, so it was not started: {0}")]
@@ -31,6 +39,14 @@ impl Engine {
         // On a task of its own: the request may be dropped at any await, an acceptance is whole or not at all.
         let task = self.0.parts.tracker.spawn(async move { inner.accept(id, request).await });
         task.await.unwrap_or(Err(AcceptError::Journal(JournalError::Closed)))
+    }
+
+    /// Cancel just that job. An ended one stays as it is; one that is not known may be on its way, and is refused then.
+    pub async fn cancel(&self, id: JobId) -> Result<Option<JobSnapshot>, JournalError> {
+        let inner = self.0.clone();
+        // On a task: the request may be dropped, the wish may not.
+        let task = self.0.parts.tracker.spawn(async move { inner.cancel(id).await });
+        task.await.unwrap_or(Err(JournalError::Closed))
     }
 }
 
@@ -47,15 +63,11 @@ impl Inner {
         loop {
             let Some(other) = self.claim(id, &fresh)? else { break };
             match other {
-                Claim::Stored(record) => return known(id, &fresh, &record.request, record.snapshot),
-                Claim::Live(job) => {
-                    let mut acceptance = job.acceptance.subscribe();
-                    // Its sender lives in `job`, so that it cannot be closed.
-                    let decided = acceptance.wait_for(|a| *a != Acceptance::Pending).await.map(|a| *a);
-                    if decided.is_ok_and(|a| a == Acceptance::Accepted) {
-                        return known(id, &fresh, &job.request, job.snapshot());
-                    }
+                Holder::Ended(record) => return known(id, &fresh, &record.request, record.snapshot),
+                Holder::Live(job) if job.accepted().await => {
+                    return known(id, &fresh, &job.request, job.snapshot());
                 }
+                Holder::Live(_) => {}
             }
         }
         let snapshot = fresh.snapshot();
@@ -74,23 +86,61 @@ impl Inner {
     }
 
     /// Take the id for `job`, or say who has it.
-    fn claim(&self, id: JobId, job: &Arc<Job>) -> Result<Option<Claim>, JournalError> {
+    fn claim(self: &Arc<Self>, id: JobId, job: &Arc<Job>) -> Result<Option<Holder>, AcceptError> {
         let mut live = lock(&self.live);
+        let holder = self.holder(&mut live, id)?;
+        if holder.is_none() {
+            if lock(&self.cancelled_early).get(&id).is_some_and(|at| at.elapsed() < LONGEST_WAY) {
+                return Err(AcceptError::Cancelled(id));
+            }
+            live.insert(id, job.clone());
+        }
+        Ok(holder)
+    }
+
+    /// Who has the id. Under the lock of the live jobs: one leaves them only after its end is in the journal.
+    fn holder(self: &Arc<Self>, live: &mut LiveJobs, id: JobId) -> Result<Option<Holder>, JournalError> {
         if let Some(job) = live.get(&id) {
-            return Ok(Some(Claim::Live(job.clone())));
+            return Ok(Some(Holder::Live(job.clone())));
         }
-        // Under the lock: a job leaves the map only after its end is in the journal.
-        if let Some(record) = self.parts.journal.job(id)? {
-            return Ok(Some(Claim::Stored(Box::new(record))));
+        let Some(record) = self.parts.journal.job(id)? else { return Ok(None) };
+        if record.snapshot.status.is_terminal() {
+            return Ok(Some(Holder::Ended(Box::new(record))));
         }
-        live.insert(id, job.clone());
-        Ok(None)
+        // Its acceptance was answered with an error, but had reached the disk.
+        Ok(Some(Holder::Live(self.take_up(live, record)?)))
+    }
+
+    async fn cancel(self: Arc<Self>, id: JobId) -> Result<Option<JobSnapshot>, JournalError> {
+        loop {
+            let job = {
+                let mut live = lock(&self.live);
+                match self.holder(&mut live, id)? {
+                    Some(Holder::Live(job)) => job,
+                    Some(Holder::Ended(record)) => return Ok(Some(record.snapshot)),
+                    None => {
+                        let mut early = lock(&self.cancelled_early);
+                        early.retain(|_, at| at.elapsed() < LONGEST_WAY);
+                        early.insert(id, Instant::now());
+                        return Ok(None);
+                    }
+                }
+            };
+            // Its acceptance may still be on its way to the disk.
+            if job.accepted().await {
+                if let Some(commit) = job.request_cancel(&self) {
+                    commit.await?;
+                    job.cancel.cancel();
+                }
+                return Ok(Some(job.snapshot()));
+            }
+        }
     }
 }
 
-enum Claim {
+enum Holder {
     Live(Arc<Job>),
-    Stored(Box<JobRecord>),
+    Ended(Box<JobRecord>),
 }
 
 fn known(id: JobId, fresh: &Job, stored: &JobRequest, snapshot: JobSnapshot) -> Result<Accepted, AcceptError> {

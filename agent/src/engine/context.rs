@@ -10,6 +10,7 @@ use ocore_shared::protocol::jobs::{JobRequest, Progress, StepStatus};
 use ocore_shared::secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +19,11 @@ use tokio_util::sync::CancellationToken;
 /// A cancelled step may look at the token and tidy up; then it is dropped.
 const STEP_GRACE: Duration = Duration::from_secs(3);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+/// How long going back waits for the disk.
+const DISK_PATIENCE: Duration = Duration::from_secs(10);
+/// What may pass by itself, like a Docker that restarts, is waited for that long for each step that is taken back.
+const UNDO_PATIENCE: Duration = Duration::from_secs(60);
+const UNDO_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub struct JobContext(Arc<Shared>);
@@ -57,6 +63,11 @@ impl JobContext {
         &self.0.job.cancel
     }
 
+    /// What a job ends with that is told to end: it was cancelled, or its time is over.
+    pub fn interruption(&self) -> OpError {
+        self.0.job.interruption()
+    }
+
     /// Declare all steps (name, title) at the start, so that people see what is to come. Idempotent on resume.
     pub async fn plan(&self, steps: &[(&'static str, &'static str)]) -> Result<(), OpError> {
         let (job, inner) = (&self.0.job, &self.0.inner);
@@ -76,7 +87,16 @@ impl JobContext {
 
     /// Run a step, or, when the journal says that it is finished, return its stored output without running it.
     /// Start and end are written durably. `work` must be an idempotent "make it so": it may have been cut anywhere.
-    pub async fn step<T, F>(&self, name: &'static str, work: F) -> Result<T, OpError>
+    pub fn step<T, F>(&self, name: &'static str, work: F) -> impl Future<Output = Result<T, OpError>>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, OpError>>,
+    {
+        // Boxed: steps are large, and everyone who hands a future on holds it twice.
+        self.run_step(name, Box::pin(work))
+    }
+
+    async fn run_step<T, F>(&self, name: &'static str, work: Pin<Box<F>>) -> Result<T, OpError>
     where
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T, OpError>>,
@@ -85,7 +105,7 @@ impl JobContext {
             return Ok(stored);
         }
         if self.cancelled().is_cancelled() {
-            return Err(OpError::cancelled());
+            return Err(self.interruption());
         }
         self.begin(name).await?;
         let outcome = self.work(name, work).await;
@@ -160,7 +180,7 @@ impl JobContext {
             biased;
             outcome = &mut work => outcome,
             () = self.cancelled().cancelled() => {
-                tokio::time::timeout(STEP_GRACE, work).await.unwrap_or_else(|_| Err(OpError::cancelled()))
+                tokio::time::timeout(STEP_GRACE, work).await.unwrap_or_else(|_| Err(self.interruption()))
             }
         }?;
         failpoints.hit(&format!("{}.{name}.after", self.request().kind))?;
@@ -182,28 +202,93 @@ impl JobContext {
         Ok(())
     }
 
-    /// Take back a step's effects after a later failure: runs `work`, marks the step undone; a failure of `work` is
-    /// logged. Not stopped by a cancellation: it is how a cancelled job tidies up.
-    pub async fn undo<F>(&self, name: &'static str, work: F)
+    /// Go forward; when that fails, go `back` and fail with its reason. That it goes back is on disk before anything is
+    /// taken back: after a restart it goes on with that, since steps that look finished may be undone by then.
+    pub fn attempt<T>(
+        &self, forward: impl Future<Output = Result<T, OpError>>, back: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<T, OpError>> {
+        self.go(Box::pin(forward), Box::pin(back))
+    }
+
+    async fn go<T, F, B>(&self, forward: Pin<Box<F>>, back: Pin<Box<B>>) -> Result<T, OpError>
+    where
+        F: Future<Output = Result<T, OpError>>,
+        B: Future<Output = ()>,
+    {
+        let failing = lock(&self.0.job.state).record.failing.clone();
+        let error = match failing {
+            Some(error) => error,
+            None => match forward.await {
+                Ok(done) => return Ok(done),
+                Err(error) => {
+                    let ((), commit) = self.0.job.update(&self.0.inner, Urgency::Now, |state| {
+                        state.record.failing = Some(error.clone());
+                    });
+                    // A full disk does not hold this up for ever: taking back is also what makes room.
+                    let _ = tokio::time::timeout(DISK_PATIENCE, commit).await;
+                    error
+                }
+            },
+        };
+        back.await;
+        Err(error)
+    }
+
+    /// Whether the step has begun, in this run or in one before a restart, and was not taken back.
+    pub fn has_effects(&self, name: &str) -> bool {
+        let mut state = lock(&self.0.job.state);
+        let step = state.step_mut(name);
+        step.started_at.is_some() && step.status != StepStatus::Undone
+    }
+
+    /// Take back a step's effects after a later failure: runs `work`, again for a while when its failure may pass, and
+    /// marks the step undone. What stays is told in the job's failure. Not stopped by a cancellation: it is how a
+    /// cancelled job tidies up, so `work` must not look at [`Self::cancelled`]. Says whether it succeeded.
+    pub async fn undo<F>(&self, name: &'static str, work: impl Fn() -> F) -> bool
     where
         F: Future<Output = Result<(), OpError>>,
     {
-        let outcome = work.await;
+        let give_up_at = Instant::now() + UNDO_PATIENCE;
+        let mut told = false;
+        let outcome = loop {
+            match self.undo_once(name, Box::pin(work())).await {
+                Err(error) if error.retryable && Instant::now() < give_up_at => {
+                    if !told {
+                        self.log(format!("Taking back {name} failed and is tried again: {error}"));
+                        told = true;
+                    }
+                    tokio::time::sleep(UNDO_PAUSE).await;
+                }
+                outcome => break outcome,
+            }
+        };
         let now = self.clock().now();
         if let Err(error) = &outcome {
             self.log(format!("Taking back {name} failed: {error}"));
         }
-        drop(self.0.job.update(&self.0.inner, Urgency::Soon, |state| {
+        let (undone, _) = self.0.job.update(&self.0.inner, Urgency::Soon, |state| {
             let step = state.step_mut(name);
             match outcome {
                 Ok(()) => {
                     step.status = StepStatus::Undone;
                     step.finished_at = Some(now);
                     state.record.outputs.remove(name);
+                    true
                 }
-                Err(error) => step.message = Some(format!("Taking it back failed: {}", error.message)),
+                Err(error) => {
+                    step.message = Some(format!("Taking it back failed: {}", error.message));
+                    let left = format!("{}: {}", step.title, error.message);
+                    state.left.push(left);
+                    false
+                }
             }
-        }));
+        });
+        undone
+    }
+
+    async fn undo_once(&self, name: &str, work: impl Future<Output = Result<(), OpError>>) -> Result<(), OpError> {
+        work.await?;
+        self.0.inner.parts.failpoints.hit(&format!("{}.{name}.undone", self.request().kind))
     }
 
     /// Add to the gap-free job log, under the current step's name.
@@ -219,9 +304,16 @@ impl JobContext {
         Ok(lines.into_iter().filter(|line| line.step == step).map(|line| line.text).collect())
     }
 
-    /// The current step's sentence for people.
+    /// The current step's sentence for people. The same one again costs nothing.
     pub fn message(&self, text: impl Into<String>) {
         let text = text.into();
+        {
+            let mut state = lock(&self.0.job.state);
+            let Some(name) = state.step.clone() else { return };
+            if state.step_mut(&name).message.as_ref() == Some(&text) {
+                return;
+            }
+        }
         drop(self.0.job.update(&self.0.inner, Urgency::Soon, |state| {
             if let Some(name) = state.step.clone() {
                 state.step_mut(&name).message = Some(text);

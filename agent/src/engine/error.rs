@@ -1,7 +1,9 @@
 //! Why an operation failed, in words for the person who asked for it.
 
+use serde::{Deserialize, Serialize};
+
 /// An operation's failure. `message` says what to do; `code` is stable.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("{message} ({code})")]
 pub struct OpError {
     pub code: String,
@@ -21,8 +23,9 @@ impl OpError {
         Self { code: code.into(), message: message.into(), retryable: true }
     }
 
-    /// The job was cancelled, or the agent is stopping.
-    pub fn cancelled() -> Self {
-        Self::new("cancelled", "The job was cancelled.")
+    /// The same with one more sentence. Where the message ends with lines of a log, it stands on its own line.
+    pub fn and(self, sentence: impl std::fmt::Display) -> Self {
+        let gap = if self.message.contains('\n') { '\n' } else { ' ' };
+        Self { message: format!("{}{gap}{sentence}", self.message), ..self }
     }
 }

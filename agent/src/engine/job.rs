@@ -11,6 +11,7 @@ use ocore_shared::protocol::jobs::{
 use ocore_shared::secret::Secret;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -33,6 +34,8 @@ pub struct Job {
     pub request: JobRequest,
     pub secrets: Mutex<BTreeMap<String, Secret>>,
     pub cancel: CancellationToken,
+    /// Whether it is the end of its time that cancels it.
+    pub timed_out: AtomicBool,
     /// Fires when it is the first of its instance.
     pub turn: CancellationToken,
     pub acceptance: watch::Sender<Acceptance>,
@@ -51,6 +54,8 @@ pub struct State {
     pub unflushed: bool,
     /// Set by a failpoint inside a step.
     pub injected: Option<OpError>,
+    /// What could not be taken back, and why.
+    pub left: Vec<String>,
     pub last_progress: Option<Instant>,
     log_bytes: usize,
     /// Numbered, not yet given to the journal.
@@ -73,8 +78,14 @@ impl Job {
             accepted_at,
             finished_at: None,
         };
-        let record =
-            JobRecord { request, snapshot, outputs: BTreeMap::new(), cancel_requested: false, acknowledged_at: None };
+        let record = JobRecord {
+            request,
+            snapshot,
+            outputs: BTreeMap::new(),
+            cancel_requested: false,
+            failing: None,
+            acknowledged_at: None,
+        };
         Self::build(record, secrets, 0, Acceptance::Pending)
     }
 
@@ -96,13 +107,17 @@ impl Job {
             request: record.request.clone(),
             secrets: Mutex::new(secrets),
             cancel,
+            timed_out: AtomicBool::new(false),
             turn: CancellationToken::new(),
             acceptance: watch::Sender::new(acceptance),
             state: Mutex::new(State {
                 record,
                 step: None,
-                unflushed: false,
+                // Of a new job's first step a kill may lose the start: it is run again. After a restart the next step may
+                // be any, and going back asks whether it had begun.
+                unflushed: acceptance == Acceptance::Accepted,
                 injected: None,
+                left: Vec::new(),
                 last_progress: None,
                 log_bytes: 0,
                 unwritten: Vec::new(),
@@ -115,6 +130,22 @@ impl Job {
 
     pub fn is_accepted(&self) -> bool {
         *self.acceptance.borrow() == Acceptance::Accepted
+    }
+
+    /// Whether it was accepted, once that is decided.
+    pub async fn accepted(&self) -> bool {
+        let mut acceptance = self.acceptance.subscribe();
+        // Its sender lives in `self`, so that it cannot be closed.
+        let decided = acceptance.wait_for(|a| *a != Acceptance::Pending).await.map(|a| *a);
+        decided.is_ok_and(|a| a == Acceptance::Accepted)
+    }
+
+    /// Why it is told to end.
+    pub fn interruption(&self) -> OpError {
+        match self.timed_out.load(Ordering::Relaxed) {
+            true => OpError::retryable("timeout", "The job took longer than it was allowed to."),
+            false => OpError::new("cancelled", "The job was cancelled."),
+        }
     }
 
     pub fn snapshot(&self) -> JobSnapshot {
@@ -244,7 +275,11 @@ impl State {
         snapshot.finished_at = Some(at);
         match outcome {
             Ok(result) => snapshot.result = Some(result),
-            Err(OpError { code, message, retryable }) => {
+            Err(error) => {
+                let OpError { code, message, retryable } = match self.left.is_empty() {
+                    true => error,
+                    false => error.and(format_args!("Not everything could be taken back. {}", self.left.join(" "))),
+                };
                 for step in snapshot.steps.iter_mut().filter(|s| s.status == StepStatus::Running) {
                     step.status = StepStatus::Failed;
                     step.finished_at = Some(at);

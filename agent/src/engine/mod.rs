@@ -23,7 +23,7 @@ pub use registry::{JobFuture, JobHandler, Registry};
 pub use seal::{SealError, SealKey};
 
 use crate::events::EventHub;
-use crate::journal::{JournalError, JournalStore, Urgency};
+use crate::journal::{JobRecord, JournalError, JournalStore, Urgency};
 use job::Job;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::{InstanceId, JobId};
@@ -31,6 +31,7 @@ use ocore_shared::protocol::jobs::{JobLogLine, JobSnapshot};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,11 +56,16 @@ pub struct EngineParts {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
+type LiveJobs = HashMap<JobId, Arc<Job>>;
+
 pub(crate) struct Inner {
     parts: EngineParts,
     limit: Semaphore,
     /// Jobs that have not ended, or whose end is not on disk yet.
-    live: Mutex<HashMap<JobId, Arc<Job>>>,
+    live: Mutex<LiveJobs>,
+    /// Jobs that were cancelled before they came, and when: the request that carries one may be the slower one. Changed
+    /// under the lock of `live` only. A request does not outlive this process, so that memory is enough.
+    cancelled_early: Mutex<HashMap<JobId, Instant>>,
     /// Jobs of one instance in the order of their acceptance; the first one runs.
     lanes: Mutex<HashMap<InstanceId, VecDeque<Arc<Job>>>>,
 }
@@ -75,6 +81,7 @@ impl Engine {
             parts,
             limit: Semaphore::new(MAX_RUNNING),
             live: Mutex::default(),
+            cancelled_early: Mutex::default(),
             lanes: Mutex::default(),
         }))
     }
@@ -86,23 +93,10 @@ impl Engine {
         records.retain(|r| !r.snapshot.status.is_terminal());
         records.sort_by_key(|r| (r.snapshot.accepted_at, r.snapshot.id));
         let count = records.len();
+        let mut live = lock(&inner.live);
         for record in records {
-            let id = record.snapshot.id;
-            let last_log_seq = inner.parts.journal.last_log_seq(id)?;
-            let sealed = inner.parts.journal.secrets(id)?;
-            // Secrets that cannot be opened fail the job where it asks for one, with that reason.
-            let secrets = sealed.and_then(|s| {
-                inner
-                    .parts
-                    .key
-                    .open(id, &s)
-                    .inspect_err(|error| tracing::error!(job = %id, %error, "secrets lost"))
-                    .ok()
-            });
-            tracing::info!(job = %id, kind = record.request.kind, "resumed");
-            let job = Arc::new(Job::resumed(record, secrets.unwrap_or_default(), last_log_seq));
-            lock(&inner.live).insert(id, job.clone());
-            inner.schedule(job);
+            tracing::info!(job = %record.snapshot.id, kind = record.request.kind, "resumed");
+            inner.take_up(&mut live, record)?;
         }
         Ok(count)
     }
@@ -130,21 +124,6 @@ impl Engine {
         Ok(jobs)
     }
 
-    /// Cancel just that job. An ended one stays as it is.
-    pub async fn cancel(&self, id: JobId) -> Result<Option<JobSnapshot>, JournalError> {
-        let Some(job) = self.0.live_job(id) else { return self.job(id) };
-        let inner = self.0.clone();
-        // On a task: the request may be dropped, the wish may not.
-        let task = self.0.parts.tracker.spawn(async move {
-            if let Some(commit) = job.request_cancel(&inner) {
-                commit.await?;
-                job.cancel.cancel();
-            }
-            Ok(Some(job.snapshot()))
-        });
-        task.await.unwrap_or(Err(JournalError::Closed))
-    }
-
     /// A page of a job's log that is on disk, and whether the job has ended before the page was read.
     pub fn log_page(&self, id: JobId, after: u64) -> Result<Option<(Vec<JobLogLine>, bool)>, JournalError> {
         let ended = match self.job(id)? {
@@ -170,6 +149,21 @@ impl Engine {
 }
 
 impl Inner {
+    /// Go on with a job of the journal.
+    fn take_up(self: &Arc<Self>, live: &mut LiveJobs, record: JobRecord) -> Result<Arc<Job>, JournalError> {
+        let id = record.snapshot.id;
+        let last_log_seq = self.parts.journal.last_log_seq(id)?;
+        let sealed = self.parts.journal.secrets(id)?;
+        // Secrets that cannot be opened fail the job where it asks for one, with that reason.
+        let secrets = sealed.and_then(|s| {
+            self.parts.key.open(id, &s).inspect_err(|error| tracing::error!(job = %id, %error, "secrets lost")).ok()
+        });
+        let job = Arc::new(Job::resumed(record, secrets.unwrap_or_default(), last_log_seq));
+        live.insert(id, job.clone());
+        self.schedule(job.clone());
+        Ok(job)
+    }
+
     fn live_job(&self, id: JobId) -> Option<Arc<Job>> {
         lock(&self.live).get(&id).filter(|job| job.is_accepted()).cloned()
     }

@@ -8,11 +8,13 @@ use ocore_shared::protocol::jobs::JobStatus;
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A handler that was told to end has this long for taking back what it did.
-const UNDO_TIME: Duration = Duration::from_secs(120);
+/// A handler that was told to end has this long for taking back what it did: containers that stop and start again,
+/// with a Docker that is away for a while.
+const UNDO_TIME: Duration = Duration::from_secs(600);
 
 /// Why a handler was told to end.
 #[derive(Clone, Copy, PartialEq)]
@@ -89,7 +91,7 @@ impl Inner {
         let _permit = tokio::select! {
             biased;
             // What has never run has nothing to take back.
-            interrupt = interrupted(job, deadline), if untouched => return (Err(interrupt.error()), Some(interrupt)),
+            interrupt = interrupted(job, deadline), if untouched => return (Err(job.interruption()), Some(interrupt)),
             permit = permit => permit,
         };
         let Some(handler) = self.parts.registry.get(&job.request.kind) else {
@@ -129,11 +131,20 @@ async fn watched(
         outcome = &mut work => return (outcome, job.cancel.is_cancelled().then_some(Interrupt::Cancelled)),
         interrupt = interrupted(job, deadline) => interrupt,
     };
-    job.cancel.cancel();
     let outcome = tokio::time::timeout(UNDO_TIME, work).await;
-    (outcome.unwrap_or_else(|_| Err(interrupt.error())), Some(interrupt))
+    (outcome.unwrap_or_else(|_| Err(given_up(job))), Some(interrupt))
 }
 
+/// It was told to end and does not.
+fn given_up(job: &Job) -> OpError {
+    let failing = lock(&job.state).record.failing.clone();
+    let minutes = UNDO_TIME.as_secs() / 60;
+    failing.unwrap_or_else(|| job.interruption()).and(format_args!(
+        "It did not come to an end within {minutes} minutes and was given up; some of what it did may be left."
+    ))
+}
+
+/// When the job is told to end. What waits for its cancellation knows the reason already.
 async fn interrupted(job: &Job, deadline: Option<Instant>) -> Interrupt {
     let over = async {
         match deadline {
@@ -144,15 +155,10 @@ async fn interrupted(job: &Job, deadline: Option<Instant>) -> Interrupt {
     tokio::select! {
         biased;
         () = job.cancel.cancelled() => Interrupt::Cancelled,
-        () = over => Interrupt::TimedOut,
-    }
-}
-
-impl Interrupt {
-    fn error(self) -> OpError {
-        match self {
-            Self::Cancelled => OpError::cancelled(),
-            Self::TimedOut => OpError::retryable("timeout", "The job took longer than it was allowed to."),
+        () = over => {
+            job.timed_out.store(true, Ordering::Relaxed);
+            job.cancel.cancel();
+            Interrupt::TimedOut
         }
     }
 }
@@ -162,8 +168,7 @@ fn conclude(outcome: Result<Value, OpError>, interrupt: Option<Interrupt>) -> (J
     match (outcome, interrupt) {
         (Ok(result), _) => (JobStatus::Succeeded, Ok(result)),
         (Err(error), Some(Interrupt::Cancelled)) => (JobStatus::Cancelled, Err(error)),
-        (Err(_), Some(interrupt @ Interrupt::TimedOut)) => (JobStatus::Failed, Err(interrupt.error())),
-        (Err(error), None) => (JobStatus::Failed, Err(error)),
+        (Err(error), Some(Interrupt::TimedOut) | None) => (JobStatus::Failed, Err(error)),
     }
 }
 

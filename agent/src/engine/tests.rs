@@ -1,7 +1,10 @@
 //! The engine over a real journal in a temporary directory.
 
+mod cancelling;
+mod going_back;
+
 use super::*;
-use crate::journal::{RedbJournal, Write};
+use crate::journal::{JournalStore, RedbJournal, Write};
 use chrono::TimeDelta;
 use ocore_shared::clock::ShiftedClock;
 use ocore_shared::ids::OrganizationId;
@@ -21,6 +24,7 @@ struct Rig {
     runs: Counter,
     first_step: Counter,
     undone: Counter,
+    lives: Counter,
     failpoint: Option<&'static str>,
 }
 
@@ -40,13 +44,20 @@ impl Rig {
             runs: Counter::default(),
             first_step: Counter::default(),
             undone: Counter::default(),
+            lives: Counter::default(),
             failpoint: None,
         }
     }
 
     fn start(&self) -> Life {
+        self.start_with(|journal| journal)
+    }
+
+    /// Start an engine that sees the journal through `wrap`.
+    fn start_with<J: JournalStore>(&self, wrap: impl FnOnce(Arc<RedbJournal>) -> Arc<J>) -> Life {
         let journal = Arc::new(RedbJournal::open(&self.dir.path().join("journal.redb"), &self.clock).unwrap());
-        let events = EventHub::new(journal.clone(), Arc::new(self.clock.clone()));
+        let seen = wrap(journal.clone());
+        let events = EventHub::new(seen.clone(), Arc::new(self.clock.clone()));
         let mut registry = Registry::new();
         crate::ops::noop::register(&mut registry);
         let (runs, first, undone) = (self.runs.clone(), self.first_step.clone(), self.undone.clone());
@@ -65,21 +76,31 @@ impl Rig {
                     }
                     Ok(())
                 });
-                if let Err(error) = second.await {
-                    ctx.undo("first", async {
+                let back = async {
+                    let count = || async {
                         undone.fetch_add(1, Ordering::SeqCst);
                         Ok(())
-                    })
-                    .await;
-                    return Err(error);
-                }
+                    };
+                    ctx.undo("first", count).await;
+                };
+                ctx.attempt(second, back).await?;
                 Ok(json!({ "made": made, "password": ctx.secret("password").map(|s| s.expose().len()).unwrap_or(0) }))
+            })
+        });
+        self.register_goes_back(&mut registry);
+        registry.add("says", |ctx| {
+            Box::pin(async move {
+                let says = async {
+                    (0..ctx.request().input["times"].as_u64().unwrap_or(0)).for_each(|_| ctx.message("The same."));
+                    Ok(())
+                };
+                ctx.step("says", says).await.map(|()| Value::Null)
             })
         });
         registry.add("panics", |_| Box::pin(async { panic!("on purpose") }));
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         let engine = Engine::new(EngineParts {
-            journal: journal.clone(),
+            journal: seen,
             events: events.clone(),
             clock: Arc::new(self.clock.clone()),
             registry,

@@ -12,8 +12,13 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Answers every request with `refuse`, or with a certificate for its CSR.
+/// Answers every request with `refuse`, or with a certificate for its CSR, as another server each time.
 async fn controller(refuse: Option<&'static str>) -> (String, String) {
+    controller_of(None, refuse).await
+}
+
+/// The same, for one server when that is given.
+async fn controller_of(server: Option<ServerId>, refuse: Option<&'static str>) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["controller".into()]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -44,7 +49,7 @@ async fn controller(refuse: Option<&'static str>) -> (String, String) {
                 None => {
                     let csr = CertificateSigningRequestParams::from_pem(&request.csr_pem).unwrap();
                     let identity = Identity {
-                        server_id: ServerId::new(),
+                        server_id: server.unwrap_or_else(ServerId::new),
                         organization_id: OrganizationId::new(),
                         certificate_pem: csr.signed_by(&issuer).unwrap().pem(),
                         ca_pem: ca_pem.clone(),
@@ -107,6 +112,42 @@ async fn a_server_is_enrolled_once() {
     assert_eq!(IdentityStore::load(&config).unwrap().get().server_id, first.server_id);
     enroll(&config, request(&url, &pin, true), &SystemClock).await.unwrap();
     assert_ne!(IdentityStore::load(&config).unwrap().get().server_id, first.server_id);
+}
+
+/// What lies where a journal lies, and what was put aside.
+fn journals(config: &Config) -> (Option<String>, Vec<String>) {
+    let read = |path: &Path| std::fs::read_to_string(path).ok();
+    let entries = std::fs::read_dir(&config.dir).unwrap().map(|e| e.unwrap().path());
+    let former = entries.filter(|p| p.to_string_lossy().contains("journal.redb.former-"));
+    (read(&config.journal_path()), former.filter_map(|p| read(&p)).collect())
+}
+
+#[tokio::test]
+async fn a_journal_stays_with_its_server() {
+    let (_dir, config) = config();
+    let server = ServerId::new();
+    let (url, pin) = controller_of(Some(server), None).await;
+    enroll(&config, request(&url, &pin, false), &SystemClock).await.unwrap();
+    std::fs::write(config.journal_path(), "of the first").unwrap();
+    enroll(&config, request(&url, &pin, true), &SystemClock).await.unwrap();
+    assert_eq!(journals(&config), (Some("of the first".into()), vec![]), "the same server goes on with it");
+
+    // The same number at a controller with another authority is another server.
+    let (url, pin) = controller_of(Some(server), None).await;
+    enroll(&config, request(&url, &pin, true), &SystemClock).await.unwrap();
+    assert_eq!(journals(&config), (None, vec!["of the first".into()]));
+}
+
+#[tokio::test]
+async fn a_journal_without_its_identity_is_nobodys() {
+    let (_dir, config) = config();
+    let (url, pin) = controller(None).await;
+    enroll(&config, request(&url, &pin, false), &SystemClock).await.unwrap();
+    std::fs::write(config.journal_path(), "of the former").unwrap();
+    // What `ocore-agent uninstall` does without systemd.
+    std::fs::remove_dir_all(config.identity_dir()).unwrap();
+    enroll(&config, request(&url, &pin, false), &SystemClock).await.unwrap();
+    assert_eq!(journals(&config), (None, vec!["of the former".into()]));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use ocore_shared::protocol::inventory::{ContainerInfo, DockerStatus};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -53,10 +54,10 @@ impl Host {
     }
 
     /// Watch the containers and the instances' health, and end forgotten terminals, until `stop`.
-    pub fn start(&self, stop: CancellationToken) {
-        tokio::spawn(self.watched.clone().run(stop.clone()));
-        tokio::spawn(observer::run(self.clone(), stop.clone()));
-        tokio::spawn(self.terminals.clone().run(stop));
+    pub fn start(&self, tracker: &TaskTracker, stop: CancellationToken) {
+        tracker.spawn(self.watched.clone().run(stop.clone()));
+        tracker.spawn(observer::run(self.clone(), stop.clone()));
+        tracker.spawn(self.terminals.clone().run(stop));
     }
 
     /// As of the last look.

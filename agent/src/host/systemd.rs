@@ -7,6 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// The agent's service.
+pub const UNIT: &str = "ocore-agent.service";
+
 /// Whether systemd is PID 1.
 pub fn is_pid_1() -> bool {
     std::path::Path::new("/run/systemd/system").is_dir()
@@ -30,6 +33,27 @@ pub async fn run(program: &str, arguments: &[String]) -> io::Result<String> {
     }
     let text = String::from_utf8_lossy(&output.stderr);
     Err(io::Error::other(format!("{program}: {}", text.trim())))
+}
+
+/// While the service ends: whether nobody has asked for its next start.
+pub async fn is_stopping_for_good() -> bool {
+    let argv = ["list-jobs", "--no-legend", "--full", UNIT].map(Into::into);
+    match run("systemctl", &argv).await {
+        Ok(jobs) => is_to_stop(&jobs),
+        Err(error) => {
+            tracing::warn!(%error, "systemd does not tell why the service ends; taken for a restart");
+            false
+        }
+    }
+}
+
+/// `1234 ocore-agent.service stop running`. A restart is a job of that name until the service has ended; who is killed
+/// or crashes has none.
+fn is_to_stop(jobs: &str) -> bool {
+    jobs.lines().any(|job| {
+        let mut words = job.split_whitespace().skip(1);
+        words.next() == Some(UNIT) && words.next() == Some("stop")
+    })
 }
 
 /// Tell the service manager, if it listens; e.g. `READY=1`.
@@ -68,6 +92,15 @@ pub async fn watchdog(stop: CancellationToken) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stop_is_told_from_a_restart() {
+        assert!(is_to_stop("  71 docker.service start waiting\n 1234 ocore-agent.service stop running\n"));
+        assert!(!is_to_stop("1234 ocore-agent.service restart running\n"));
+        assert!(!is_to_stop("1234 ocore-agent.service start waiting\n"));
+        assert!(!is_to_stop("1234 ocore-agent-uninstall.service stop running\n"));
+        assert!(!is_to_stop(""));
+    }
 
     #[test]
     fn readiness_reaches_a_named_socket() {

@@ -13,6 +13,7 @@ mod writer;
 pub use open::OpenError;
 pub use redb_store::RedbJournal;
 
+use crate::engine::OpError;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{JobId, JournalId};
 use ocore_shared::protocol::events::{AgentEvent, EventEnvelope};
@@ -34,6 +35,9 @@ pub struct JobRecord {
     pub outputs: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     pub cancel_requested: bool,
+    /// Why the job takes back what it did. Once this is set it never goes forward again.
+    #[serde(default)]
+    pub failing: Option<OpError>,
     /// When the controller acknowledged the job's end.
     #[serde(default)]
     pub acknowledged_at: Option<DateTime<Utc>>,

@@ -9,6 +9,7 @@ use ocore_shared::ids::{JobId, JournalId};
 use ocore_shared::protocol::events::EventEnvelope;
 use ocore_shared::protocol::jobs::JobLogLine;
 use redb::Database;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
@@ -70,7 +71,13 @@ impl RedbJournal {
         let writer = Writer { shared: shared.clone(), index, queue };
         let writer = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
+                    // Nothing would ever be written again, and every job would hang: start anew, from what is on disk.
+                    tracing::error!("the journal's writer met a defect of its own; the agent ends");
+                    std::process::abort();
+                }
+            })
             .map_err(|e| OpenError::Failed(path.to_path_buf(), e.to_string()))?;
         Ok(Self { shared, queue: Some(sender), writer: Some(writer) })
     }

@@ -34,6 +34,7 @@ fn job(status: JobStatus) -> JobRecord {
         },
         outputs: BTreeMap::new(),
         cancel_requested: false,
+        failing: None,
         acknowledged_at: None,
     }
 }

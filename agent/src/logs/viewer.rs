@@ -7,7 +7,7 @@ use crate::engine::OpError;
 use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::ids::InstanceId;
-use ocore_shared::logs::{Cursor, Resume, mark_dropped};
+use ocore_shared::logs::{Cursor, Joined, Resume, mark_dropped};
 use ocore_shared::protocol::logs::LogRecord;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -123,21 +123,18 @@ async fn live(
     hub: &LogHub, instance: InstanceId, upstream: Arc<Upstream>, mut last: Option<Cursor>, sender: &Sender,
 ) -> Result<(), Gone> {
     let mut changes = upstream.ring.changes();
-    let mut place = None;
+    let mut joined = None;
     for _ in 0..CATCH_UPS {
-        place = upstream.ring.join(last.as_ref());
-        let (None, Some(cursor)) = (place, last.clone()) else { break };
+        joined = upstream.ring.join(last.as_ref());
+        let (None, Some(cursor)) = (joined, last.clone()) else { break };
         match copy_after(hub, instance, cursor, sender).await? {
             Ok(further) => last = Some(further),
             Err(error) => return sender.send(Err(error)).await.map_err(|_| Gone),
         }
     }
-    let mut place = place.unwrap_or(0);
-    let mut resume = Resume::after(last);
-    // A joined line is behind already.
-    if place > 0 {
-        resume = Resume::after(None);
-    }
+    let joined = joined.unwrap_or(Joined { place: 0, exact: false });
+    let mut place = joined.place;
+    let mut resume = Resume::after(last.filter(|_| !joined.exact));
     loop {
         changes.borrow_and_update();
         let taken = upstream.ring.take(place, BATCH);

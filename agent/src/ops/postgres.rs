@@ -18,6 +18,7 @@ pub const DATA: &str = "/var/lib/postgresql/data";
 /// What parallel queries share; Docker's 64 MiB let them fail.
 pub const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
 const START_PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Server settings for a container with that much memory (pgtune, "mixed" on SSD).
 pub fn tuning(memory_mb: u32) -> Vec<String> {
@@ -72,7 +73,14 @@ fn strip(line: &str) -> String {
 pub async fn ready(docker: &DockerHost, container: &str, address: &str) -> Result<(), OpError> {
     let deadline = Instant::now() + START_PATIENCE;
     loop {
-        let found = docker.inspect(container).await?;
+        let found = match docker.inspect(container).await {
+            // Docker is away for a moment.
+            Err(e) if e.retryable && Instant::now() < deadline => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            found => found?,
+        };
         let state = found.and_then(|c| c.state).ok_or_else(|| {
             OpError::new(
                 "container_missing",
@@ -100,7 +108,7 @@ pub async fn ready(docker: &DockerHost, container: &str, address: &str) -> Resul
                 ),
             ));
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::engine::{JobContext, OpError, Registry};
 use crate::host::pty::unit;
-use crate::host::systemd;
+use crate::host::systemd::{self, UNIT};
 use crate::journal::JournalStore;
 use ocore_shared::ids::JobId;
 use serde_json::{Value, json};
@@ -20,7 +20,6 @@ use tokio_util::task::TaskTracker;
 
 /// The controller has that long to fetch the result.
 const DELIVERY: Duration = Duration::from_secs(20);
-const UNIT: &str = "ocore-agent.service";
 const UNIT_FILE: &str = "/etc/systemd/system/ocore-agent.service";
 /// What outlives a restart of the service: terminals' output.
 const RUNTIME_DIR: &str = "/run/ocore-agent";

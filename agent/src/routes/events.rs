@@ -15,6 +15,10 @@ use http::{StatusCode, header};
 use ocore_shared::protocol::events::{AgentEvent, EventAck, EventEnvelope};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use std::time::Duration;
+
+/// Nothing newer is told before Docker has listed its containers, or has taken this long.
+const DOCKER_PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn router() -> Router<AgentState> {
     Router::new().route("/events", get(events_read)).route("/events/ack", post(events_ack))
@@ -28,30 +32,45 @@ struct ReadQuery {
 
 async fn events_read(State(agent): State<AgentState>, Query(query): Query<ReadQuery>) -> Response {
     let reader = agent.events.read(query.after);
-    let first = stream::once(first_events(agent.clone())).flat_map(stream::iter);
     // A request that hangs must not keep the agent from stopping.
-    let live = follow(reader).take_until(agent.stop.clone().cancelled_owned());
-    ndjson(first.chain(live))
+    let stop = agent.stop.clone().cancelled_owned();
+    ndjson(told(agent, reader).take_until(stop))
 }
 
-/// What a controller that just connected needs to know, whatever it knew before.
-async fn first_events(agent: AgentState) -> Vec<EventEnvelope> {
-    let facts = facts::collect(&agent.host).await;
-    let mut events = vec![agent.events.envelope(AgentEvent::Facts(Box::new(facts)))];
-    match agent.host.containers().await {
-        Ok(containers) => events.push(agent.events.envelope(AgentEvent::Containers(containers))),
-        // An empty list would say that there are none.
-        Err(error) => tracing::warn!(%error, "containers cannot be listed"),
-    }
-    events
+/// How far a stream is. The list of containers comes after what was to be told before: older news about a container
+/// would bring one back that is not in it. And a Docker that hangs does not hold back the ends of jobs.
+enum Stage {
+    Facts,
+    Backlog,
+    Live,
 }
 
-fn follow(reader: EventReader) -> impl Stream<Item = EventEnvelope> {
-    stream::unfold(reader, |mut reader| async move {
-        let events = reader.next().await?;
-        Some((stream::iter(events), reader))
+fn told(agent: AgentState, reader: EventReader) -> impl Stream<Item = EventEnvelope> {
+    stream::unfold((agent, reader, Stage::Facts), |(agent, mut reader, stage)| async move {
+        let (events, next) = match stage {
+            Stage::Facts => {
+                let facts = facts::collect(&agent.host).await;
+                (vec![agent.events.envelope(AgentEvent::Facts(Box::new(facts)))], Stage::Backlog)
+            }
+            Stage::Backlog => match reader.next_of_backlog()? {
+                events if events.is_empty() => (containers(&agent).await, Stage::Live),
+                events => (events, Stage::Backlog),
+            },
+            Stage::Live => (reader.next().await?, Stage::Live),
+        };
+        Some((stream::iter(events), (agent, reader, next)))
     })
     .flatten()
+}
+
+/// All containers, or nothing when Docker does not say: an empty list would mean that there are none.
+async fn containers(agent: &AgentState) -> Vec<EventEnvelope> {
+    match tokio::time::timeout(DOCKER_PATIENCE, agent.host.containers()).await {
+        Ok(Ok(containers)) => return vec![agent.events.envelope(AgentEvent::Containers(containers))],
+        Ok(Err(error)) => tracing::warn!(%error, "containers cannot be listed"),
+        Err(_) => tracing::warn!("containers cannot be listed: Docker does not answer"),
+    }
+    Vec::new()
 }
 
 async fn events_ack(State(agent): State<AgentState>, Json(ack): Json<EventAck>) -> ApiResult<StatusCode> {

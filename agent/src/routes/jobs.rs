@@ -97,6 +97,7 @@ impl From<AcceptError> for ApiError {
     fn from(error: AcceptError) -> Self {
         let (status, code) = match error {
             AcceptError::OtherBody(_) => (StatusCode::CONFLICT, "other_job"),
+            AcceptError::Cancelled(_) => (StatusCode::CONFLICT, "job_cancelled"),
             AcceptError::Journal(_) | AcceptError::Seal(_) => (StatusCode::SERVICE_UNAVAILABLE, "journal"),
         };
         Self::new(status, code, error.to_string())

@@ -3,7 +3,9 @@
 use super::*;
 use crate::app;
 use crate::config::{Config, Settings};
-use crate::journal::RedbJournal;
+use crate::host::docker::fake::FakeDocker;
+use crate::journal::{RedbJournal, Urgency};
+use axum::routing::get;
 use bytes::BytesMut;
 use http::Method;
 use http_body_util::BodyExt;
@@ -11,13 +13,14 @@ use hyper_util::service::TowerToHyperService;
 use ocore_shared::clock::SystemClock;
 use ocore_shared::ids::{JobId, OrganizationId};
 use ocore_shared::protocol::events::{AgentEvent, EventAck, EventEnvelope};
-use ocore_shared::protocol::inventory::Facts;
+use ocore_shared::protocol::inventory::{ContainerInfo, Facts};
 use ocore_shared::protocol::jobs::{JobLogLine, JobSnapshot, JobStatus};
 use ocore_shared::protocol::session::{SessionOpen, SessionOpened};
 use ocore_shared::tunnel::{self, ResponseBody, TunnelClient, TunnelError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -34,8 +37,12 @@ struct Controller(TunnelClient);
 
 impl Rig {
     fn new() -> Self {
+        Self::with_docker(Path::new("/no-docker.sock"))
+    }
+
+    fn with_docker(socket: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let settings = Settings { docker_socket: Some(dir.path().join("no-docker.sock")), ..Default::default() };
+        let settings = Settings { docker_socket: Some(socket.to_owned()), ..Default::default() };
         let config = Config { dir: dir.path().into(), config_dir: dir.path().join("etc"), settings };
         let clock = Arc::new(SystemClock);
         let journal = Arc::new(RedbJournal::open(&config.journal_path(), clock.as_ref()).unwrap());
@@ -139,6 +146,11 @@ async fn a_job_from_start_to_finish() {
 
     assert_eq!(controller.put(id, "noop", json!({ "log_lines": 3 })).await.unwrap().0, 200);
     assert_eq!(code(controller.put(id, "noop", json!({})).await.unwrap_err()), (409, "other_job".into()));
+    let early = JobId::new();
+    let cancelled = controller.call::<_, JobSnapshot>(Method::DELETE, &format!("/jobs/{early}"), ()).await;
+    assert_eq!(code(cancelled.unwrap_err()), (404, "not_found".into()));
+    let late = controller.put(early, "noop", json!({})).await;
+    assert_eq!(code(late.unwrap_err()), (409, "job_cancelled".into()));
     let mut log = controller.lines(&format!("/jobs/{id}/log?after=1&follow=1")).await;
     assert_eq!(log.next::<JobLogLine>().await.unwrap().seq, 2);
     assert_eq!(log.next::<JobLogLine>().await.unwrap().seq, 3);
@@ -174,6 +186,44 @@ async fn events_come_again_until_they_are_acknowledged() {
     let jobs: Vec<JobSnapshot> = controller.call(Method::GET, "/jobs", ()).await.unwrap().1;
     assert!(jobs.is_empty(), "an acknowledged end is not listed any more");
     assert!(rig.agent.journal.events(0, 10).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_comes_after_what_was() {
+    let docker = FakeDocker::start(Router::new().route("/containers/json", get(async || Json(json!([])))));
+    let rig = Rig::with_docker(docker.host.socket());
+    let removed_while_the_agent_was_down: ContainerInfo = serde_json::from_value(
+        json!({ "id": "c", "name": "shop", "image": "odoo", "state": "running", "managed": true }),
+    )
+    .unwrap();
+    rig.agent.events.durable(AgentEvent::Container(removed_while_the_agent_was_down));
+    rig.agent.journal.submit(Vec::new(), Urgency::Now).await.unwrap();
+    let controller = rig.connect_with_epoch(1).await;
+    let mut events = controller.lines("/events?after=0").await;
+    let mut next = async || events.next::<EventEnvelope>().await.unwrap().event;
+    assert!(matches!(next().await, AgentEvent::Facts(_)));
+    assert!(matches!(next().await, AgentEvent::Container(c) if c.id == "c"));
+    assert!(matches!(next().await, AgentEvent::Containers(all) if all.is_empty()), "the last word is that it is gone");
+    rig.agent.events.durable(AgentEvent::ContainerRemoved { id: "d".into() });
+    assert!(matches!(next().await, AgentEvent::ContainerRemoved { .. }), "and so it goes on");
+}
+
+#[tokio::test]
+async fn a_docker_that_hangs_holds_back_no_end_of_a_job() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("docker.sock");
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let rig = Rig::with_docker(&socket);
+    let controller = rig.connect_with_epoch(1).await;
+    let id = JobId::new();
+    controller.put(id, "noop", json!({})).await.unwrap();
+    let ended = async {
+        while !rig.agent.journal.job(id).unwrap().unwrap().snapshot.status.is_terminal() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("in time");
+    controller.lines("/events?after=0").await.until_ended(id).await;
 }
 
 #[tokio::test]

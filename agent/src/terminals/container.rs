@@ -56,13 +56,15 @@ async fn exec(
     let env = vec!["TERM=xterm-256color".into(), "LANG=C.UTF-8".into()];
     let spec = ExecSpec { env, tty: true, stdin: true, ..ExecSpec::new(argv) };
     let (id, stream) = docker.exec_start(container, spec).await?;
-    let leader =
-        docker.client().await?.inspect_exec(&id).await.ok().and_then(|e| e.pid).and_then(|p| u32::try_from(p).ok());
+    let (engine, exec) = (docker.clone(), id.clone());
     let ender = Box::new(move || -> futures::future::BoxFuture<'static, ()> {
+        let (engine, exec) = (engine.clone(), exec.clone());
         Box::pin(async move {
-            // Docker has no way to end an exec; its processes are this server's.
-            if let Some(leader) = leader.filter(|p| *p > 1) {
-                pty::end_session(leader).await;
+            // Docker has no way to end an exec; its processes are this server's. Asked now: it may not have run before.
+            match engine.exec_leader(&exec).await {
+                Ok(Some(leader)) => pty::end_session(leader).await,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a terminal's processes cannot be ended"),
             }
         })
     });
@@ -72,19 +74,24 @@ async fn exec(
     let (output, engine, exec) = (terminal.clone(), docker.clone(), id.clone());
     tokio::spawn(async move {
         output.drain(read).await;
-        output.ended(exit_code(&engine, &exec).await);
+        let code = engine.exec_ended(&exec).await.ok().and_then(|code| i32::try_from(code).ok());
+        output.ended(code.unwrap_or(-1));
     });
     let (engine, news) = (docker.clone(), terminal.clone());
     tokio::spawn(async move {
-        while let Some(input) = inputs.recv().await {
-            match input {
-                Input::Data(data) if write.write_all(&data).await.is_err() => return,
-                Input::Data(_) => {}
-                Input::Resize { cols, rows } => resize(&engine, &id, cols, rows).await,
+        let write = async {
+            while let Some(input) = inputs.recv().await {
+                match input {
+                    Input::Data(data) if write.write_all(&data).await.is_err() => return,
+                    Input::Data(_) => {}
+                    Input::Resize { cols, rows } => resize(&engine, &id, cols, rows).await,
+                }
             }
-            if news.has_ended() {
-                return;
-            }
+        };
+        // The terminal that is held here has the other end of the input, which so never closes.
+        tokio::select! {
+            () = write => {}
+            () = news.end_seen() => {}
         }
     });
     Ok(terminal)
@@ -95,18 +102,6 @@ async fn resize(docker: &DockerHost, exec: &str, cols: u16, rows: u16) {
     let options = ResizeExecOptionsBuilder::default().w(cols.max(1).into()).h(rows.max(1).into()).build();
     // A process that has ended has no size.
     let _ = client.resize_exec(exec, options).await;
-}
-
-/// The stream may end a moment before the engine knows the code.
-async fn exit_code(docker: &DockerHost, exec: &str) -> i32 {
-    for _ in 0..20 {
-        match docker.exec_code(exec).await {
-            Ok(Some(code)) => return i32::try_from(code).unwrap_or(-1),
-            Ok(None) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
-            Err(_) => break,
-        }
-    }
-    -1
 }
 
 /// The container's standard streams: its output, and nothing to type, since nothing reads there.
@@ -144,4 +139,72 @@ async fn attach(docker: &DockerHost, request: &TerminalOpen, container: &str) ->
     });
     tokio::spawn(async move { while inputs.recv().await.is_some() {} });
     Ok(terminal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::docker::fake::FakeDocker;
+    use ocore_shared::ids::TerminalId;
+    use serde_json::json;
+    use std::sync::Weak;
+    use std::time::Duration;
+    use tokio::io::AsyncReadExt;
+
+    fn request() -> TerminalOpen {
+        let target = TerminalTarget::InstanceShell { instance_id: InstanceId::new() };
+        TerminalOpen { id: TerminalId::new(), target, cols: 80, rows: 24, actor: "ada".into() }
+    }
+
+    async fn until(what: &str, mut seen: impl FnMut() -> bool) {
+        let look = async {
+            while !seen() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), look).await.expect(what);
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_terminal_is_left_behind_its_end() {
+        let (closed, mut seen) = tokio::sync::mpsc::channel(1);
+        let talk = move |mut stream: RawStream| {
+            let closed = closed.clone();
+            async move {
+                stream.write_all(b"bye").await.unwrap();
+                stream.shutdown().await.unwrap();
+                // Ends when the other end is closed, too.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+                closed.send(()).await.unwrap();
+            }
+        };
+        let docker = FakeDocker::start_exec(talk, vec![json!({ "Running": false, "ExitCode": 3, "Pid": 7 })]);
+        let terminal = exec(&docker.host, &request(), "c", vec!["bash".into()]).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), terminal.end_seen()).await.expect("it ends");
+        assert_eq!(terminal.info().exit_code, Some(3));
+        tokio::time::timeout(Duration::from_secs(20), seen.recv()).await.expect("its connection is closed");
+        let left: Weak<Terminal> = Arc::downgrade(&terminal);
+        drop(terminal);
+        until("the terminal is gone", || left.upgrade().is_none()).await;
+    }
+
+    #[tokio::test]
+    async fn a_terminal_can_be_ended_before_its_command_runs() {
+        // A session of its own, as an exec has.
+        let mut child =
+            tokio::process::Command::new("setsid").args(["sleep", "4323"]).kill_on_drop(true).spawn().unwrap();
+        let pid = child.id().unwrap();
+        let leads = || std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.starts_with("sleep"));
+        until("the session", leads).await;
+        let states = vec![
+            json!({ "Running": false, "ExitCode": null, "Pid": 0 }),
+            json!({ "Running": true, "ExitCode": null, "Pid": 0 }),
+            json!({ "Running": true, "ExitCode": null, "Pid": pid }),
+        ];
+        let silent = |_held: RawStream| std::future::pending();
+        let docker = FakeDocker::start_exec(silent, states);
+        let terminal = exec(&docker.host, &request(), "c", vec!["bash".into()]).await.unwrap();
+        terminal.end().await;
+        assert!(child.try_wait().unwrap().is_some(), "its processes have ended");
+    }
 }

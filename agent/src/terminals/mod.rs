@@ -16,6 +16,7 @@ pub use terminal::{Attachment, Input, Terminal};
 use crate::engine::OpError;
 use crate::fd_store::Named;
 use crate::host::docker::DockerHost;
+use crate::host::systemd;
 use ocore_shared::ids::TerminalId;
 use ocore_shared::protocol::terminals::{TerminalInfo, TerminalOpen, TerminalTarget};
 use std::collections::HashMap;
@@ -85,20 +86,29 @@ impl Terminals {
         opened.await.unwrap_or_else(|e| Err(OpError::new("internal", format!("Opening a terminal failed: {e}"))))
     }
 
+    /// When there are too many, that which nobody has looked at for the longest time goes. Nobody is thrown out.
     fn room(&self) -> Result<(), OpError> {
-        let full = self.table(|open| {
+        let left = self.table(|open| {
             if open.len() >= MAX_TERMINALS {
                 open.retain(|_, t| !t.has_ended());
             }
-            open.len() >= MAX_TERMINALS
-        });
-        match full {
-            true => Err(OpError::new(
-                "too_many_terminals",
-                format!("{MAX_TERMINALS} terminals are open on this server. Close some."),
-            )),
-            false => Ok(()),
+            if open.len() < MAX_TERMINALS {
+                return Ok(None);
+            }
+            let detached = open.iter().filter_map(|(id, t)| Some((*id, t.detached_for()?)));
+            match detached.max_by_key(|(_, since)| *since) {
+                Some((id, _)) => Ok(open.remove(&id)),
+                None => Err(OpError::new(
+                    "too_many_terminals",
+                    format!("{MAX_TERMINALS} terminals are in use on this server. Close some."),
+                )),
+            }
+        })?;
+        if let Some(terminal) = left {
+            tracing::info!(terminal = %terminal.info().id, "terminal ended: another one needs its place");
+            tokio::spawn(async move { terminal.end().await });
         }
+        Ok(())
     }
 
     pub fn find(&self, id: TerminalId) -> Option<Arc<Terminal>> {
@@ -112,8 +122,13 @@ impl Terminals {
     /// End its processes and forget it. Well when there is none.
     pub async fn close(&self, id: TerminalId) {
         if let Some(terminal) = self.table(|open| open.remove(&id)) {
-            terminal.end().await;
+            // In a task of its own, since who asks may go away before the last process is killed.
+            let _ = tokio::spawn(async move { terminal.end().await }).await;
         }
+    }
+
+    async fn close_all(&self, ids: Vec<TerminalId>) {
+        futures::future::join_all(ids.into_iter().map(|id| self.close(id))).await;
     }
 
     /// End what nobody looks at, and at the end everything that would not outlive us.
@@ -123,13 +138,15 @@ impl Terminals {
             let forgotten =
                 |t: &Terminal| t.detached_for().is_some_and(|d| d >= if t.has_ended() { ENDED } else { IDLE });
             let ids: Vec<_> = self.table(|open| open.iter().filter(|(_, t)| forgotten(t)).map(|(id, _)| *id).collect());
-            for id in ids {
+            for id in &ids {
                 tracing::info!(terminal = %id, "terminal ended: nobody was attached");
-                self.close(id).await;
             }
+            self.close_all(ids).await;
         }
-        let ids: Vec<_> = self.list().into_iter().filter(|info| !info.survives_agent).map(|info| info.id).collect();
-        futures::future::join_all(ids.into_iter().map(|id| self.close(id))).await;
+        // The next agent goes on with them, when there is one.
+        let kept = self.survive_restart() && !systemd::is_stopping_for_good().await;
+        let ends = |info: &TerminalInfo| !(kept && info.survives_agent);
+        self.close_all(self.list().into_iter().filter(ends).map(|info| info.id).collect()).await;
     }
 
     fn table<T>(&self, f: impl FnOnce(&mut HashMap<TerminalId, Arc<Terminal>>) -> T) -> T {

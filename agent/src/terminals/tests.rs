@@ -1,6 +1,7 @@
 use super::*;
 use ocore_shared::protocol::terminals::Frame;
 use std::time::Instant;
+use tokio::sync::mpsc;
 
 fn terminals() -> (Terminals, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -111,4 +112,94 @@ async fn the_policy_of_the_server_forbids() {
     let (terminals, dir) = terminals();
     std::fs::write(dir.path().join("policy.toml"), "terminals = false\n").unwrap();
     assert_eq!(terminals.open(request()).await.unwrap_err().code, "forbidden_by_policy");
+}
+
+/// One without a process, that tells when it is ended, and then is so once it may be.
+fn bare(ended: &mpsc::UnboundedSender<TerminalId>, may_end: &CancellationToken) -> Arc<Terminal> {
+    let request = request();
+    let (ended, may_end, id) = (ended.clone(), may_end.clone(), request.id);
+    let ender = move || -> futures::future::BoxFuture<'static, ()> {
+        let (ended, may_end) = (ended.clone(), may_end.clone());
+        Box::pin(async move {
+            may_end.cancelled().await;
+            ended.send(id).unwrap();
+        })
+    };
+    Terminal::new(&request, Box::new(ender)).0
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_terminals_cost_the_one_that_was_left_first() {
+    let (terminals, _dir) = terminals();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let may_end = CancellationToken::new();
+    may_end.cancel();
+    let (mut ids, mut attached) = (Vec::new(), Vec::new());
+    for n in 0..MAX_TERMINALS {
+        assert!(terminals.room().is_ok());
+        let terminal = bare(&ended, &may_end);
+        let id = terminal.info().id;
+        ids.push(id);
+        terminals.table(|open| open.insert(id, terminal.clone()));
+        // All but two, of which the later one was left first.
+        if ![20, 40].contains(&n) {
+            attached.push(terminal.attach(0));
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    drop(terminals.find(ids[20]).unwrap().attach(0));
+    for left in [ids[40], ids[20]] {
+        assert!(terminals.room().is_ok());
+        assert_eq!(ends.recv().await, Some(left));
+        assert!(terminals.find(left).is_none());
+        let another = bare(&ended, &may_end);
+        attached.push(another.attach(0));
+        terminals.table(|open| open.insert(another.info().id, another.clone()));
+    }
+    assert_eq!(terminals.room().unwrap_err().code, "too_many_terminals", "nobody is thrown out");
+    assert_eq!(terminals.list().len(), MAX_TERMINALS);
+    // What has ended takes no place.
+    terminals.find(ids[0]).unwrap().ended(0);
+    assert!(terminals.room().is_ok());
+}
+
+#[tokio::test]
+async fn whoever_closes_may_go_away() {
+    let (terminals, _dir) = terminals();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let may_end = CancellationToken::new();
+    let terminal = bare(&ended, &may_end);
+    let id = terminal.info().id;
+    terminals.table(|open| open.insert(id, terminal));
+    {
+        let mut closing = std::pin::pin!(terminals.close(id));
+        assert!(futures::poll!(closing.as_mut()).is_pending());
+    }
+    may_end.cancel();
+    let end = tokio::time::timeout(Duration::from_secs(20), ends.recv()).await;
+    assert_eq!(end.expect("its processes are ended all the same"), Some(id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_looks_at_is_ended_all_at_once_and_the_rest_with_the_agent() {
+    let (terminals, _dir) = terminals();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let may_end = CancellationToken::new();
+    let all = [(); 3].map(|()| bare(&ended, &may_end));
+    for terminal in &all {
+        terminals.table(|open| open.insert(terminal.info().id, terminal.clone()));
+    }
+    let attached = all[2].attach(0);
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(terminals.clone().run(stop.clone()));
+    tokio::time::sleep(IDLE + Duration::from_secs(60)).await;
+    assert_eq!(terminals.list().len(), 1, "neither waits for the other's end");
+    may_end.cancel();
+    let mut left = [ends.recv().await.unwrap(), ends.recv().await.unwrap()];
+    left.sort_by_key(|id| all.iter().position(|t| t.info().id == *id));
+    assert_eq!(left, [all[0].info().id, all[1].info().id]);
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(ends.recv().await, Some(all[2].info().id));
+    drop(attached);
 }

@@ -5,7 +5,7 @@ mod cursor;
 mod ring;
 
 pub use cursor::{Cursor, InvalidCursor, Resume};
-pub use ring::{LogRing, Taken};
+pub use ring::{Joined, LogRing, Taken};
 
 use crate::protocol::logs::LogRecord;
 use chrono::TimeDelta;

@@ -27,6 +27,14 @@ pub struct Taken<T> {
     pub next: u64,
 }
 
+/// Where a reader of the past goes on in a ring.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Joined {
+    pub place: u64,
+    /// Right behind the last line that was read. Otherwise that line has yet to come, and what is older is left out.
+    pub exact: bool,
+}
+
 impl<T: AsRef<LogRecord>> LogRing<T> {
     /// An empty ring of so many bytes.
     pub fn new(limit: usize) -> Self {
@@ -71,17 +79,18 @@ impl<T: AsRef<LogRecord>> LogRing<T> {
         })
     }
 
-    /// Where a viewer that has read up to `last` goes on: behind that line, or at the ring's start with everything
-    /// older left out. None when the ring has moved past it: then the past has to be read again.
-    pub fn join(&self, last: Option<&Cursor>) -> Option<u64> {
+    /// Where a viewer that has read up to `last` goes on. None when the ring has moved past it: then the past has to be
+    /// read again.
+    pub fn join(&self, last: Option<&Cursor>) -> Option<Joined> {
         self.ring(|ring| {
-            let Some(last) = last else { return Some(ring.first) };
+            let start = Joined { place: ring.first, exact: false };
+            let Some(last) = last else { return Some(start) };
             let text = last.to_string();
             if let Some(index) = ring.records.iter().position(|r| T::as_ref(r).cursor == text) {
-                return Some(ring.first + index as u64 + 1);
+                return Some(Joined { place: ring.first + index as u64 + 1, exact: true });
             }
             let moved_past = ring.first > 0 && ring.records.front().is_some_and(|r| T::as_ref(r).at > last.at);
-            (!moved_past).then_some(ring.first)
+            (!moved_past).then_some(start)
         })
     }
 
@@ -142,12 +151,18 @@ mod tests {
         let upstream = LogRing::new(2 * 1024 * 1024);
         (5..10).for_each(|n| upstream.push(record(n, "short")));
         let cursor = |n| Some(record(n, "").cursor.parse::<Cursor>().unwrap());
-        assert_eq!(upstream.join(cursor(7).as_ref()), Some(3));
+        let joined = |place, exact| Some(Joined { place, exact });
+        assert_eq!(upstream.join(cursor(7).as_ref()), joined(3, true));
         // The ring has not come so far yet: from its start, leaving out what is older.
-        assert_eq!(upstream.join(cursor(20).as_ref()), Some(0));
-        assert_eq!(upstream.join(None), Some(0));
+        assert_eq!(upstream.join(cursor(20).as_ref()), joined(0, false));
+        assert_eq!(upstream.join(None), joined(0, false));
         let long = "x".repeat(64 * 1024);
         (10..110).for_each(|n| upstream.push(record(n, &long)));
         assert_eq!(upstream.join(cursor(7).as_ref()), None);
+        // The same when it has dropped lines already.
+        let first = upstream.take(0, 0).next;
+        assert!(first > 0);
+        assert_eq!(upstream.join(cursor(200).as_ref()), joined(first, false));
+        assert_eq!(upstream.join(cursor(109).as_ref()), joined(105, true));
     }
 }

@@ -27,7 +27,8 @@ pub enum AgentEvent {
     Container(ContainerInfo),
     /// Durable. A container is gone.
     ContainerRemoved { id: String },
-    /// All containers, at the start of every stream: what is not in it does not exist.
+    /// All containers, at the start of every stream, after what was not acknowledged: what is not in it does not
+    /// exist.
     Containers(Vec<ContainerInfo>),
     /// How far a running step is. Not durable.
     JobProgress { job_id: JobId, step: String, progress: Progress },

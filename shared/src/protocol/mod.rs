@@ -8,7 +8,7 @@
 //! | `GET /events?after=SEQ` | NDJSON of [`events::EventEnvelope`], never ends |
 //! | `POST /events/ack` | [`events::EventAck`] → 204 |
 //! | `GET /jobs` | [`jobs::JobSnapshot`] of every job that is not yet acknowledged as ended |
-//! | `PUT /jobs/{id}` | [`jobs::JobRequest`] → 201 new, 200 known, 409 another body, 503 cannot write; [`jobs::JobSnapshot`] |
+//! | `PUT /jobs/{id}` | [`jobs::JobRequest`] → 201 new, 200 known, 409 another body, or cancelled before it came, 503 cannot write; [`jobs::JobSnapshot`] |
 //! | `GET /jobs/{id}` | [`jobs::JobSnapshot`] |
 //! | `DELETE /jobs/{id}` | cancels just that job → 202 [`jobs::JobSnapshot`] |
 //! | `GET /jobs/{id}/log?after=SEQ&follow=1` | NDJSON of [`jobs::JobLogLine`] |

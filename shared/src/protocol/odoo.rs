@@ -73,7 +73,8 @@ pub struct InstanceControl {
     pub odoo_version: String,
 }
 
-/// Input of `instance_update`: apply limits and environment by recreating the Odoo container.
+/// Input of `instance_update`: apply limits and environment, by new containers where the programs in them learn these
+/// only when they start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceUpdate {
     pub spec: InstanceSpec,

@@ -27,5 +27,7 @@ pub const RESERVED_STREAMS: u32 = 32;
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// … and give up that long after an unanswered ping: a half-open link is seen within 13 s.
 pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(8);
+/// As long for bytes that do not go out: then there is no way for a ping either.
+pub const STALL: Duration = Duration::from_secs(KEEP_ALIVE_INTERVAL.as_secs() + KEEP_ALIVE_TIMEOUT.as_secs());
 
 const _: () = assert!(STREAM_WINDOW as u64 * MAX_STREAMS as u64 <= CONNECTION_WINDOW as u64);

@@ -9,7 +9,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use std::convert::Infallible;
 use std::time::Duration;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
@@ -76,34 +76,70 @@ async fn stopped_transfers_freeze_nobody() {
     assert_eq!(held.len(), 64);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_half_open_link_is_noticed_at_both_ends_within_15_seconds() {
+/// Two ends, and what stops the way from the controller and that to it without closing anything, which is what a dead
+/// NAT entry looks like.
+async fn link() -> (WebSocketIo<DuplexStream>, WebSocketIo<DuplexStream>, [CancellationToken; 2]) {
     let (near, near_wire) = tokio::io::duplex(64 * 1024);
     let (far, far_wire) = tokio::io::duplex(64 * 1024);
-    let stall = CancellationToken::new();
-    let stalled = stall.clone();
-    tokio::spawn(async move {
-        let (mut near_wire, mut far_wire) = (near_wire, far_wire);
-        tokio::select! {
-            _ = tokio::io::copy_bidirectional(&mut near_wire, &mut far_wire) => {}
-            () = stalled.cancelled() => {}
-        }
-        // Neither end is closed: nothing arrives any more, which is what a dead NAT entry looks like.
-        let _held = (near_wire, far_wire);
-        futures::future::pending::<()>().await;
-    });
-    let agent = tokio::spawn(serve(websocket(far, Role::Client).await, service_fn(answer), CancellationToken::new()));
-    let (client, connection) = connect(websocket(near, Role::Server).await).await.unwrap();
-    let controller = tokio::spawn(connection);
-    keystroke(&client).await;
-    tokio::time::sleep(Duration::from_secs(3600)).await;
-    keystroke(&client).await;
+    let stalls = [(); 2].map(|()| CancellationToken::new());
+    let (from_near, to_near) = tokio::io::split(near_wire);
+    let (from_far, to_far) = tokio::io::split(far_wire);
+    for ((mut from, mut to), stall) in [(from_near, to_far), (from_far, to_near)].into_iter().zip(stalls.clone()) {
+        tokio::spawn(async move {
+            let _ = stall.run_until_cancelled(tokio::io::copy(&mut from, &mut to)).await;
+            let _held = (from, to);
+            futures::future::pending::<()>().await;
+        });
+    }
+    (websocket(near, Role::Server).await, websocket(far, Role::Client).await, stalls)
+}
 
-    stall.cancel();
-    let started = tokio::time::Instant::now();
-    controller.await.unwrap().expect_err("the controller's end gives up");
-    agent.await.unwrap().expect_err("the agent's end gives up");
-    assert!(started.elapsed() <= Duration::from_secs(15), "{:?}", started.elapsed());
+#[tokio::test(start_paused = true)]
+async fn a_half_open_link_is_noticed_at_both_ends_within_15_seconds() {
+    for full in [false, true] {
+        let (near, far, [from_controller, to_controller]) = link().await;
+        let agent = tokio::spawn(serve(far, service_fn(answer), CancellationToken::new()));
+        let (client, connection) = connect(near).await.unwrap();
+        let controller = tokio::spawn(connection);
+        keystroke(&client).await;
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        keystroke(&client).await;
+
+        to_controller.cancel();
+        let started = tokio::time::Instant::now();
+        if full {
+            // The agent still hears that it shall say more than the wire takes.
+            let client = client.clone();
+            tokio::spawn(async move { client.get_stream("/flood").await.map(drop) });
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        from_controller.cancel();
+        controller.await.unwrap().expect_err("the controller's end gives up");
+        agent.await.unwrap().expect_err("the agent's end gives up");
+        assert!(started.elapsed() <= Duration::from_secs(15), "{full}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_link_is_cut_only_when_it_stands_still() {
+    let (near, mut wire) = tokio::io::duplex(1024);
+    let mut near = websocket(near, Role::Server).await;
+    let write = tokio::spawn(async move {
+        loop {
+            near.write_all(&[7; 1024]).await?;
+        }
+    });
+    // Each write goes out just in time, for longer than any single one may take.
+    let mut bytes = [0; 1024];
+    for _ in 0..10 {
+        tokio::time::sleep(STALL - Duration::from_secs(1)).await;
+        wire.read_exact(&mut bytes).await.unwrap();
+    }
+    assert!(!write.is_finished(), "it moves");
+    let stopped = tokio::time::Instant::now();
+    let ended: std::io::Result<()> = write.await.unwrap();
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert!(stopped.elapsed() <= STALL, "{:?}", stopped.elapsed());
 }
 
 #[tokio::test]

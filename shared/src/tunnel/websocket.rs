@@ -1,11 +1,14 @@
-//! A WebSocket as a byte stream: every write is one binary frame, flushed at once.
+//! A WebSocket as a byte stream: every write is one binary frame, flushed at once. One that takes no bytes any more ends
+//! with an error: HTTP/2 wants to say goodbye before it gives up, and would wait for that as long as TCP tries.
 
+use super::STALL;
 use bytes::{Buf, Bytes};
 use futures::{Sink, Stream};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -26,11 +29,24 @@ pub fn websocket_config() -> WebSocketConfig {
 pub struct WebSocketIo<S> {
     inner: WebSocketStream<S>,
     unread: Bytes,
+    /// Until when what was written must have gone out; None when all of it has.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WebSocketIo<S> {
     pub fn new(inner: WebSocketStream<S>) -> Self {
-        Self { inner, unread: Bytes::new() }
+        Self { inner, unread: Bytes::new(), stalled: None }
+    }
+
+    /// Whether all has gone out, or that nothing moves any more. On a slow link each write has its full time.
+    fn progress(&mut self, cx: &mut Context<'_>, polled: Poll<tungstenite::Result<()>>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(written) = polled {
+            self.stalled = None;
+            return Poll::Ready(written.map_err(to_io));
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other end takes no bytes any more")))
     }
 }
 
@@ -67,21 +83,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(Pin::new(&mut self.inner).poll_ready(cx)).map_err(to_io)?;
+        // All of it and not only the sink's readiness: TLS takes some bytes more while the link stands still.
+        ready!(self.as_mut().poll_flush(cx))?;
         let take = data.len().min(MAX_FRAME);
         Pin::new(&mut self.inner).start_send(Message::Binary(Bytes::copy_from_slice(&data[..take]))).map_err(to_io)?;
         // What cannot be flushed now goes out with the next poll; the bytes are accepted either way.
-        match Pin::new(&mut self.inner).poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(to_io(error))),
+        match self.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(take)),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx).map_err(to_io)
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.progress(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_close(cx).map_err(to_io)
+        let polled = Pin::new(&mut self.inner).poll_close(cx);
+        self.progress(cx, polled)
     }
 }

@@ -1,12 +1,13 @@
 //! Commands inside containers. The engine hands over the raw connection for them; it is taken here by hand, because a
 //! terminal's bytes are anything and must not be parsed as frames.
 
-use super::{DockerHost, failed};
+use super::{DockerHost, absent_is_none, failed};
 use crate::engine::OpError;
-use bollard::models::ExecConfig;
+use bollard::models::{ExecConfig, ExecInspectResponse};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -45,6 +46,9 @@ pub struct ExecOutput {
 
 /// More output than this of one command is cut off.
 const MAX_OUTPUT: usize = 1024 * 1024;
+/// The engine opens a command's stream before the command runs, and may end it before it knows the command's end.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl DockerHost {
     /// Start it and hand over its connection.
@@ -74,7 +78,7 @@ impl DockerHost {
         let (id, stream) = self.exec_start(container, spec).await?;
         let (mut read, mut write) = tokio::io::split(stream);
         let mut frames = Frames::default();
-        let mut output = ExecOutput { code: -1, stdout: String::new(), stderr: String::new() };
+        let (mut stdout, mut stderr) = (String::new(), String::new());
         let feed = async {
             // A command that ends without reading its input is no failure of the feeding.
             let _ = write.write_all(stdin).await;
@@ -82,21 +86,46 @@ impl DockerHost {
         };
         let drain = async {
             while let Some((kind, data)) = frames.next(&mut read).await {
-                let text = if kind == 2 { &mut output.stderr } else { &mut output.stdout };
+                let text = if kind == 2 { &mut stderr } else { &mut stdout };
                 if text.len() < MAX_OUTPUT {
                     text.push_str(&String::from_utf8_lossy(&data));
                 }
             }
         };
         tokio::join!(feed, drain);
-        output.code = self.exec_code(&id).await?.unwrap_or(-1);
-        Ok(output)
+        Ok(ExecOutput { code: self.exec_ended(&id).await?, stdout, stderr })
     }
 
-    /// Exit code of an exec; None while it runs.
-    pub async fn exec_code(&self, id: &str) -> Result<Option<i64>, OpError> {
-        let found = self.client().await?.inspect_exec(id).await.map_err(|e| failed("look at a command", e))?;
-        Ok(if found.running == Some(true) { None } else { Some(found.exit_code.unwrap_or(-1)) })
+    /// Exit code of an exec whose stream has ended.
+    pub async fn exec_ended(&self, id: &str) -> Result<i64, OpError> {
+        self.exec_when(id, |exec| exec.exit_code.filter(|_| exec.running != Some(true))).await
+    }
+
+    /// The process that an exec has begun with, as this server counts them. None when it has ended.
+    pub async fn exec_leader(&self, id: &str) -> Result<Option<u32>, OpError> {
+        self.exec_when(id, |exec| match (exec.running, exec.pid.and_then(|pid| u32::try_from(pid).ok())) {
+            (Some(true), pid) => pid.filter(|pid| *pid > 1).map(Some),
+            _ => exec.exit_code.map(|_| None),
+        })
+        .await
+    }
+
+    /// What the engine knows of an exec, as soon as it does.
+    async fn exec_when<T>(&self, id: &str, known: fn(&ExecInspectResponse) -> Option<T>) -> Result<T, OpError> {
+        let docker = self.client().await?;
+        let unknown = || OpError::retryable("docker_failed", "Docker does not tell what became of a command.");
+        let look = async {
+            loop {
+                let found =
+                    absent_is_none(docker.inspect_exec(id).await).map_err(|e| failed("look at a command", e))?;
+                // It was there: an engine that knows nothing of it was restarted.
+                if let Some(known) = known(&found.ok_or_else(unknown)?) {
+                    return Ok(known);
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(unknown()))
     }
 
     /// `POST` that turns the connection into a raw stream.
@@ -156,7 +185,9 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fake::FakeDocker;
     use super::*;
+    use serde_json::{Value, json};
 
     #[tokio::test]
     async fn frames_are_put_together_from_pieces() {
@@ -167,5 +198,41 @@ mod tests {
         assert_eq!(frames.next(&mut near).await, Some((1, Bytes::from_static(b"out"))));
         assert_eq!(frames.next(&mut near).await, Some((2, Bytes::from_static(b"er"))));
         assert_eq!(frames.next(&mut near).await, None);
+    }
+
+    fn state(running: bool, code: Option<i64>, pid: i64) -> Value {
+        json!({ "Running": running, "ExitCode": code, "Pid": pid })
+    }
+
+    /// An engine that ends a command's stream before the command is in these states.
+    fn docker(states: Vec<Value>) -> FakeDocker {
+        let talk = |mut stream: RawStream| async move {
+            stream.write_all(b"\x01\0\0\0\0\0\0\x04said").await.unwrap();
+        };
+        FakeDocker::start_exec(talk, states)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_exit_code_is_waited_for() {
+        let docker =
+            docker(vec![state(false, None, 0), state(true, None, 7), state(true, None, 7), state(false, Some(0), 7)]);
+        let output = docker.host.exec("c", ExecSpec::new(["true"]), b"").await.unwrap();
+        assert_eq!((output.code, output.stdout.as_str()), (0, "said"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_nobody_knows_is_tried_again() {
+        for states in [vec![state(true, None, 7)], vec![]] {
+            let docker = docker(states);
+            let error = docker.host.exec("c", ExecSpec::new(["true"]), b"").await.unwrap_err();
+            assert!(error.retryable, "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_leader_is_known_as_soon_as_it_runs() {
+        let begins = vec![state(false, None, 0), state(true, None, 0), state(true, None, 7)];
+        assert_eq!(docker(begins).host.exec_leader("e").await.unwrap(), Some(7));
+        assert_eq!(docker(vec![state(false, Some(0), 7)]).host.exec_leader("e").await.unwrap(), None);
     }
 }

@@ -3,6 +3,8 @@
 
 mod cgroup;
 pub mod exec;
+#[cfg(test)]
+pub mod fake;
 pub mod image;
 pub mod labels;
 pub mod lines;
@@ -25,12 +27,16 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::time::Instant;
 
 /// The oldest API that has all that is used here: Docker 20.10.
 const MINIMUM_API: (usize, usize) = (1, 41);
 /// Longer than the longest single answer, which is that of a stop with its 60 s of grace.
 const TIMEOUT_SECONDS: u64 = 150;
+/// A removal that somebody else began is waited for that long.
+const REMOVAL: Duration = Duration::from_secs(10);
 
 /// A cheap handle of the engine.
 #[derive(Clone)]
@@ -131,14 +137,19 @@ impl DockerHost {
 
     /// Remove a container of ours with its nameless volumes, killing it if need be. Well when it is gone already.
     pub async fn remove(&self, name: &str) -> Result<(), OpError> {
-        let Some(found) = self.inspect(name).await? else { return Ok(()) };
-        labels::must_be_ours(name, found.config.as_ref().and_then(|c| c.labels.as_ref()))?;
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        let removed = self.client().await?.remove_container(name, Some(options)).await;
-        match absent_is_none(removed) {
-            // "removal of container … is already in progress"
-            Err(e) if status_of(&e) != Some(409) => Err(failed("remove a container", e)),
-            _ => Ok(()),
+        let give_up_at = Instant::now() + REMOVAL;
+        loop {
+            let Some(found) = self.inspect(name).await? else { return Ok(()) };
+            labels::must_be_ours(name, found.config.as_ref().and_then(|c| c.labels.as_ref()))?;
+            let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+            let removed = self.client().await?.remove_container(name, Some(options)).await;
+            match absent_is_none(removed) {
+                // "removal of container … is already in progress"
+                Err(e) if status_of(&e) == Some(409) && Instant::now() < give_up_at => {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                other => return other.map(drop).map_err(|e| failed("remove a container", e)),
+            }
         }
     }
 }

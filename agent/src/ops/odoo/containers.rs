@@ -6,8 +6,8 @@ use crate::host::docker::labels::Owner;
 use crate::host::docker::{DockerHost, absent_is_none, failed, status_of};
 use crate::ops::postgres;
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType, NetworkingConfig,
-    PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
+    ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
+    MountVolumeOptions, NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use ocore_shared::ids::JobId;
@@ -74,19 +74,31 @@ pub async fn create(docker: &DockerHost, name: &str, body: ContainerCreateBody) 
     }
 }
 
-/// The PostgreSQL container.
-pub fn postgres(spec: &InstanceSpec, job: JobId, records: &Records, data: &str) -> ContainerCreateBody {
+/// What the PostgreSQL container runs: its memory is on the command line.
+fn postgres_command(spec: &InstanceSpec) -> Vec<String> {
     let mut command = vec!["postgres".to_owned()];
     command.extend(postgres::tuning(spec.limits.memory_mb));
+    command
+}
+
+/// Whether a PostgreSQL container has the memory that this instance may use, and was told so.
+pub fn has_memory_of(found: &ContainerInspectResponse, spec: &InstanceSpec) -> bool {
+    let limit = found.host_config.as_ref().and_then(|h| h.memory);
+    let command = found.config.as_ref().and_then(|c| c.cmd.as_ref());
+    limit == Some(limits(&spec.limits).0) && command == Some(&postgres_command(spec))
+}
+
+/// The PostgreSQL container.
+pub fn postgres(spec: &InstanceSpec, job: JobId, records: &Records, data: &str) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(spec.postgres_image.clone()),
-        cmd: Some(command),
+        cmd: Some(postgres_command(spec)),
         env: Some(vec![format!("POSTGRES_PASSWORD_FILE={}", postgres::PASSWORD_FILE)]),
         labels: Some(owner(spec, job).labels("postgres", "postgres")),
         stop_timeout: Some(STOP_SECONDS.into()),
         host_config: Some(HostConfig {
             mounts: Some(vec![
-                volume(record::volume(spec.instance_id, "postgres"), data),
+                volume(spec, job, ("postgres", "postgres"), data),
                 bind(records.password_path(spec.instance_id), postgres::PASSWORD_FILE),
             ]),
             shm_size: Some(postgres::SHARED_MEMORY),
@@ -148,7 +160,7 @@ fn odoo_like(
         stop_timeout: Some(STOP_SECONDS.into()),
         host_config: Some(HostConfig {
             mounts: Some(vec![
-                volume(record::volume(spec.instance_id, "odoo"), "/var/lib/odoo"),
+                volume(spec, job, ("odoo", "config"), "/var/lib/odoo"),
                 bind(records.conf_path(spec.instance_id), CONF),
                 bind(records.addons_dir(spec.instance_id), "/mnt/extra-addons"),
             ]),
@@ -183,8 +195,18 @@ pub fn limits(limits: &Limits) -> (i64, i64) {
     (i64::from(limits.memory_mb) * 1024 * 1024, (limits.cpus * 1e9).round() as i64)
 }
 
-fn volume(name: String, target: &str) -> Mount {
-    Mount { target: Some(target.into()), source: Some(name), typ: Some(MountType::VOLUME), ..Default::default() }
+fn volume(spec: &InstanceSpec, job: JobId, (role, step): (&str, &str), target: &str) -> Mount {
+    Mount {
+        target: Some(target.into()),
+        source: Some(record::volume(spec.instance_id, role)),
+        typ: Some(MountType::VOLUME),
+        // The engine makes a volume that is missing. Without our labels nothing of ours would ever remove it.
+        volume_options: Some(MountVolumeOptions {
+            labels: Some(owner(spec, job).labels(role, step)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
 }
 
 fn bind(path: std::path::PathBuf, target: &str) -> Mount {
@@ -215,9 +237,14 @@ mod tests {
         let host = body.host_config.unwrap();
         assert_eq!(host.cap_drop, Some(vec!["ALL".into()]));
         assert!(host.port_bindings.is_none() && host.privileged.is_none());
-        let database = postgres(&spec, JobId::new(), &records, postgres::DATA);
+        let job = JobId::new();
+        let database = postgres(&spec, job, &records, postgres::DATA);
         assert_eq!(database.env.unwrap(), ["POSTGRES_PASSWORD_FILE=/run/secrets/postgres_password"]);
-        assert!(database.host_config.unwrap().port_bindings.is_none());
+        let host = database.host_config.unwrap();
+        assert!(host.port_bindings.is_none());
+        let volume = host.mounts.unwrap().remove(0);
+        let labels = volume.volume_options.unwrap().labels.unwrap();
+        assert_eq!(labels, owner(&spec, job).labels("postgres", "postgres"), "as if we had made the volume ourselves");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::host::docker::{absent_is_none, failed, status_of, words};
 use crate::ops::postgres;
 use bollard::query_parameters::KillContainerOptionsBuilder;
-use ocore_shared::protocol::odoo::InstanceControl;
+use ocore_shared::protocol::odoo::{InstanceControl, InstanceSpec};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -84,19 +84,25 @@ async fn up(host: &Host, ctx: &JobContext, record: &Record) -> Result<Value, OpE
     result(running.await?)
 }
 
-/// Have PostgreSQL running; its container is made anew when someone removed it, its data is in the volume.
+/// Have PostgreSQL running; its container is made anew when there is none, its data is in the volume.
 pub async fn start_postgres(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
     let name = record.postgres_container();
-    network::ensure(host, &record.spec, ctx.id()).await?;
     if host.docker.inspect(&name).await?.is_none() {
-        ctx.log("PostgreSQL's container is gone; it is made anew on its data.");
-        let data = provision::data_directory(host, &record.spec).await?;
-        let body = containers::postgres(&record.spec, ctx.id(), &host.records, &data);
-        containers::create(&host.docker, &name, body).await?;
+        ctx.log("PostgreSQL's container is made anew on its data.");
     }
+    have_postgres(host, ctx, &record.spec).await?;
     host.docker.start(&name).await.map_err(|e| failed("start PostgreSQL", e))?;
-    let address = record::database_host(record.spec.instance_id);
-    super::unless_cancelled(ctx, postgres::ready(&host.docker, &name, &address)).await
+    postgres::ready(&host.docker, &name, &record::database_host(record.spec.instance_id)).await
+}
+
+/// Have PostgreSQL's container, in the network of the environment. Under one lock: until there is a container in it,
+/// the removal of another instance takes the network away.
+pub async fn have_postgres(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -> Result<(), OpError> {
+    let data = provision::data_directory(host, spec).await?;
+    let naming = host.naming.lock().await;
+    network::ensure(host, &naming, spec, ctx.id()).await?;
+    let body = containers::postgres(spec, ctx.id(), &host.records, &data);
+    containers::create(&host.docker, &record::postgres_container(&spec.slug), body).await.map(drop)
 }
 
 /// Have Odoo's container, and started.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 /// The first request builds the assets.
 const GRACE: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_millis(500);
 const RPC: &str = r#"{"jsonrpc":"2.0","method":"call","params":{}}"#;
 
 /// Where the agent reaches it.
@@ -54,9 +55,18 @@ async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result
     // Docker starts it again when it ends; restarts of long ago do not count.
     let mut restarts_before = None;
     loop {
-        let found = host.docker.inspect(&name).await?.ok_or_else(|| {
-            OpError::new("container_missing", format!("The container {name} was removed by someone."))
-        })?;
+        let found = match host.docker.inspect(&name).await {
+            // Docker is away for a moment; that it starts its containers again afterwards is no failure of Odoo's.
+            Err(e) if e.retryable && Instant::now() < deadline => {
+                restarts_before = None;
+                ctx.message(e.message);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            found => found?.ok_or_else(|| {
+                OpError::new("container_missing", format!("The container {name} was removed by someone."))
+            })?,
+        };
         let restarts = found.restart_count.unwrap_or(0);
         let restarted = restarts > *restarts_before.get_or_insert(restarts);
         let state = found.state.unwrap_or_default();
@@ -86,7 +96,7 @@ async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result
             ));
         }
         ctx.message(format!("Odoo does not answer yet ({problem})."));
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

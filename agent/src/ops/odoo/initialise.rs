@@ -11,10 +11,15 @@ use crate::host::Host;
 use crate::host::docker::lines::LinesOptions;
 use crate::host::docker::{failed, labels};
 use crate::ops::postgres::Database;
+use bollard::models::ContainerState;
 use futures::StreamExt;
 use ocore_shared::protocol::odoo::InstanceSpec;
 use ocore_shared::secret::Secret;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// Docker may be away for that long.
+const DOCKER_PATIENCE: Duration = Duration::from_secs(120);
 
 pub async fn run(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
     let name = record::init_container(&spec.slug);
@@ -61,40 +66,75 @@ async fn empty_database(host: &Host, ctx: &JobContext, spec: &InstanceSpec, pass
 }
 
 /// Read the log to its end and judge it.
-async fn finish(host: &Host, ctx: &JobContext, name: &str, mut told: usize) -> Result<(), OpError> {
-    let mut scan = InitLog::default();
-    let mut seen = 0u64;
+async fn finish(host: &Host, ctx: &JobContext, name: &str, told: usize) -> Result<(), OpError> {
+    let mut log = Log { scan: InitLog::default(), seen: 0, told, cut: false };
+    let mut away_since: Option<Instant> = None;
     loop {
         // Followed anew when Docker was restarted meanwhile; what was told already is only looked at again.
+        match log.read_on(host, ctx, name).await {
+            Ok(state) if state.running != Some(true) => return log.verdict(&state),
+            Ok(_) => away_since = None,
+            Err(e) if e.retryable && away_since.get_or_insert_with(Instant::now).elapsed() < DOCKER_PATIENCE => {
+                log.cut = true;
+                ctx.message(e.message);
+            }
+            Err(e) => return Err(e),
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+struct Log {
+    scan: InitLog,
+    /// Lines that were looked at.
+    seen: u64,
+    /// Lines that are in the job's log already, from before a restart.
+    told: usize,
+    /// Whether Docker went away in between.
+    cut: bool,
+}
+
+impl Log {
+    /// Read until there is no more for now, and say how the container is then.
+    async fn read_on(&mut self, host: &Host, ctx: &JobContext, name: &str) -> Result<ContainerState, OpError> {
         let mut count = 0u64;
         let options = LinesOptions { follow: true, ..LinesOptions::default() };
         let mut lines = host.docker.lines(name, options).await?;
-        while let Some(Ok(line)) = lines.next().await {
+        while let Some(line) = lines.next().await {
+            let Ok(line) = line else {
+                self.cut = true;
+                break;
+            };
             count += 1;
-            if count <= seen {
+            if count <= self.seen {
                 continue;
             }
-            seen = count;
-            scan.line(&line.text);
+            self.seen = count;
+            self.scan.line(&line.text);
             let lines = line.text.lines().count();
-            if told >= lines {
-                told -= lines;
+            if self.told >= lines {
+                self.told -= lines;
             } else {
                 modules(ctx, &line.text);
                 ctx.log(line.text);
             }
         }
-        let found = host.docker.inspect(name).await?;
-        let Some(state) = found.and_then(|c| c.state) else {
-            return Err(OpError::new(
-                "container_missing",
-                "The container that set up the database was removed by someone.",
-            ));
-        };
-        if state.running != Some(true) {
-            return scan.verdict(state.exit_code.unwrap_or(-1), state.oom_killed == Some(true));
+        host.docker.inspect(name).await?.and_then(|c| c.state).ok_or_else(|| {
+            OpError::new("container_missing", "The container that set up the database was removed by someone.")
+        })
+    }
+
+    fn verdict(self, state: &ContainerState) -> Result<(), OpError> {
+        match self.scan.verdict(state.exit_code.unwrap_or(-1), state.oom_killed == Some(true)) {
+            // An end without a reason of its own.
+            Err(e) if self.cut && matches!(e.code.as_str(), "out_of_memory" | "init_failed") => {
+                Err(OpError::retryable(
+                    "docker_restarted",
+                    "Docker was restarted while Odoo set up its database, and ended it. Try again.",
+                ))
+            }
+            verdict => verdict,
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 

@@ -14,7 +14,10 @@ mod preflight;
 pub mod provision;
 pub mod record;
 pub mod remove;
+#[cfg(test)]
+mod tests;
 pub mod update;
+mod volumes;
 
 use crate::engine::{JobContext, OpError};
 use serde::Serialize;
@@ -25,7 +28,8 @@ fn result(value: impl Serialize) -> Result<Value, OpError> {
     serde_json::to_value(value).map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
 }
 
-/// Run `work` unless the job is cancelled first. For waiting, never around what changes something.
+/// Run `work` unless the job is cancelled first. For waiting, never around what changes something, and never
+/// in what takes a step back: the job is cancelled by then.
 async fn unless_cancelled<T>(ctx: &JobContext, work: impl Future<Output = Result<T, OpError>>) -> Result<T, OpError> {
-    ctx.cancelled().run_until_cancelled(work).await.unwrap_or_else(|| Err(OpError::cancelled()))
+    ctx.cancelled().run_until_cancelled(work).await.unwrap_or_else(|| Err(ctx.interruption()))
 }

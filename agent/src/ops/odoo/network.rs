@@ -8,10 +8,11 @@ use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::InspectNetworkOptions;
 use ocore_shared::ids::JobId;
 use ocore_shared::protocol::odoo::InstanceSpec;
+use tokio::sync::MutexGuard;
 
-pub async fn ensure(host: &Host, spec: &InstanceSpec, job: JobId) -> Result<(), OpError> {
-    // The engine lets two networks have one name.
-    let _naming = host.naming.lock().await;
+/// Under the host's lock of names, which the caller holds until a container is in it: the engine lets two networks have
+/// one name, and an empty one is removed with another instance.
+pub async fn ensure(host: &Host, _naming: &MutexGuard<'_, ()>, spec: &InstanceSpec, job: JobId) -> Result<(), OpError> {
     let name = network_name(spec);
     let docker = host.docker.client().await?;
     let found = absent_is_none(docker.inspect_network(&name, None::<InspectNetworkOptions>).await);

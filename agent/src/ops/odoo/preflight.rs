@@ -2,10 +2,10 @@
 
 use super::conf;
 use super::record::{self, Record, Stage};
+use super::volumes;
 use crate::engine::{JobContext, OpError};
 use crate::host::docker::labels;
 use crate::host::{Host, ports};
-use bollard::query_parameters::ListVolumesOptionsBuilder;
 use ocore_shared::protocol::odoo::InstanceSpec;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -71,11 +71,12 @@ fn values(spec: &InstanceSpec) -> Result<(), OpError> {
 }
 
 async fn conflicts(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -> Result<(), OpError> {
-    if let Some(record) = host.records.find(spec.instance_id)
-        && record.job != ctx.id()
-        && record.stage == Stage::Ready
-    {
+    let record = host.records.find(spec.instance_id);
+    if record.as_ref().is_some_and(|r| r.job != ctx.id() && r.stage == Stage::Ready) {
         return Err(OpError::new("instance_exists", "This instance is set up on this server already."));
+    }
+    if record.is_some_and(|r| r.stage == Stage::Provisioning) {
+        remove_left(host, ctx, spec).await?;
     }
     for name in [record::odoo_container, record::postgres_container, record::init_container].map(|f| f(&spec.slug)) {
         let Some(found) = host.docker.inspect(&name).await? else { continue };
@@ -90,10 +91,7 @@ async fn conflicts(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -> Result
             ));
         }
     }
-    let filters = HashMap::from([("label", vec![labels::filter(labels::INSTANCE, spec.instance_id)])]);
-    let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
-    let volumes = host.docker.client().await?.list_volumes(Some(options)).await;
-    let volumes = volumes.map_err(|e| crate::host::docker::failed("list the volumes", e))?.volumes.unwrap_or_default();
+    let volumes = volumes::list(&host.docker, &of_instance(spec)).await?;
     match volumes.iter().find(|v| !labels::made_by(Some(&v.labels), ctx)) {
         Some(volume) => Err(OpError::new(
             "data_left",
@@ -104,6 +102,21 @@ async fn conflicts(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -> Result
         )),
         None => Ok(()),
     }
+}
+
+/// What an earlier attempt left because it could not take it back. Nobody has ever used it: with the first good answer
+/// the record would say so.
+async fn remove_left(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -> Result<(), OpError> {
+    let left = of_instance(spec);
+    for container in host.docker.list(&left).await? {
+        ctx.log(format!("An earlier attempt left {}; it is removed.", container.names.unwrap_or_default().join(", ")));
+        host.docker.remove(container.id.as_deref().unwrap_or_default()).await?;
+    }
+    volumes::remove(&host.docker, &left, volumes::PATIENCE).await
+}
+
+fn of_instance(spec: &InstanceSpec) -> [String; 2] {
+    [labels::managed(), labels::filter(labels::INSTANCE, spec.instance_id)]
 }
 
 fn memory(spec: &InstanceSpec, meminfo: &str) -> Result<(), OpError> {

@@ -3,19 +3,16 @@
 
 use super::conf::{self, Passwords};
 use super::record::{self, Record, Stage};
-use super::{admin, containers, health, initialise, network, preflight, result};
+use super::{admin, containers, control, health, initialise, network, preflight, result, volumes};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::image::Image;
-use crate::host::docker::{absent_is_none, failed, labels, words};
+use crate::host::docker::{failed, labels, words};
 use crate::ops::postgres::{self, Database};
-use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions};
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceSpec, secret_names};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 
 const STEPS: &[(&str, &str)] = &[
@@ -40,52 +37,41 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
         ..spec
     };
     ctx.plan(STEPS).await?;
-    let provision = Provision { host: &host, ctx: &ctx, spec: &spec, begun: Mutex::default() };
-    match provision.forward().await {
-        Ok(running) => result(running),
-        Err(error) => {
-            provision.back().await;
-            Err(error)
-        }
-    }
+    let provision = Provision { host: &host, ctx: &ctx, spec: &spec };
+    result(ctx.attempt(provision.forward(), provision.back()).await?)
 }
 
 struct Provision<'a> {
     host: &'a Host,
     ctx: &'a JobContext,
     spec: &'a InstanceSpec,
-    /// Steps that may have had effects, in this run or in one before a restart.
-    begun: Mutex<Vec<&'static str>>,
 }
 
 impl Provision<'_> {
-    async fn step<T: Serialize + DeserializeOwned>(
-        &self, name: &'static str, work: impl Future<Output = Result<T, OpError>>,
-    ) -> Result<T, OpError> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(name);
-        self.ctx.step(name, work).await
-    }
-
     async fn forward(&self) -> Result<InstanceRunning, OpError> {
         let Self { host, ctx, spec, .. } = self;
-        self.step("check", async { preflight::check(host, ctx, spec).await.map(drop) }).await?;
-        let odoo: Image = self.step("pull_image", self.pull(&spec.image)).await?;
-        let database: Image = self.step("pull_postgres_image", self.pull(&spec.postgres_image)).await?;
-        self.step("network", network::ensure(host, spec, ctx.id())).await?;
-        self.step("postgres", self.postgres()).await?;
-        self.step("database", self.database()).await?;
-        self.step("config", self.config(&odoo, &database)).await?;
+        ctx.step("check", async { preflight::check(host, ctx, spec).await.map(drop) }).await?;
+        let odoo: Image = ctx.step("pull_image", self.pull(&spec.image)).await?;
+        let database: Image = ctx.step("pull_postgres_image", self.pull(&spec.postgres_image)).await?;
+        ctx.step("network", async {
+            let naming = host.naming.lock().await;
+            network::ensure(host, &naming, spec, ctx.id()).await
+        })
+        .await?;
+        ctx.step("postgres", self.postgres()).await?;
+        ctx.step("database", self.database()).await?;
+        ctx.step("config", self.config(&odoo, &database)).await?;
         let password = ctx.secret(secret_names::DATABASE_PASSWORD)?;
-        self.step("initialise", initialise::run(host, ctx, spec, &password)).await?;
-        self.step("admin", async {
+        ctx.step("initialise", initialise::run(host, ctx, spec, &password)).await?;
+        ctx.step("admin", async {
             initialise::tidy(host, spec).await?;
             self.admin().await
         })
         .await?;
         let started = Instant::now();
-        self.step("start", self.start()).await?;
+        ctx.step("start", self.start()).await?;
         let record = self.record()?;
-        self.step("health", async {
+        ctx.step("health", async {
             health::wait(host, ctx, &record).await?;
             let milliseconds = started.elapsed().as_millis() as u64;
             host.records.write(&Record { stage: Stage::Ready, running: true, ..record.clone() })?;
@@ -120,9 +106,8 @@ impl Provision<'_> {
             host.docker.image_user(&spec.postgres_image, Some("postgres"), owner.labels("probe", "postgres")).await?;
         let password = ctx.secret(secret_names::CLUSTER_PASSWORD)?;
         records.write_for(&records.password_path(spec.instance_id), password.expose().as_bytes(), uid, gid)?;
-        let data = data_directory(host, spec).await?;
+        control::have_postgres(host, ctx, spec).await?;
         let name = record::postgres_container(&spec.slug);
-        containers::create(&host.docker, &name, containers::postgres(spec, ctx.id(), records, &data)).await?;
         host.docker.start(&name).await.map_err(|e| failed("start PostgreSQL", e))?;
         let address = record::database_host(spec.instance_id);
         super::unless_cancelled(ctx, postgres::ready(&host.docker, &name, &address)).await
@@ -181,43 +166,40 @@ impl Provision<'_> {
         }
     }
 
-    /// Take back everything, the newest first. Only what carries this job's label, and the record only if it is this job's.
+    /// Take back everything, the newest first. Only what carries this job's label, and the record only if it is this
+    /// job's and nothing stays that it would be needed for: the next attempt clears up by it.
     async fn back(&self) {
-        let Self { host, ctx, spec, .. } = self;
-        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let reached = |step: &str| begun.contains(&step);
-        let mine = host.records.find(spec.instance_id).is_none_or(|r| r.job == ctx.id());
-        if reached("start") {
-            ctx.undo("start", self.remove_container(record::odoo_container(&spec.slug))).await;
-        }
-        if reached("initialise") {
-            ctx.undo("initialise", self.remove_container(record::init_container(&spec.slug))).await;
-        }
-        if reached("config") {
-            ctx.undo("config", self.remove_volumes()).await;
-        }
-        if reached("postgres") {
-            // With the database in it.
-            for step in ["database", "postgres"].into_iter().filter(|s| reached(s)) {
-                ctx.undo(step, async {
-                    self.remove_rest().await?;
-                    self.remove_volumes().await
-                })
-                .await;
+        let Self { host, ctx, spec } = self;
+        let mut clean = true;
+        for (step, name) in
+            [("start", record::odoo_container(&spec.slug)), ("initialise", record::init_container(&spec.slug))]
+        {
+            if ctx.has_effects(step) {
+                clean &= ctx.undo(step, || self.remove_container(&name)).await;
             }
         }
-        if reached("network") {
-            ctx.undo("network", network::remove_if_empty(host, spec.environment_id)).await;
+        if ctx.has_effects("config") {
+            clean &= ctx.undo("config", || self.remove_free_volumes()).await;
         }
-        if reached("check") && mine {
-            ctx.undo("check", async { host.records.remove(spec.instance_id) }).await;
+        // With the database in it.
+        for step in ["admin", "database", "postgres"] {
+            if ctx.has_effects(step) {
+                clean &= ctx.undo(step, || self.remove_rest()).await;
+            }
+        }
+        if ctx.has_effects("network") {
+            clean &= ctx.undo("network", || network::remove_if_empty(host, spec.environment_id)).await;
+        }
+        let mine = host.records.find(spec.instance_id).map_or(ctx.has_effects("check"), |r| r.job == ctx.id());
+        if mine && clean {
+            ctx.undo("check", || async { host.records.remove(spec.instance_id) }).await;
         }
     }
 
-    async fn remove_container(&self, name: String) -> Result<(), OpError> {
-        let found = self.host.docker.inspect(&name).await?;
+    async fn remove_container(&self, name: &str) -> Result<(), OpError> {
+        let found = self.host.docker.inspect(name).await?;
         match found.and_then(|c| c.config?.labels) {
-            Some(labels) if labels::made_by(Some(&labels), self.ctx) => self.host.docker.remove(&name).await,
+            Some(labels) if labels::made_by(Some(&labels), self.ctx) => self.host.docker.remove(name).await,
             _ => Ok(()),
         }
     }
@@ -230,16 +212,19 @@ impl Provision<'_> {
         ]
     }
 
+    /// PostgreSQL still uses its own: that one goes with it.
+    async fn remove_free_volumes(&self) -> Result<(), OpError> {
+        match volumes::remove(&self.host.docker, &self.filters(), Duration::ZERO).await {
+            Err(e) if e.code == volumes::IN_USE => Ok(()),
+            removed => removed,
+        }
+    }
+
     async fn remove_rest(&self) -> Result<(), OpError> {
         for container in self.host.docker.list(&self.filters()).await? {
             self.host.docker.remove(container.id.as_deref().unwrap_or_default()).await?;
         }
-        Ok(())
-    }
-
-    /// Those that nothing uses; PostgreSQL's goes with its container, a moment later.
-    async fn remove_volumes(&self) -> Result<(), OpError> {
-        remove_volumes(self.host, self.filters()).await
+        volumes::remove(&self.host.docker, &self.filters(), volumes::PATIENCE).await
     }
 }
 
@@ -249,21 +234,6 @@ pub async fn data_directory(host: &Host, spec: &InstanceSpec) -> Result<String, 
     let volumes = image.and_then(|i| i.config?.volumes).unwrap_or_default();
     let found = volumes.into_iter().find(|v| v.starts_with("/var/lib/postgresql"));
     Ok(found.unwrap_or_else(|| postgres::DATA.into()))
-}
-
-/// Remove the volumes with all these labels. One that is in use stays.
-pub async fn remove_volumes(host: &Host, labels: Vec<String>) -> Result<(), OpError> {
-    let docker = host.docker.client().await?;
-    let filters = HashMap::from([("label", labels)]);
-    let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
-    let found = docker.list_volumes(Some(options)).await.map_err(|e| failed("list the volumes", e))?;
-    for volume in found.volumes.unwrap_or_default() {
-        match absent_is_none(docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await) {
-            Err(e) if crate::host::docker::status_of(&e) == Some(409) => {}
-            other => drop(other.map_err(|e| failed("remove a volume", e))?),
-        }
-    }
-    Ok(())
 }
 
 /// Write odoo.conf so that the image's user, and nobody else, reads it.

@@ -1,9 +1,8 @@
 //! `instance_remove`. Works from labels, so it also clears up what no record knows about; run again it is well.
 
 use super::containers::STOP_SECONDS;
-use super::network;
-use super::provision::remove_volumes;
 use super::record::{Record, Stage, odoo_container};
+use super::{network, volumes};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::labels;
@@ -55,7 +54,7 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
         ctx.skip("volumes", "The data is kept for a later purge.").await?;
         ctx.skip("files", "The configuration is kept for a later purge.").await?;
     } else {
-        ctx.step("volumes", remove_volumes(&host, ours)).await?;
+        ctx.step("volumes", volumes::remove(&host.docker, &ours, volumes::PATIENCE)).await?;
     }
     ctx.step("network", network::remove_if_empty(&host, input.environment_id)).await?;
     if input.purge {

@@ -1,5 +1,6 @@
-//! `instance_update`: other limits are set on the containers that run; other settings take a new Odoo container on the
-//! same data. When that one does not come up, the old settings are put back.
+//! `instance_update`: another share of the cores is set on the containers that run; other settings take a new Odoo
+//! container on the same data, other memory a new PostgreSQL container too. When that does not come up, the old settings
+//! are put back.
 
 use super::conf;
 use super::containers::{self, STOP_SECONDS};
@@ -32,32 +33,20 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     ])
     .await?;
     let change: Change = ctx.step("check", compare(&host, &input.spec)).await?;
-    let Change { before, after } = &change;
-    match apply(&host, &ctx, before, after).await {
+    let mut restored = false;
+    let outcome = ctx.attempt(apply(&host, &ctx, &change), async { restored = back(&host, &ctx, &change).await }).await;
+    match outcome {
         Ok(running) => result(running),
-        Err(error) => {
-            ctx.undo("recreate", async {
-                host.records.write(before)?;
-                set_limits(&host, before).await?;
-                match needs_container(&before.spec, &after.spec) {
-                    true => recreate(&host, &ctx, before).await,
-                    false => Ok(()),
-                }
-            })
-            .await;
-            Err(OpError { message: format!("{} The settings before are in force again.", error.message), ..error })
-        }
+        Err(error) if restored => Err(error.and("The settings before are in force again.")),
+        Err(error) => Err(error),
     }
 }
 
-async fn apply(host: &Host, ctx: &JobContext, before: &Record, after: &Record) -> Result<InstanceRunning, OpError> {
-    ctx.step("limits", async {
-        host.records.write(after)?;
-        set_limits(host, after).await
-    })
-    .await?;
+async fn apply(host: &Host, ctx: &JobContext, change: &Change) -> Result<InstanceRunning, OpError> {
+    let Change { before, after } = change;
+    ctx.step("limits", set_limits(host, before, after)).await?;
     if !needs_container(&before.spec, &after.spec) {
-        ctx.skip("recreate", "Only the limits differ.").await?;
+        ctx.skip("recreate", "Only the share of the cores differs.").await?;
         ctx.skip("health", "Nothing was restarted.").await?;
         return provision::running(host, after, 0).await;
     }
@@ -72,6 +61,18 @@ async fn apply(host: &Host, ctx: &JobContext, before: &Record, after: &Record) -
         provision::running(host, after, started.elapsed().as_millis() as u64).await
     })
     .await
+}
+
+/// Take back what was begun; a container that was not touched yet runs on. Says whether all is as before.
+async fn back(host: &Host, ctx: &JobContext, Change { before, after }: &Change) -> bool {
+    let mut restored = true;
+    if ctx.has_effects("recreate") {
+        restored &= ctx.undo("recreate", || recreate(host, ctx, before)).await;
+    }
+    if ctx.has_effects("limits") {
+        restored &= ctx.undo("limits", || set_limits(host, after, before)).await;
+    }
+    restored
 }
 
 async fn compare(host: &Host, wanted: &InstanceSpec) -> Result<Change, OpError> {
@@ -106,13 +107,21 @@ fn needs_container(before: &InstanceSpec, after: &InstanceSpec) -> bool {
     before.env != after.env
         || before.extra_conf != after.extra_conf
         || before.bind_address != after.bind_address
+        || before.limits.memory_mb != after.limits.memory_mb
         || after.http_port.is_some() && before.http_port != after.http_port
 }
 
-async fn set_limits(host: &Host, record: &Record) -> Result<(), OpError> {
-    let (memory, nano_cpus) = containers::limits(&record.spec.limits);
+/// Write down the settings of `to`, and give the containers that stay its limits.
+async fn set_limits(host: &Host, from: &Record, to: &Record) -> Result<(), OpError> {
+    host.records.write(to)?;
+    if from.spec.limits.memory_mb != to.spec.limits.memory_mb {
+        // Both containers are made anew, since the programs in them are told their memory when they start. The old
+        // ones may use more than they may have then.
+        return Ok(());
+    }
+    let (memory, nano_cpus) = containers::limits(&to.spec.limits);
     let docker = host.docker.client().await?;
-    for name in [record.odoo_container(), record.postgres_container()] {
+    for name in [to.odoo_container(), to.postgres_container()] {
         let body = ContainerUpdateBody {
             memory: Some(memory),
             memory_swap: Some(memory),
@@ -124,7 +133,8 @@ async fn set_limits(host: &Host, record: &Record) -> Result<(), OpError> {
     Ok(())
 }
 
-/// A new Odoo container on the old data; the old one's log is kept.
+/// A new Odoo container on the old data, and a new PostgreSQL container if its memory differs; Odoo's old log is kept.
+/// Goes either way, so nothing in it looks at the job's cancellation.
 async fn recreate(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
     let spec = &record.spec;
     let path = host.records.conf_path(spec.instance_id);
@@ -135,13 +145,18 @@ async fn recreate(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), 
     host.docker.stop(&name, STOP_SECONDS).await?;
     host.logs.archive(spec.instance_id, &name).await?;
     host.docker.remove(&name).await?;
+    let postgres = record.postgres_container();
+    if host.docker.inspect(&postgres).await?.is_some_and(|found| !containers::has_memory_of(&found, spec)) {
+        host.docker.stop(&postgres, STOP_SECONDS).await?;
+        host.docker.remove(&postgres).await?;
+    }
     if !record.running {
-        return containers::create(&host.docker, &name, containers::odoo(record, ctx.id(), "recreate", &host.records))
-            .await
-            .map(drop);
+        control::have_postgres(host, ctx, spec).await?;
+        let body = containers::odoo(record, ctx.id(), "recreate", &host.records);
+        return containers::create(&host.docker, &name, body).await.map(drop);
     }
     control::start_postgres(host, ctx, record).await?;
     let url = admin::url(&spec.bind_address, record.http_port);
-    admin::move_base_url(host, &record.postgres_container(), spec, &url).await?;
+    admin::move_base_url(host, &postgres, spec, &url).await?;
     control::start_odoo(host, ctx, record, "recreate").await
 }

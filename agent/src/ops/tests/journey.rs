@@ -43,6 +43,10 @@ async fn provision_use_and_remove() {
     succeeded(&job);
     let renewed: InstanceRunning = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_ne!(renewed.container_id, running.container_id);
+    let container = format!("ocore-{}-postgres", lab.spec.slug);
+    let docker = &lab.agent.host.docker;
+    let buffers = postgres::sql(docker, &container, &lab.spec.database_name, "SHOW shared_buffers;").await.unwrap();
+    assert_eq!(buffers, "384MB", "PostgreSQL knows of its memory");
     assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
     the_log_has_every_line_once(&lab, seen, &renewed.container_id).await;
 

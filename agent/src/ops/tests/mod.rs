@@ -1,6 +1,7 @@
 //! Operations on a real Docker with real Odoo. They need what `tests/lab/up` sets up, say so when it is missing, and
 //! leave nothing behind.
 
+mod away;
 mod failing;
 mod journey;
 

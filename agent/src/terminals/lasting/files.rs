@@ -42,7 +42,7 @@ impl Files {
         let scrollback = Scrollback::create(&self.scrollback_path(request.id))?;
         let record = Record { request, unit, opened_at: now, detached_at: Some(now) };
         self.write(&record)?;
-        Ok(Trace { files: self.clone(), record, scrollback: Some(scrollback) })
+        Ok(Trace { files: self.clone(), record, scrollback: Some(scrollback), lost: false })
     }
 
     /// Every terminal that was written down. What cannot be read is removed: nobody will ever understand it.
@@ -75,7 +75,7 @@ impl Files {
                 (None, OutputRing::default())
             }
         };
-        let mut trace = Trace { files: self.clone(), record, scrollback };
+        let mut trace = Trace { files: self.clone(), record, scrollback, lost: false };
         trace.update(|_| {});
         (trace, ring)
     }
@@ -111,8 +111,10 @@ const SCROLLBACK: &str = "output";
 pub struct Trace {
     files: Files,
     record: Record,
-    /// None once it could not be written: half of the output would be worse than none.
+    /// None where there is none to write to.
     scrollback: Option<Scrollback>,
+    /// Whether the last output could not be written.
+    lost: bool,
 }
 
 impl Trace {
@@ -127,10 +129,21 @@ impl Trace {
     }
 
     pub fn append(&mut self, offset: u64, data: &[u8]) {
-        let Some(Err(error)) = self.scrollback.as_ref().map(|file| file.append(offset, data)) else { return };
-        tracing::warn!(%error, terminal = %self.record.request.id, "the terminal's output is not kept any more");
-        self.scrollback = None;
-        let _ = std::fs::remove_file(self.files.scrollback_path(self.record.request.id));
+        let Some(scrollback) = &mut self.scrollback else { return };
+        let Err(error) = scrollback.append(offset, data) else {
+            self.lost = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.lost, true) {
+            tracing::warn!(%error, terminal = %self.record.request.id, "the terminal's output so far is not kept");
+        }
+        // Output with a hole would be worse than none; but how far it was is known to whoever has seen it, and must be to
+        // the next agent.
+        if let Err(error) = scrollback.restart(offset + data.len() as u64) {
+            tracing::warn!(%error, terminal = %self.record.request.id, "the terminal's output is not kept any more");
+            self.scrollback = None;
+            let _ = std::fs::remove_file(self.files.scrollback_path(self.record.request.id));
+        }
     }
 
     pub fn attached(&mut self, attached: bool) {
@@ -161,6 +174,7 @@ mod tests {
     use chrono::TimeDelta;
     use ocore_shared::clock::ShiftedClock;
     use ocore_shared::protocol::terminals::TerminalTarget;
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
@@ -217,5 +231,36 @@ mod tests {
         std::fs::remove_file(files.scrollback_path(request.id)).unwrap();
         let [record] = files.records().unwrap().try_into().unwrap();
         assert_eq!(files.resume(record).1.end(), 0, "its output is lost, the shell is not");
+    }
+
+    #[test]
+    fn a_full_disk_costs_output_but_no_offset() {
+        use rustix::fs::{MemfdFlags, SealFlags};
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::new(dir.path().into(), Arc::new(ShiftedClock::default())).unwrap();
+        let mut trace = files.create(request(), "one.service".into()).unwrap();
+        // What has a place can be written, and nothing else.
+        let full = rustix::fs::memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap();
+        rustix::fs::ftruncate(&full, 4096).unwrap();
+        rustix::fs::fcntl_add_seals(&full, SealFlags::GROW).unwrap();
+        let path = PathBuf::from(format!("/proc/self/fd/{}", full.as_raw_fd()));
+        trace.scrollback = Some(Scrollback::open(&path).unwrap().0);
+        let found = |at| {
+            let (_, ring) = Scrollback::open(&path).unwrap();
+            (ring.end(), ring.read(at, 9).1)
+        };
+
+        trace.append(0, b"hello");
+        assert_eq!(found(0), (5, "hello".into()));
+        trace.append(5, &[b'x'; 100_000]);
+        assert_eq!(found(0), (100_005, "".into()));
+        trace.append(100_005, b"no place for this either");
+        assert_eq!(found(0), (100_029, "".into()));
+        // Where there is a place again, here because the ring begins anew, it goes on.
+        let around = 272 * 1024;
+        trace.append(100_029, &vec![b'x'; around - 100_029]);
+        trace.append(around as u64, b"again");
+        assert_eq!(found(around as u64), (around as u64 + 5, "again".into()));
+        assert_eq!(found(0), (around as u64 + 5, "again".into()), "nothing of what came before");
     }
 }

@@ -40,6 +40,8 @@ impl Lasting {
         let path = master.path().map_err(failed)?;
         let trace = self.files.create(request.clone(), unit.clone()).map_err(failed)?;
         if let Err(error) = unit::start(&unit, &path).await {
+            // systemd may have begun with it.
+            unit::stop(&unit).await;
             trace.remove();
             return Err(error);
         }

@@ -73,13 +73,7 @@ impl Client {
     }
 
     pub fn caller(&self, principal: Principal, actor: Actor) -> Caller {
-        Caller {
-            principal,
-            actor,
-            request_id: self.request_id.clone(),
-            address: self.address,
-            idempotency_claim: None,
-        }
+        Caller { principal, actor, request_id: self.request_id.clone(), address: self.address, idempotency_claim: None }
     }
 
     /// Both cookies of a session.
