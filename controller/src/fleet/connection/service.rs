@@ -19,10 +19,11 @@ use crate::platform::tunnel::accept::TunnelIo;
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use http::Method;
+use ocore_shared::ids::ServerId;
 use ocore_shared::protocol::enrollment::InstallStage;
 use ocore_shared::protocol::jobs::JobStatus;
 use ocore_shared::protocol::session::{SessionOpen, SessionOpened};
-use ocore_shared::tunnel;
+use ocore_shared::tunnel::{self, TunnelClient, TunnelError};
 use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,6 +37,21 @@ const HOUSEKEEPING: Duration = Duration::from_secs(2);
 pub async fn agent_admit(app: &App, name: &AgentName) -> Result<()> {
     let mut connection = app.db.fleet().acquire().await?;
     store::identity_check(&mut connection, name).await
+}
+
+/// Open the session on the agent. One that has seen a newer session than this database refuses, and a person is told.
+pub(super) async fn session_open(
+    app: &App, server: ServerId, client: &TunnelClient, open: &SessionOpen,
+) -> Result<SessionOpened> {
+    match client.call(Method::POST, "/session", open, OPEN_TIMEOUT).await {
+        Ok((_, SessionOpened { previous_epoch, .. })) if previous_epoch > open.session_epoch => {}
+        Ok((_, opened)) => return Ok(opened),
+        Err(TunnelError::Agent { error, .. }) if error.code == "session_epoch_old" => {}
+        Err(error) => return Err(error.into()),
+    }
+    let reason = "The agent has seen a newer session than this database: was an older backup restored?";
+    store::session_refused(app.db.fleet(), server, reason).await?;
+    Err(Error::conflict("database_went_back", reason))
 }
 
 /// Drive a tunnel until either end gives up.
@@ -64,13 +80,7 @@ async fn session(app: &App, name: &AgentName, address: IpAddr, io: TunnelIo) -> 
         controllers: addresses::agents(&app.config, &app.public_urls.get()),
         controller_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let (_, opened): (_, SessionOpened) = client.call(Method::POST, "/session", &open, OPEN_TIMEOUT).await?;
-    if opened.previous_epoch > start.epoch {
-        return Err(Error::conflict(
-            "database_went_back",
-            "The agent has seen a newer session than this database: was an older backup restored?",
-        ));
-    }
+    let opened = session_open(app, name.server, &client, &open).await?;
     let known = journal_is_known(&start, &opened);
     let journal_seq = if known { start.journal_seq } else { 0 };
     let now = app.clock.now();

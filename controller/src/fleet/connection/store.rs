@@ -192,6 +192,19 @@ pub async fn session_end(connection: &mut PgConnection, server: ServerId, epoch:
     Ok(name)
 }
 
+/// Why a server that is not connected cannot connect.
+pub async fn session_refused(fleet: &PgPool, server: ServerId, reason: &str) -> Result<()> {
+    sqlx::query!(
+        "update servers set status_reason = $2, updated_at = now()
+         where id = $1 and status in ('provisioning', 'offline') and status_reason is distinct from $2",
+        server.0,
+        reason
+    )
+    .execute(fleet)
+    .await?;
+    Ok(())
+}
+
 /// Servers that this database believes connected though their replica has died. With the embedded database this
 /// replica is the only one, so all others are dead; else those that were not seen for 10 s are.
 pub async fn session_end_all_of_dead_replicas(system: &PgPool, own: ReplicaId, alone: bool) -> Result<()> {

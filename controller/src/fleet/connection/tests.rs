@@ -1,17 +1,17 @@
 //! What a round of housekeeping finds and mends.
 
 use super::ingest::events_follow;
-use super::service::{housekeep, journal_is_known, sessions_reassert};
+use super::service::{housekeep, journal_is_known, session_open, sessions_reassert};
 use super::store::{SessionStart, session_end};
 use crate::fleet::servers::model::ServerStatus;
 use crate::identity::authentication::tests::{Visitor, run};
-use crate::testing::{TestApp, agent};
+use crate::testing::{TestApp, agent, tunnel_to};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use ocore_shared::ids::{JournalId, OrganizationId, ServerId};
 use ocore_shared::protocol::events::{AgentEvent, EventEnvelope};
-use ocore_shared::protocol::session::SessionOpened;
+use ocore_shared::protocol::session::{SessionOpen, SessionOpened};
 use serde_json::json;
 
 /// A server whose session of this epoch counts.
@@ -187,4 +187,21 @@ fn a_journal_that_is_new_or_went_back_is_not_known() {
     assert!(!known(journal, 5000, 9, JournalId::new()));
     assert!(!known(journal, 1000, 9, journal), "a snapshot of this session");
     assert!(!known(journal, 5100, 6, journal), "a snapshot of an earlier session, which has gone on since");
+}
+
+#[tokio::test]
+async fn an_agent_that_has_seen_more_than_this_database_says_so_on_its_page() {
+    let connected = Connected::new(3).await;
+    let refusal = json!({"code": "session_epoch_old", "message": "Another controller has taken over."});
+    let routes = Router::new().route("/session", post(async move || (StatusCode::CONFLICT, axum::Json(refusal))));
+    let open = SessionOpen {
+        session_epoch: 4,
+        offered_join_state: "state".into(),
+        controllers: Vec::new(),
+        controller_version: "0".into(),
+    };
+    let opened = session_open(&connected.test.app, connected.server, &tunnel_to(routes).await, &open).await;
+    assert!(opened.is_err());
+    let shown = connected.ada.get(&format!("/api/servers/{}", connected.server)).await.is(StatusCode::OK);
+    assert!(shown.body["status_reason"].as_str().is_some_and(|reason| reason.contains("older backup")), "{shown:?}");
 }
