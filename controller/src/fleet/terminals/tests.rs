@@ -2,9 +2,8 @@
 
 use super::bridge;
 use super::service::watch_access;
-use crate::identity::authentication::tests::{Visitor, run};
-use crate::platform::http::ctx::{Access, Scope};
-use crate::platform::http::{Actor, Caller, Ctx, Permission, PermissionSet, Principal};
+use crate::identity::authentication::tests::{first_admins_request, run};
+use crate::platform::http::Ctx;
 use crate::testing::{TestApp, agent, tunnel_of};
 use axum::Router;
 use axum::body::Body;
@@ -14,7 +13,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use ocore_shared::ids::{OrganizationId, ServerId, TerminalId};
 use ocore_shared::protocol::terminals::Frame;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -22,23 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Ada at a terminal, and an agent that tells which terminals it was asked to end.
 async fn at_a_terminal(test: &TestApp) -> (Ctx, ServerId, mpsc::UnboundedReceiver<String>) {
-    let (_, answer) = Visitor::new(&test.app).bootstrap().await;
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let user = text(&answer.body["user"]["id"]).parse().unwrap();
-    let organization = text(&answer.body["user"]["organizations"][0]["id"]).parse().unwrap();
-    let claims = test.app.auth.tokens.access_read(&answer.text("access_token"), test.app.clock.now()).unwrap();
-    let ctx = Ctx {
-        caller: Arc::new(Caller {
-            principal: Principal::Person { user, session: claims.sid, is_admin: true },
-            actor: Actor::system(),
-            request_id: String::new(),
-            address: None,
-            idempotency_claim: None,
-        }),
-        organization,
-        access: Arc::new(Access { grants: vec![(Scope::Organization, PermissionSet::all())] }),
-        permission: Permission::TerminalServers,
-    };
+    let ctx = first_admins_request(&test.app).await;
     let (ended, seen) = mpsc::unbounded_channel();
     let routes = Router::new().route(
         "/terminals/{id}",
@@ -48,7 +30,7 @@ async fn at_a_terminal(test: &TestApp) -> (Ctx, ServerId, mpsc::UnboundedReceive
         }),
     );
     let server = ServerId::new();
-    agent(&test.app, organization, server, 1, routes).await;
+    agent(&test.app, ctx.organization, server, 1, routes).await;
     (ctx, server, seen)
 }
 

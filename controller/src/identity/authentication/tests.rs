@@ -1,7 +1,10 @@
 //! Every way of showing a credential, and every way of it being wrong.
 
+use super::still_allowed;
 use crate::app::App;
+use crate::platform::http::ctx::{Access, Scope};
 use crate::platform::http::listener::Peer;
+use crate::platform::http::{Actor, Caller, Ctx, Permission, PermissionSet, Principal};
 use crate::testing::TestApp;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -9,6 +12,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::Response;
 use futures::StreamExt;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
 
@@ -172,6 +176,27 @@ pub async fn sign_in(app: &App, email: &str) -> Visitor {
     let visitor = Visitor::new(app);
     let body = json!({ "email": email, "password": PASSWORD });
     visitor.bearer(&visitor.post("/api/auth/login", body).await.is(StatusCode::OK).text("access_token"))
+}
+
+/// What a handler gets of the first admin, who is made and signed in here, on a route for terminals on servers.
+pub async fn first_admins_request(app: &App) -> Ctx {
+    let (_, answer) = Visitor::new(app).bootstrap().await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let user = text(&answer.body["user"]["id"]).parse().unwrap();
+    let organization = text(&answer.body["user"]["organizations"][0]["id"]).parse().unwrap();
+    let claims = app.auth.tokens.access_read(&answer.text("access_token"), app.clock.now()).unwrap();
+    Ctx {
+        caller: Arc::new(Caller {
+            principal: Principal::Person { user, session: claims.sid, is_admin: true },
+            actor: Actor::system(),
+            request_id: String::new(),
+            address: None,
+            idempotency_claim: None,
+        }),
+        organization,
+        access: Arc::new(Access { grants: vec![(Scope::Organization, PermissionSet::all())] }),
+        permission: Permission::TerminalServers,
+    }
 }
 
 pub async fn run(app: &App, sql: &'static str) {
@@ -380,28 +405,8 @@ async fn a_ticket_opens_one_socket_at_one_path_once() {
 
 #[tokio::test]
 async fn a_long_request_ends_with_what_allowed_it() {
-    use super::still_allowed;
-    use crate::platform::http::ctx::{Access, Scope};
-    use crate::platform::http::{Actor, Caller, Ctx, Permission, PermissionSet, Principal};
-    use std::sync::Arc;
-
     let test = TestApp::start().await;
-    let (_, answer) = Visitor::new(&test.app).bootstrap().await;
-    let user = answer.body["user"]["id"].as_str().unwrap().parse().unwrap();
-    let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
-    let claims = test.app.auth.tokens.access_read(&answer.text("access_token"), test.app.clock.now()).unwrap();
-    let ctx = Ctx {
-        caller: Arc::new(Caller {
-            principal: Principal::Person { user, session: claims.sid, is_admin: true },
-            actor: Actor::system(),
-            request_id: String::new(),
-            address: None,
-            idempotency_claim: None,
-        }),
-        organization,
-        access: Arc::new(Access { grants: vec![(Scope::Organization, PermissionSet::all())] }),
-        permission: Permission::TerminalServers,
-    };
+    let ctx = first_admins_request(&test.app).await;
     assert!(still_allowed(&test.app, &ctx).await);
     run(&test.app, "update grants set role_id = (select id from roles where name = 'viewer')").await;
     assert!(!still_allowed(&test.app, &ctx).await);
