@@ -9,12 +9,16 @@ use super::{admin, control, health, preflight, provision, result};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::image::with_tag;
+use crate::host::docker::labels::made_by;
 use crate::host::docker::{absent_is_none, failed};
 use bollard::models::ContainerUpdateBody;
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceSpec, InstanceUpdate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
+
+/// How long a stop may take of an Odoo that was never handed over.
+const STOP_UNUSED_SECONDS: i32 = 10;
 
 /// Before and after, stored as the output of the first step, so that a resumed job knows what was.
 #[derive(Clone, Serialize, Deserialize)]
@@ -142,7 +146,10 @@ async fn recreate(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), 
     let labels = containers::owner(spec, ctx.id()).labels("probe", "recreate");
     provision::write_conf(host, spec, &conf::read_passwords(&text)?, labels).await?;
     let name = record.odoo_container();
-    host.docker.stop(&name, STOP_SECONDS).await?;
+    let found = host.docker.inspect(&name).await?;
+    // Nobody works yet in one that this very job has made.
+    let is_unused = found.is_some_and(|c| made_by(c.config.as_ref().and_then(|c| c.labels.as_ref()), ctx));
+    host.docker.stop(&name, if is_unused { STOP_UNUSED_SECONDS } else { STOP_SECONDS }).await?;
     host.logs.archive(spec.instance_id, &name).await?;
     host.docker.remove(&name).await?;
     let postgres = record.postgres_container();
