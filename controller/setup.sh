@@ -43,3 +43,28 @@ ensure_node() {
     fi
     export PATH="$TOOLS/node/bin:$PATH"
 }
+
+# The console's packages, unless what is there is what the lock file says.
+console_packages() {
+    ensure_node
+    (
+        cd controller/ui
+        ! cmp -s package-lock.json node_modules/.ocore-lock || exit 0
+        say "installing the console's packages"
+        npm ci --no-audit --no-fund --silent
+        cp package-lock.json node_modules/.ocore-lock
+    )
+}
+
+# A console that is built anew is compiled into the controller anew, which takes minutes: only when it has changed.
+# What the build itself writes does not count.
+build_console() {
+    local stamp=controller/ui/node_modules/.ocore-built hash
+    hash=$(cd controller/ui && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -name '*.tsbuildinfo' -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+    [ ! -e controller/ui/dist/index.html ] || [ "$(cat "$stamp" 2>/dev/null)" != "$hash" ] || return 0
+    console_packages
+    say "building the console"
+    (cd controller/ui && npm run --silent build)
+    echo "$hash" > "$stamp"
+}
