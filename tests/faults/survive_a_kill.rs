@@ -3,7 +3,7 @@
 use ocore_tests::client::{Client, text};
 use ocore_tests::docker;
 use ocore_tests::processes::{Agent, Controller};
-use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS, begin_change, is_as_wished};
+use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS};
 use serde_json::json;
 use std::time::Duration;
 
@@ -54,6 +54,18 @@ async fn an_agent_that_is_killed_while_it_takes_back_goes_on_with_that() {
     assert_eq!((&job["status"], &job["failure"]["code"]), (&json!("failed"), &json!("unknown_module")), "{job:#}");
     let label = format!("sh.ocore.instance={}", text(&accepted, "id"));
     assert_eq!(docker::objects(&label).await, Vec::<String>::new());
+}
+
+/// The same of settings, which takes a running Odoo first.
+#[cfg(feature = "full")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_killed_while_it_takes_settings_back_goes_on_with_that() {
+    use ocore_tests::provisioning::{begin_change, is_as_wished};
+
+    let controller = Controller::start().await;
+    let ada = controller.bootstrap().await;
+    let (mut agent, server) = controller.add_server(&ada, "first").await;
+    let server = text(&server, "id");
 
     let provisioning = Provisioning::begin(&ada, &server, "taken back").await;
     assert_eq!(ada.job_end(&provisioning.job, PROVISION).await["status"], "succeeded");
