@@ -1,6 +1,8 @@
 //! Where things are on this server, and the few settings that root may change in `agent.toml`.
 
+use crate::host::ports;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 pub const DEFAULT_DIR: &str = "/var/lib/ocore-agent";
@@ -16,6 +18,9 @@ pub struct Settings {
     /// `host:port` addresses of the agents' port that replace those which the controller announces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub controllers: Vec<String>,
+    /// First and last host port of those that instances are given; 20000 to 29999 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_ports: Option<(u16, u16)>,
 }
 
 /// Directories and settings of one agent.
@@ -32,6 +37,8 @@ pub enum ConfigError {
     Unreadable(PathBuf, std::io::Error),
     #[error("{0} is not valid: {1}")]
     Invalid(PathBuf, Box<toml::de::Error>),
+    #[error("{0} is not valid: instance_ports is [first, last] with 1024 or more first and nothing smaller last")]
+    InstancePorts(PathBuf),
 }
 
 impl Config {
@@ -40,10 +47,13 @@ impl Config {
         let (dir, config_dir) = (dir.into(), config_dir.into());
         let path = config_dir.join("agent.toml");
         let settings = match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|e| ConfigError::Invalid(path, Box::new(e)))?,
+            Ok(text) => toml::from_str(&text).map_err(|e| ConfigError::Invalid(path.clone(), Box::new(e)))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(e) => return Err(ConfigError::Unreadable(path, e)),
         };
+        if settings.instance_ports.is_some_and(|(first, last): (u16, u16)| first < 1024 || last < first) {
+            return Err(ConfigError::InstancePorts(path));
+        }
         Ok(Self { dir, config_dir, settings })
     }
 
@@ -53,6 +63,11 @@ impl Config {
 
     pub fn docker_socket(&self) -> PathBuf {
         self.settings.docker_socket.clone().unwrap_or_else(|| "/var/run/docker.sock".into())
+    }
+
+    /// Host ports for instances that wish none.
+    pub fn instance_ports(&self) -> RangeInclusive<u16> {
+        self.settings.instance_ports.map_or(ports::RANGE, |(first, last)| first..=last)
     }
 
     pub fn identity_dir(&self) -> PathBuf {
@@ -146,5 +161,19 @@ mod tests {
         assert_eq!(config.settings.docker_socket, Some("/run/docker.sock".into()));
         std::fs::write(dir.path().join("agent.toml"), "docker_sockt = 1\n").unwrap();
         assert!(Config::load("/d", dir.path()).unwrap_err().to_string().contains("docker_sockt"));
+    }
+
+    #[test]
+    fn ports_of_instances_are_a_range() {
+        let dir = tempfile::tempdir().unwrap();
+        let ports = |text: &str| {
+            std::fs::write(dir.path().join("agent.toml"), text).unwrap();
+            Config::load("/d", dir.path()).map(|config| config.instance_ports()).map_err(|e| e.to_string())
+        };
+        assert_eq!(ports("").unwrap(), 20000..=29999);
+        assert_eq!(ports("instance_ports = [8000, 8000]").unwrap(), 8000..=8000);
+        for wrong in ["[9000, 8000]", "[80, 90]", "[8000]", "[8000, 70000]"] {
+            assert!(ports(&format!("instance_ports = {wrong}")).unwrap_err().contains("instance_ports"), "{wrong}");
+        }
     }
 }

@@ -28,6 +28,9 @@ const SETTINGS: &str = "\
 
 # Addresses of the controller that replace those which it announces:
 # controllers = [\"ocore.example.com:8443\"]
+
+# First and last host port of those that instances are given:
+# instance_ports = [20000, 29999]
 ";
 
 pub struct Enroll {

@@ -18,6 +18,7 @@ use docker::DockerHost;
 use docker::watch::Containers;
 use ocore_shared::clock::Clock;
 use ocore_shared::protocol::inventory::{ContainerInfo, DockerStatus};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Held while objects with well-known names are made, so that two jobs do not make the same one.
     pub naming: Arc<tokio::sync::Mutex<()>>,
+    /// Host ports for instances that wish none.
+    pub instance_ports: RangeInclusive<u16>,
 }
 
 impl Host {
@@ -50,6 +53,7 @@ impl Host {
             records,
             clock,
             naming: Arc::default(),
+            instance_ports: config.instance_ports(),
         }
     }
 

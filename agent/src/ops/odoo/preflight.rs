@@ -220,11 +220,12 @@ async fn published(host: &Host) -> Result<HashMap<u16, String>, OpError> {
 
 async fn first_free(host: &Host, spec: &InstanceSpec, at_least: u16) -> Result<u16, OpError> {
     let taken = taken(host, spec).await?;
-    let mut candidates = ports::RANGE.filter(|p| *p >= at_least && !taken.contains(p));
+    let range = &host.instance_ports;
+    let mut candidates = range.clone().filter(|p| *p >= at_least && !taken.contains(p));
     candidates.find(|p| ports::is_free(&spec.bind_address, *p)).ok_or_else(|| {
         OpError::new(
             "no_free_port",
-            format!("All ports from {} to {} are taken on this server.", ports::RANGE.start(), ports::RANGE.end()),
+            format!("All ports from {} to {} are taken on this server.", range.start(), range.end()),
         )
     })
 }

@@ -38,7 +38,10 @@ impl Lab {
     }
 
     async fn open(dir: tempfile::TempDir, spec: InstanceSpec) -> Self {
-        let config = Config::load(dir.path().join("var"), dir.path().join("etc")).unwrap();
+        let mut config = Config::load(dir.path().join("var"), dir.path().join("etc")).unwrap();
+        // Agents of tests that run at the same time know nothing of each other's stopped instances.
+        let first = 20000 + u16::try_from(std::process::id() % 99).unwrap() * 100;
+        config.settings.instance_ports = Some((first, first + 99));
         crate::config::create_private_dir(&config.dir).unwrap();
         // An agent that has just ended may hold it for a moment.
         let open = async || RedbJournal::open(&config.journal_path(), &SystemClock).ok();
