@@ -184,10 +184,13 @@ impl Controller {
         let token = command.split("--token ").nth(1).expect("a token").trim().to_owned();
         let mut agent = Agent { process: Process(None), dir: directory(), failpoint: None };
         agent.enroll(self.agents_port, &text(install, "pin"), &token);
+        // Agents of tests that run at the same time know nothing of each other's stopped instances.
+        let first = 20000 + std::process::id() % 99 * 100;
+        let mut settings = format!("instance_ports = [{first}, {}]\n", first + 99);
         if let Some(port) = wire {
-            let settings = format!("controllers = [\"127.0.0.1:{port}\"]\n");
-            std::fs::write(agent.dir.path().join("etc/agent.toml"), settings).expect("the agent's settings");
+            settings += &format!("controllers = [\"127.0.0.1:{port}\"]\n");
         }
+        std::fs::write(agent.dir.path().join("etc/agent.toml"), settings).expect("the agent's settings");
         agent.run();
         let id = text(&made["server"], "id");
         let server = client.server_online(&id).await;
