@@ -5,6 +5,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { formatClock, formatDateTime } from '@/lib/format';
 import classes from './charts.module.css';
+import { timeRange } from './series';
 
 export interface Series {
   label: string;
@@ -60,7 +61,7 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
     cursor: { sync: { key: props.syncKey }, drag: { x: false, y: false }, points: { size: 6 } },
     legend: { live: true },
     scales: {
-      x: { time: true },
+      x: { time: true, range: (_, first, last) => timeRange(first, last) },
       y: { range: (_, __, top) => [0, props.max ?? Math.max(1, (top ?? 0) * 1.15)] },
     },
     axes: [
@@ -75,7 +76,8 @@ function optionsOf(props: ChartProps, element: HTMLElement): uPlot.Options {
         stroke: color(s.color),
         fill: `${color(s.color)}1f`,
         width: 1.5,
-        points: { show: false },
+        // One sample alone is no line.
+        points: { show: (plot: uPlot) => plot.data[0].length < 2 },
         spanGaps: false,
         value: (_: uPlot, value: number | null) => (value === null ? '–' : props.format(value)),
       })),

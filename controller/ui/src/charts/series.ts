@@ -6,6 +6,15 @@ export interface Columns {
   columns: (number | null)[][];
 }
 
+/** Seconds that a chart shows at least: with a sample or two it would make up a scale of years. */
+const LEAST_SPAN = 300;
+
+/** What the scale of time goes from and to. */
+export function timeRange(first: number | null, last: number | null): [number, number] {
+  const to = last ?? 0;
+  return [Math.min(first ?? to, to - LEAST_SPAN), to];
+}
+
 export function columnsOf(
   samples: MetricsSample[],
   stepSeconds: number,

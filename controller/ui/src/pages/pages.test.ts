@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MetricsSample, Server } from '@/api/types';
-import { columnsOf } from '@/charts/series';
+import { columnsOf, timeRange } from '@/charts/series';
 import { alwaysPurged } from './instances/actions';
 import { bodyOf, firstValues, rules } from './instances/newInstance';
 import { sizeOf } from './instances/size';
@@ -84,5 +84,11 @@ describe('charts', () => {
     const { times, columns } = columnsOf([at(0), at(1), at(9)], 60, [(s) => s.cpu_percent]);
     expect(times).toEqual([0, 60, 61, 540]);
     expect(columns).toEqual([[0, 1, null, 9]]);
+  });
+
+  it('shows five minutes at least, so that the first sample has a scale', () => {
+    expect(timeRange(1000, 1000)).toEqual([700, 1000]);
+    expect(timeRange(100, 1000)).toEqual([100, 1000]);
+    expect(timeRange(null, null)).toEqual([-300, 0]);
   });
 });
