@@ -1,5 +1,6 @@
 //! One typed configuration, from flags, `OCORE_*` variables and `*_FILE` variables, in that order.
 
+use crate::platform::mail::model::MailTls;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ocore_shared::secret::Secret;
 use std::ffi::OsString;
@@ -119,6 +120,21 @@ pub struct Config {
     /// Requests per second that a caller may make on average.
     #[arg(long, env = "OCORE_RATE_LIMIT_PER_SECOND", default_value_t = 50, global = true)]
     pub rate_limit_per_second: u32,
+    /// SMTP server that mail is handed to; without one mail is kept for the administrator.
+    #[arg(long, env = "SMTP_HOST", global = true)]
+    pub smtp_host: Option<String>,
+    #[arg(long, env = "SMTP_PORT", default_value_t = 587, global = true)]
+    pub smtp_port: u16,
+    /// `starttls`, `tls` (from the first byte, port 465) or `none` (a server on this machine).
+    #[arg(long, env = "SMTP_TLS", default_value = "starttls", global = true)]
+    pub smtp_tls: MailTls,
+    #[arg(long, env = "SMTP_USERNAME", requires = "smtp_password", global = true)]
+    pub smtp_username: Option<String>,
+    #[arg(long, env = "SMTP_PASSWORD", hide_env_values = true, requires = "smtp_username", global = true)]
+    pub smtp_password: Option<Secret>,
+    /// Sender of all mail, `oCore <noreply@example.com>`.
+    #[arg(long, env = "SMTP_FROM", global = true)]
+    pub smtp_from: Option<String>,
     /// Proxies whose X-Forwarded-For is believed.
     #[arg(long, env = "OCORE_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     pub trusted_proxies: Vec<IpAddr>,

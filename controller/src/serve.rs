@@ -9,7 +9,8 @@ use crate::platform::db::embedded::Embedded;
 use crate::platform::db::{self, Db};
 use crate::platform::http::idempotency::store::idempotency_prune;
 use crate::platform::http::listener::{self, Plain, Port};
-use crate::platform::jobs::{dispatch, logs};
+use crate::platform::jobs::{dispatch, logs, tasks};
+use crate::platform::mail;
 use crate::platform::public_urls::public_urls_load;
 use crate::platform::secrets::Keyring;
 use crate::platform::telemetry;
@@ -80,6 +81,7 @@ pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     metrics::service::maintain(app).await.context("the metrics' tables cannot be prepared")?;
     connection::service::housekeep(app).await.context("what an earlier run left cannot be tidied up")?;
     app.spawn(dispatch::job_sweep(app.clone()));
+    app.spawn(tasks::task_runner(app.clone()));
     app.spawn(connection::service::housekeeping(app.clone()));
     app.spawn(metrics::service::flush_task(app.clone()));
     app.spawn(metrics::service::maintain_task(app.clone()));
@@ -105,6 +107,8 @@ async fn prune_task(app: App) {
         let pruned = async {
             logs::store::job_log_prune(system).await?;
             signals::events::store::event_prune(system).await?;
+            tasks::store::task_prune(system, app.clock.now()).await?;
+            mail::store::mail_prune(system, app.clock.now()).await?;
             idempotency_prune(system).await
         };
         if let Err(error) = pruned.await {

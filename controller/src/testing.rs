@@ -29,26 +29,35 @@ pub struct TestApp {
     /// Connects as the database's superuser, past row-level security.
     pub options: PgConnectOptions,
     directory: tempfile::TempDir,
+    configure: Box<dyn Fn(&mut Config) + Send + Sync>,
 }
 
 impl TestApp {
     /// A fresh one. Needs a PostgreSQL whose superuser DATABASE_URL names; `tests/run` starts one.
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same with another configuration.
+    pub async fn start_with(configure: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let url = std::env::var("DATABASE_URL").expect("tests need DATABASE_URL; run them by tests/run");
         let server = PgConnectOptions::from_str(&url).expect("DATABASE_URL is a PostgreSQL URL");
         let options = database_make(&server).await;
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let (app, clock) = Self::open(&options, directory.path()).await;
-        Self { app, clock, options, directory }
+        let (app, clock) = Self::open(&options, directory.path(), &configure).await;
+        Self { app, clock, options, directory, configure: Box::new(configure) }
     }
 
     /// The same database and master key in a new process, as after a restart.
     pub async fn restart(&self) -> App {
-        Self::open(&self.options, self.directory.path()).await.0
+        Self::open(&self.options, self.directory.path(), &*self.configure).await.0
     }
 
-    async fn open(options: &PgConnectOptions, directory: &std::path::Path) -> (App, ShiftedClock) {
-        let config = config(directory);
+    async fn open(
+        options: &PgConnectOptions, directory: &std::path::Path, configure: &(dyn Fn(&mut Config) + Send + Sync),
+    ) -> (App, ShiftedClock) {
+        let mut config = config(directory);
+        configure(&mut config);
         let keyring = Keyring::open(&directory.join("master.key")).expect("a master key");
         let db = Db::new(options.clone(), 10).expect("pools");
         let clock = ShiftedClock::default();

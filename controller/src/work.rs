@@ -1,10 +1,13 @@
 //! Every kind of job, in one list, with what its reports mean for its subject.
 
+use crate::app::App;
 use crate::apps::instances;
 use crate::error::Result;
 use crate::fleet::servers;
 use crate::platform::bus::Signal;
 use crate::platform::jobs::model::Reported;
+use crate::platform::jobs::tasks::{Outcome, Task};
+use crate::platform::mail;
 use ocore_shared::protocol::jobs::JobSnapshot;
 use sqlx::PgConnection;
 
@@ -16,5 +19,15 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
         "agent_uninstall" => servers::jobs::agent_uninstall_effect(connection, job, snapshot).await,
         // `noop` measures and proves the way; it changes nothing.
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Carry out a job of the controller's own. Done twice it does no more harm than done once.
+pub async fn task_run(app: &App, task: &Task) -> Result<Outcome> {
+    match task.kind.as_str() {
+        "mail_send" => mail::jobs::mail_send(app, task).await,
+        kind => {
+            Ok(Outcome::failed("unknown_kind", format!("This version of oCore does not know jobs of kind {kind}.")))
+        }
     }
 }

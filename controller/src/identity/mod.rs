@@ -1,12 +1,15 @@
-//! Who may do what: accounts, sessions, organizations, roles, keys, audit.
+//! Who may do what: accounts, organizations, members, roles, keys, audit.
 
 pub mod account;
 pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod authentication;
+pub mod invitations;
+pub mod members;
 pub mod organizations;
 pub mod roles;
+pub mod service_accounts;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +19,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(auth::routes::routes())
         .merge(account::routes::routes())
         .merge(organizations::routes::routes())
+        .merge(members::routes::routes())
+        .merge(invitations::routes::routes())
         .merge(roles::routes::routes())
+        .merge(service_accounts::routes::routes())
         .merge(api_keys::routes::routes())
 }

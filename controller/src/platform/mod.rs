@@ -4,6 +4,7 @@ pub mod bus;
 pub mod db;
 pub mod http;
 pub mod jobs;
+pub mod mail;
 pub mod pki;
 pub mod public_urls;
 pub mod secrets;

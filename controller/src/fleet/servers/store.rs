@@ -171,7 +171,7 @@ pub async fn server_delete(connection: &mut PgConnection, organization: Organiza
 /// Uninstalls that an agent took on and has had the time for, and that it can no longer tell the end of.
 pub async fn uninstall_list_unconfirmed(system: &PgPool) -> Result<Vec<(OrganizationId, JobId)>> {
     let rows = sqlx::query!(
-        "select j.organization_id, j.id from servers s join jobs j on j.server_id = s.id
+        "select s.organization_id, j.id from servers s join jobs j on j.server_id = s.id
          where s.status = 'removing' and j.kind = 'agent_uninstall' and j.status = 'running'
            and j.started_at < now() - make_interval(secs => j.timeout_seconds)
            and not exists (select from agent_sessions a where a.server_id = s.id)"

@@ -1,17 +1,15 @@
 //! What a key looks like, and where it counts.
 
-use crate::error::{Error, Result};
+use crate::identity::roles::model::ScopeRef;
 use crate::platform::http::Place;
-use crate::platform::http::ctx::Scope;
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::ApiKeyId;
+use ocore_shared::ids::{ApiKeyId, ServiceAccountId};
 use ocore_shared::secret::Secret;
 use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::types::ipnetwork::IpNetwork;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// What keys begin with; either is taken on every surface.
 pub const KEY_PREFIXES: [&str; 2] = ["ocore_k_", "shardlyn_api_"];
@@ -62,68 +60,6 @@ fn checksum(body: &str) -> String {
     text.iter().map(|b| char::from(*b)).collect()
 }
 
-/// Where a key counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyScope {
-    #[serde(rename = "type")]
-    pub kind: ScopeKind,
-    /// Id of the project, environment or server; null for the organization.
-    #[serde(default)]
-    pub id: Option<Uuid>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScopeKind {
-    Organization,
-    Project,
-    Environment,
-    Server,
-}
-
-impl ScopeKind {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::Project => "project",
-            Self::Environment => "environment",
-            Self::Server => "server",
-        }
-    }
-}
-
-impl Default for KeyScope {
-    fn default() -> Self {
-        Self { kind: ScopeKind::Organization, id: None }
-    }
-}
-
-impl KeyScope {
-    /// The stored form; the organization's own id stands for the whole of it.
-    pub fn from_row(kind: &str, id: Uuid) -> Self {
-        match Scope::from_row(kind, id) {
-            Some(Scope::Project(_)) => Self { kind: ScopeKind::Project, id: Some(id) },
-            Some(Scope::Environment(_)) => Self { kind: ScopeKind::Environment, id: Some(id) },
-            Some(Scope::Server(_)) => Self { kind: ScopeKind::Server, id: Some(id) },
-            Some(Scope::Organization) | None => Self::default(),
-        }
-    }
-
-    pub fn check(self) -> Result<()> {
-        match (self.kind, self.id) {
-            (ScopeKind::Organization, Some(_)) => {
-                Err(Error::field("scope.id", "absent", "A scope of type organization takes no id; leave it out."))
-            }
-            (ScopeKind::Organization, None) | (_, Some(_)) => Ok(()),
-            (kind, None) => {
-                let word = kind.word();
-                Err(Error::field("scope.id", "required", format!("A scope of type {word} needs the id of the {word}.")))
-            }
-        }
-    }
-}
-
 /// A key as everybody sees it after it was made.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ApiKey {
@@ -132,12 +68,16 @@ pub struct ApiKey {
     /// Its first characters, to recognize it by.
     pub prefix: String,
     pub permissions: Vec<String>,
-    pub scope: KeyScope,
+    pub scope: ScopeRef,
     /// Addresses and networks that it may be used from; empty: all.
     pub allowed_addresses: Vec<String>,
     pub expires_at: Option<DateTime<Utc>>,
     pub last_used_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Whose it is, when it is a service account's.
+    pub service_account_id: Option<ServiceAccountId>,
+    /// Until when the key before its last rotation works as well.
+    pub previous_until: Option<DateTime<Utc>>,
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -150,8 +90,16 @@ pub struct NewApiKey {
     pub prefix: &'static str,
     pub name: String,
     pub permissions: Vec<String>,
-    pub scope: KeyScope,
+    pub scope: ScopeRef,
     pub expires_at: Option<DateTime<Utc>>,
+    pub allowed_addresses: Vec<IpNetwork>,
+    /// Make it this service account's instead of the maker's own.
+    pub service_account: Option<ServiceAccountId>,
+}
+
+/// What a key becomes.
+pub struct ApiKeyChange {
+    pub name: String,
     pub allowed_addresses: Vec<IpNetwork>,
 }
 

@@ -1,15 +1,20 @@
-use super::model::{ApiKey, KEY_PREFIXES, KeyScope, NewApiKey, network_parse};
+use super::model::{ApiKey, ApiKeyChange, KEY_PREFIXES, NewApiKey, network_parse};
 use super::service;
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Problem, Result};
-use crate::platform::http::{Body, Ctx, IfMatch, List, Page, Params, Path, Permission, Versioned, guard};
+use crate::identity::roles::model::ScopeRef;
+use crate::platform::http::names::name_check;
+use crate::platform::http::{
+    Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
-use ocore_shared::ids::ApiKeyId;
+use ocore_shared::ids::{ApiKeyId, ServiceAccountId};
 use serde::{Deserialize, Serialize};
+use sqlx::types::ipnetwork::IpNetwork;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +24,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(guard(Permission::ViewApiKeys, routes!(api_key_list)))
         .routes(guard(Permission::ManageApiKeys, routes!(api_key_create)))
         .routes(guard(Permission::ViewApiKeys, routes!(api_key_get)))
+        .routes(guard(Permission::ManageApiKeys, routes!(api_key_update)))
+        .routes(guard(Permission::ManageApiKeys, routes!(api_key_rotate)))
         .routes(guard(Permission::ManageApiKeys, routes!(api_key_revoke)))
 }
 
@@ -42,7 +49,7 @@ struct ApiKeyListParams {
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyCreate {
     /// Unique among the live keys of the organization.
-    #[garde(length(chars, min = 3, max = 64))]
+    #[garde(length(chars, min = 3, max = 64), custom(name_check))]
     #[schema(min_length = 3, max_length = 64)]
     name: String,
     /// Keys of permissions, none beyond your own.
@@ -50,7 +57,7 @@ pub struct ApiKeyCreate {
     permissions: Vec<String>,
     /// The whole organization when left out.
     #[garde(skip)]
-    scope: Option<KeyScope>,
+    scope: Option<ScopeRef>,
     /// Never when left out.
     #[garde(skip)]
     expires_at: Option<DateTime<Utc>>,
@@ -58,6 +65,40 @@ pub struct ApiKeyCreate {
     #[garde(length(max = 64))]
     #[serde(default)]
     allowed_addresses: Vec<String>,
+    /// Make it this service account's: it outlives who makes it, and never may more than the account.
+    #[garde(skip)]
+    service_account_id: Option<ServiceAccountId>,
+}
+
+/// What a key becomes; what is left out stays.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyUpdate {
+    #[garde(inner(length(chars, min = 3, max = 64), custom(name_check)))]
+    #[schema(min_length = 3, max_length = 64)]
+    name: Option<String>,
+    /// Addresses and networks that it may be used from; an empty list means everywhere.
+    #[garde(length(max = 64))]
+    allowed_addresses: Option<Vec<String>>,
+}
+
+impl PatchFields for ApiKeyUpdate {
+    const FIELDS: &'static [&'static str] = &["name", "allowed_addresses"];
+}
+
+/// How a key is rotated.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyRotate {
+    /// Seconds that the secret before goes on working, at most 604800 (a week).
+    #[garde(range(min = 0, max = 604_800))]
+    #[serde(default = "a_day")]
+    #[schema(minimum = 0, maximum = 604800)]
+    grace_seconds: i64,
+}
+
+fn a_day() -> i64 {
+    86_400
 }
 
 /// A key with its secret, shown this once.
@@ -103,30 +144,72 @@ async fn api_key_create(
 
 impl ApiKeyCreate {
     fn read(self) -> Result<NewApiKey> {
-        let mut problems = Vec::new();
-        let mut networks = Vec::new();
-        for (index, text) in self.allowed_addresses.iter().enumerate() {
-            match network_parse(text) {
-                Some(network) => networks.push(network),
-                None => problems.push(Problem {
-                    field: format!("allowed_addresses[{index}]"),
-                    constraint: "address".into(),
-                    message: format!("'{text}' is neither an address nor a network like 192.0.2.0/24."),
-                }),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(Error::Invalid(problems));
-        }
         Ok(NewApiKey {
             prefix: KEY_PREFIXES[0],
+            allowed_addresses: networks(&self.allowed_addresses)?,
             name: self.name,
             permissions: self.permissions,
             scope: self.scope.unwrap_or_default(),
             expires_at: self.expires_at,
-            allowed_addresses: networks,
+            service_account: self.service_account_id,
         })
     }
+}
+
+fn networks(texts: &[String]) -> Result<Vec<IpNetwork>> {
+    let mut problems = Vec::new();
+    let mut networks = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match network_parse(text) {
+            Some(network) => networks.push(network),
+            None => problems.push(Problem {
+                field: format!("allowed_addresses[{index}]"),
+                constraint: "address".into(),
+                message: format!("'{text}' is neither an address nor a network like 192.0.2.0/24."),
+            }),
+        }
+    }
+    if problems.is_empty() { Ok(networks) } else { Err(Error::Invalid(problems)) }
+}
+
+/// Rename an API key, or change from where it may be used.
+#[utoipa::path(patch, path = "/api/api-keys/{id}", tag = "API Keys", params(ApiKeyId), request_body = ApiKeyUpdate,
+    responses((status = 200, description = "As it is now", body = ApiKey),
+        (status = 400, description = "A field is wrong", body = ErrorBody),
+        (status = 404, description = "There is none", body = ErrorBody),
+        (status = 409, description = "The name is taken, or the key has ended", body = ErrorBody),
+        (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
+async fn api_key_update(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<ApiKeyId>, if_match: IfMatch, body: Patch<ApiKeyUpdate>,
+) -> Result<Versioned<ApiKey>> {
+    let change = |before: &ApiKey| {
+        let body = body.read(before)?;
+        Ok(ApiKeyChange {
+            name: body.name.unwrap_or_else(|| before.name.clone()),
+            allowed_addresses: networks(body.allowed_addresses.as_ref().unwrap_or(&before.allowed_addresses))?,
+        })
+    };
+    let key = service::api_key_update(&ctx, &app, id, if_match, change).await?;
+    let version = key.version;
+    Ok(Versioned(StatusCode::OK, key, version))
+}
+
+/// Give an API key another secret; the one before goes on working for a while.
+#[utoipa::path(post, path = "/api/api-keys/{id}/rotate", tag = "API Keys", params(ApiKeyId),
+    request_body = ApiKeyRotate,
+    responses((status = 200, description = "The key with its new secret, shown this once", body = ApiKeyCreated),
+        (status = 400, description = "A field is wrong", body = ErrorBody),
+        (status = 404, description = "There is none", body = ErrorBody),
+        (status = 409, description = "The key has ended", body = ErrorBody),
+        (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
+async fn api_key_rotate(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<ApiKeyId>, if_match: IfMatch, Body(body): Body<ApiKeyRotate>,
+) -> Result<Versioned<ApiKeyCreated>> {
+    let grace = TimeDelta::seconds(body.grace_seconds);
+    let (api_key, secret) = service::api_key_rotate(&ctx, &app, id, if_match, grace).await?;
+    let version = api_key.version;
+    let rotated = ApiKeyCreated { api_key, key: secret.expose().to_owned() };
+    Ok(Versioned(StatusCode::OK, rotated, version))
 }
 
 /// Read an API key.

@@ -1,10 +1,11 @@
 //! Every query on `api_keys` but those that identify a caller.
 
-use super::model::{ApiKey, KeyScope, NewApiKey, ScopeKind};
+use super::model::{ApiKey, ApiKeyChange, NewApiKey};
 use crate::error::{Error, Result};
-use crate::platform::http::{Page, Place, Reach};
+use crate::identity::roles::model::ScopeRef;
+use crate::platform::http::{Page, Reach};
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{ApiKeyId, OrganizationId, UserId};
+use ocore_shared::ids::{ApiKeyId, OrganizationId, ServiceAccountId, UserId};
 use sqlx::PgConnection;
 use sqlx::types::ipnetwork::IpNetwork;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ pub struct KeyFilter<'a> {
 /// Who a new key belongs to.
 pub struct Maker {
     pub user: Option<UserId>,
-    pub service_account: Option<Uuid>,
+    pub service_account: Option<ServiceAccountId>,
 }
 
 struct Row {
@@ -35,6 +36,8 @@ struct Row {
     expires_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+    service_account_id: Option<ServiceAccountId>,
+    previous_until: Option<DateTime<Utc>>,
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -42,7 +45,7 @@ struct Row {
 
 impl From<Row> for ApiKey {
     fn from(row: Row) -> Self {
-        let scope = KeyScope::from_row(&row.scope_type, row.scope_id);
+        let scope = ScopeRef::from_row(&row.scope_type, row.scope_id);
         Self {
             id: row.id,
             name: row.name,
@@ -53,10 +56,12 @@ impl From<Row> for ApiKey {
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,
+            service_account_id: row.service_account_id,
+            previous_until: row.previous_until,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
-            place: place(scope, row.project),
+            place: scope.place(row.project),
         }
     }
 }
@@ -64,45 +69,6 @@ impl From<Row> for ApiKey {
 fn address_text(network: &IpNetwork) -> String {
     let whole = if network.is_ipv4() { 32 } else { 128 };
     if network.prefix() == whole { network.ip().to_string() } else { network.to_string() }
-}
-
-fn place(scope: KeyScope, project: Option<Uuid>) -> Place {
-    match scope.kind {
-        ScopeKind::Organization => Place::default(),
-        ScopeKind::Project => Place { project: scope.id, ..Place::default() },
-        ScopeKind::Environment => Place { project, environment: scope.id, ..Place::default() },
-        ScopeKind::Server => Place { server: scope.id, ..Place::default() },
-    }
-}
-
-/// Where a scope is; None when there is no such object in the organization.
-pub async fn scope_place(
-    connection: &mut PgConnection, organization: OrganizationId, scope: KeyScope,
-) -> Result<Option<Place>> {
-    let id = scope.id.unwrap_or_default();
-    let project = match scope.kind {
-        ScopeKind::Organization => return Ok(Some(Place::default())),
-        ScopeKind::Project => {
-            sqlx::query_scalar!("select id from projects where organization_id = $1 and id = $2", organization.0, id)
-                .fetch_optional(connection)
-                .await?
-        }
-        ScopeKind::Environment => {
-            sqlx::query_scalar!(
-                "select project_id from environments where organization_id = $1 and id = $2",
-                organization.0,
-                id
-            )
-            .fetch_optional(connection)
-            .await?
-        }
-        ScopeKind::Server => {
-            sqlx::query_scalar!("select id from servers where organization_id = $1 and id = $2", organization.0, id)
-                .fetch_optional(connection)
-                .await?
-        }
-    };
-    Ok(project.map(|project| place(scope, Some(project))))
 }
 
 pub async fn api_key_insert(
@@ -121,9 +87,9 @@ pub async fn api_key_insert(
         hash,
         &new.permissions,
         new.scope.kind.word(),
-        new.scope.id.unwrap_or(organization.0),
+        new.scope.row_id(organization),
         maker.user.map(|u| u.0),
-        maker.service_account,
+        maker.service_account.map(|a| a.0),
         &new.allowed_addresses as &[IpNetwork],
         new.expires_at
     )
@@ -131,12 +97,68 @@ pub async fn api_key_insert(
     .await;
     match done {
         Ok(_) => Ok(id),
-        Err(error) if error.as_database_error().and_then(|e| e.constraint()) == Some("api_keys_name") => {
-            let message = format!("There is a live API key named '{}' already; choose another name.", new.name);
-            Err(Error::conflict("name_taken", message))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(named(error, &new.name)),
     }
+}
+
+fn named(error: sqlx::Error, name: &str) -> Error {
+    if error.as_database_error().and_then(|e| e.constraint()) != Some("api_keys_name") {
+        return error.into();
+    }
+    Error::conflict("name_taken", format!("There is a live API key named '{name}' already; choose another name."))
+}
+
+/// Change a live key. False: it was revoked.
+pub async fn api_key_update(
+    connection: &mut PgConnection, organization: OrganizationId, id: ApiKeyId, to: &ApiKeyChange,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "update api_keys set name = $3, allowed_addresses = $4, version = version + 1, updated_at = now()
+         where organization_id = $1 and id = $2 and revoked_at is null",
+        organization.0,
+        id.0,
+        to.name,
+        &to.allowed_addresses as &[IpNetwork]
+    )
+    .execute(connection)
+    .await
+    .map_err(|error| named(error, &to.name))?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Another secret for a live key; the one before works until then. False: it was revoked or has expired.
+pub async fn api_key_rotate(
+    connection: &mut PgConnection, organization: OrganizationId, id: ApiKeyId, shown: &str, hash: &[u8],
+    previous_until: DateTime<Utc>, now: DateTime<Utc>,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "update api_keys set previous_hash = key_hash, previous_until = $5, key_hash = $4, prefix = $3,
+             version = version + 1, updated_at = now()
+         where organization_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > $6)",
+        organization.0,
+        id.0,
+        shown,
+        hash,
+        previous_until,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Whether there is such a service account.
+pub async fn service_account_exists(
+    connection: &mut PgConnection, organization: OrganizationId, id: ServiceAccountId,
+) -> Result<bool> {
+    let exists = sqlx::query_scalar!(
+        r#"select exists (select from service_accounts where organization_id = $1 and id = $2) as "exists!""#,
+        organization.0,
+        id.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(exists)
 }
 
 pub async fn api_key_get(
@@ -146,7 +168,8 @@ pub async fn api_key_get(
         Row,
         r#"select k.id as "id: ApiKeyId", k.name, k.prefix, k.permissions, k.scope_type, k.scope_id,
                   e.project_id as "project?", k.allowed_addresses as "allowed_addresses: Vec<IpNetwork>", k.expires_at,
-                  k.last_used_at, k.revoked_at, k.version, k.created_at, k.updated_at
+                  k.last_used_at, k.revoked_at, k.service_account_id as "service_account_id: ServiceAccountId",
+                  k.previous_until, k.version, k.created_at, k.updated_at
            from api_keys k left join environments e on k.scope_type = 'environment' and e.id = k.scope_id
            where k.organization_id = $1 and k.id = $2"#,
         organization.0,
@@ -165,7 +188,8 @@ pub async fn api_key_list(
         Row,
         r#"select k.id as "id: ApiKeyId", k.name, k.prefix, k.permissions, k.scope_type, k.scope_id,
                   e.project_id as "project?", k.allowed_addresses as "allowed_addresses: Vec<IpNetwork>", k.expires_at,
-                  k.last_used_at, k.revoked_at, k.version, k.created_at, k.updated_at
+                  k.last_used_at, k.revoked_at, k.service_account_id as "service_account_id: ServiceAccountId",
+                  k.previous_until, k.version, k.created_at, k.updated_at
            from api_keys k left join environments e on k.scope_type = 'environment' and e.id = k.scope_id
            where k.organization_id = $1
              and ($2 or (k.scope_type = 'project' and k.scope_id = any($3))
@@ -190,27 +214,27 @@ pub async fn api_key_list(
     Ok(rows.into_iter().map(ApiKey::from).collect())
 }
 
-/// Revoke a live key; the hash that it is known by, or None when it was revoked before.
+/// Revoke a live key. False: it was revoked before.
 pub async fn api_key_revoke(
     connection: &mut PgConnection, organization: OrganizationId, id: ApiKeyId, now: DateTime<Utc>,
-) -> Result<Option<Vec<u8>>> {
-    let hash = sqlx::query_scalar!(
+) -> Result<bool> {
+    let done = sqlx::query!(
         "update api_keys set revoked_at = $3, updated_at = now(), version = version + 1
-         where organization_id = $1 and id = $2 and revoked_at is null returning key_hash",
+         where organization_id = $1 and id = $2 and revoked_at is null",
         organization.0,
         id.0,
         now
     )
-    .fetch_optional(connection)
+    .execute(connection)
     .await?;
-    Ok(hash)
+    Ok(done.rows_affected() > 0)
 }
 
 /// What bounds a key beyond its permissions.
 pub struct KeyLimits {
     pub expires_at: Option<DateTime<Utc>>,
     pub allowed_addresses: Vec<IpNetwork>,
-    pub service_account: Option<Uuid>,
+    pub service_account: Option<ServiceAccountId>,
 }
 
 pub async fn api_key_limits(
@@ -219,7 +243,7 @@ pub async fn api_key_limits(
     let row = sqlx::query_as!(
         KeyLimits,
         r#"select expires_at, allowed_addresses as "allowed_addresses: Vec<IpNetwork>",
-                  service_account_id as service_account
+                  service_account_id as "service_account: ServiceAccountId"
            from api_keys where organization_id = $1 and id = $2"#,
         organization.0,
         id.0

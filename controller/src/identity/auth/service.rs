@@ -121,12 +121,7 @@ fn already_bootstrapped() -> Error {
 pub async fn login(app: &App, client: &Client, email: &str, password: &Secret) -> Result<SignedIn> {
     let now = app.clock.now();
     let bucket = attempt_key(email, client.address);
-    if let Some(until) = store::attempt_take(app.db.system(), &bucket, now).await? {
-        let retry_after = u64::try_from((until - now).num_seconds() + 1).unwrap_or(1);
-        let minutes = retry_after.div_ceil(60);
-        let message = format!("Too many failed attempts to sign in; try again in {minutes} minutes.");
-        return Err(Error::RateLimited { message, retry_after });
-    }
+    attempt_begin(app, &bucket, now).await?;
     let found = store::person_by_email(app.db.system(), email.trim()).await?;
     let hash = found.as_ref().and_then(|p| p.password_hash.clone());
     let right = match app.auth.passwords.verify(password, hash).await {
@@ -215,6 +210,46 @@ pub async fn logout(app: &App, caller: &Caller) -> Result<()> {
     tx.commit().await?;
     app.auth.forget_session(session).await;
     Ok(())
+}
+
+/// Ask a signed-in person for their password again. Wrong ones count like failed attempts to sign in.
+pub async fn password_confirm(app: &App, caller: &Caller, password: &Secret) -> Result<()> {
+    let (user, _) = caller.person()?;
+    let now = app.clock.now();
+    let bucket = attempt_key(&format!("confirm {user}"), caller.address);
+    attempt_begin(app, &bucket, now).await?;
+    let hash = store::password_hash_get(app.db.system(), user).await?;
+    if hash.is_none() {
+        store::attempt_return(app.db.system(), &bucket).await?;
+        return Err(Error::Unprocessable {
+            code: "no_password",
+            message: "This account has no password yet; set one first (POST /api/user/set-password).".into(),
+        });
+    }
+    match app.auth.passwords.verify(password, hash).await {
+        Ok(true) => {
+            let mut connection = app.db.system().acquire().await?;
+            store::attempt_clear(&mut connection, &bucket).await
+        }
+        Ok(false) => {
+            let mut connection = app.db.system().acquire().await?;
+            store::attempt_failed(&mut connection, &bucket, now).await?;
+            Err(Error::forbidden("wrong_password", "The password is wrong."))
+        }
+        Err(error) => {
+            store::attempt_return(app.db.system(), &bucket).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Count an attempt before it is made; refused while the bucket is locked.
+async fn attempt_begin(app: &App, bucket: &str, now: DateTime<Utc>) -> Result<()> {
+    let Some(until) = store::attempt_take(app.db.system(), bucket, now).await? else { return Ok(()) };
+    let retry_after = u64::try_from((until - now).num_seconds() + 1).unwrap_or(1);
+    let minutes = retry_after.div_ceil(60);
+    let message = format!("Too many failed attempts; try again in {minutes} minutes.");
+    Err(Error::RateLimited { message, retry_after })
 }
 
 /// A ticket for one WebSocket at one path, once, within 30 seconds.

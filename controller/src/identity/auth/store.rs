@@ -68,13 +68,19 @@ pub async fn user_insert(
 pub async fn person_by_email(system: &PgPool, email: &str) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
-        r#"select id as "id: UserId", name, password_hash, deactivated_at is not null as "deactivated!"
+        r#"select id as "id: UserId", name, password_hash, (deactivated_at is not null or suspended_at is not null) as "deactivated!"
            from users where lower(email) = lower($1)"#,
         email
     )
     .fetch_optional(system)
     .await?;
     Ok(row)
+}
+
+pub async fn password_hash_get(system: &PgPool, user: UserId) -> Result<Option<String>> {
+    let hash =
+        sqlx::query_scalar!("select password_hash from users where id = $1", user.0).fetch_optional(system).await?;
+    Ok(hash.flatten())
 }
 
 pub async fn login_note(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<()> {
@@ -178,7 +184,7 @@ pub async fn session_for_refresh(connection: &mut PgConnection, session: Session
     let row = sqlx::query_as!(
         SessionRow,
         r#"select s.user_id as "user: UserId", u.name as user_name, s.refresh_hash, s.previous_hash, s.rotated_at,
-                  s.expires_at, (s.revoked_at is not null or u.deactivated_at is not null) as "ended!"
+                  s.expires_at, (s.revoked_at is not null or u.deactivated_at is not null or u.suspended_at is not null) as "ended!"
            from sessions s join users u on u.id = s.user_id where s.id = $1 for update of s"#,
         session.0
     )

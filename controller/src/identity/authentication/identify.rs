@@ -24,6 +24,8 @@ struct Known {
     /// A key and a ticket belong to one organization.
     organization: Option<OrganizationId>,
     key: Option<Arc<KeyRow>>,
+    /// The session began with more than one factor.
+    second_factor: bool,
 }
 
 pub async fn identify(app: &App, parts: &Parts) -> Identified {
@@ -90,14 +92,16 @@ async fn person(
     }
     let principal = Principal::Person { user: row.user, session, is_admin: row.is_admin };
     let actor = Actor { kind: "user".into(), id: row.user.0, name: row.name.clone() };
-    Ok(Known { caller: client.caller(principal, actor), organization, key: None })
+    let second_factor = row.second_factor;
+    Ok(Known { caller: client.caller(principal, actor), organization, key: None, second_factor })
 }
 
 async fn key_by_hash(app: &App, hash: Vec<u8>) -> Result<Option<Arc<KeyRow>>, Refusal> {
     if let Some(row) = app.auth.keys.get(&hash).await {
         return Ok(Some(row));
     }
-    let row = store::key_find_by_hash(app.db.system(), &hash).await.map_err(unavailable)?.map(Arc::new);
+    let row =
+        store::key_find_by_hash(app.db.system(), &hash, app.clock.now()).await.map_err(unavailable)?.map(Arc::new);
     if let Some(row) = &row {
         app.auth.keys.insert(hash, row.clone()).await;
     }
@@ -119,7 +123,7 @@ fn key_caller(app: &App, client: &Client, row: Arc<KeyRow>) -> Result<Known, Ref
     let principal = Principal::Key { key: row.id, user: row.user() };
     let actor = Actor { kind: "api_key".into(), id: row.id.0, name: row.name.clone() };
     let organization = Some(row.organization);
-    Ok(Known { caller: client.caller(principal, actor), organization, key: Some(row) })
+    Ok(Known { caller: client.caller(principal, actor), organization, key: Some(row), second_factor: false })
 }
 
 /// A ticket is spent by being shown, also where it does not fit.
@@ -171,6 +175,9 @@ async fn organization(
         }
         (None, Principal::Person { user, .. }) => {
             let held = holding(app, Holder::User(user), organization).await?.ok_or_else(no_such_organization)?;
+            if held.require_second_factor && !known.second_factor {
+                return Err(second_factor_required());
+            }
             Ok((organization, held.access.clone()))
         }
         (None, Principal::Key { .. }) => Err(unauthenticated()),
@@ -249,6 +256,13 @@ fn foreign_origin() -> Refusal {
 
 fn no_such_organization() -> Refusal {
     Refusal { kind: RefusalKind::NotFound, code: "not_found", message: "There is no such organization.".into() }
+}
+
+fn second_factor_required() -> Refusal {
+    forbidden(
+        "second_factor_required",
+        "This organization lets in only who signs in with a second factor; set one up in your account, then sign in with it.",
+    )
 }
 
 fn which(message: &str) -> Refusal {

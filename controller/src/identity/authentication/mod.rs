@@ -18,7 +18,7 @@ mod watch;
 pub use client::{Client, address_of};
 pub use passwords::Passwords;
 pub use tokens::Tokens;
-pub use watch::{access_lost, still_allowed, while_allowed, while_unchanged};
+pub use watch::{access_lost, access_of_member, still_allowed, while_allowed, while_unchanged};
 
 use crate::app::App;
 use crate::config::Config;
@@ -82,6 +82,22 @@ impl AuthState {
     pub async fn forget_member(&self, user: UserId, organization: OrganizationId) {
         self.organizations.invalidate(&user).await;
         self.holdings.invalidate(&(Holder::User(user), organization)).await;
+    }
+
+    /// A slug has changed, and who belongs where with it.
+    pub fn forget_slugs(&self) {
+        self.slugs.invalidate_all();
+        self.organizations.invalidate_all();
+    }
+
+    /// Several keys were changed.
+    pub fn forget_keys(&self) {
+        self.keys.invalidate_all();
+    }
+
+    /// Roles or grants have changed: this replica reads all anew, the others in a moment.
+    pub fn forget_holdings(&self) {
+        self.holdings.invalidate_all();
     }
 
     fn key_used(&self, key: ApiKeyId, at: DateTime<Utc>) {

@@ -21,6 +21,8 @@ pub struct SessionRow {
     pub name: String,
     pub is_admin: bool,
     pub expires_at: DateTime<Utc>,
+    /// Signed in with more than one factor.
+    pub second_factor: bool,
     pub ended: bool,
 }
 
@@ -69,6 +71,15 @@ pub struct GrantRow {
     pub permissions: Vec<String>,
 }
 
+/// All that decides what a principal may do in an organization.
+pub struct HoldingRows {
+    pub grants: Vec<GrantRow>,
+    /// Permissions that one member has (true) or lacks (false) whatever their roles say.
+    pub overrides: Vec<(String, bool)>,
+    /// The organization lets in only who has signed in with a second factor.
+    pub require_second_factor: bool,
+}
+
 /// A spent ticket.
 pub struct TicketRow {
     pub organization: OrganizationId,
@@ -81,8 +92,8 @@ pub struct TicketRow {
 pub async fn session_find(system: &PgPool, session: SessionId) -> Result<Option<SessionRow>> {
     let row = sqlx::query_as!(
         SessionRow,
-        r#"select u.id as "user: UserId", u.name, u.is_admin, s.expires_at,
-                  (s.revoked_at is not null or u.deactivated_at is not null) as "ended!"
+        r#"select u.id as "user: UserId", u.name, u.is_admin, s.expires_at, s.second_factor,
+                  (s.revoked_at is not null or u.deactivated_at is not null or u.suspended_at is not null) as "ended!"
            from sessions s join users u on u.id = s.user_id where s.id = $1"#,
         session.0
     )
@@ -91,10 +102,16 @@ pub async fn session_find(system: &PgPool, session: SessionId) -> Result<Option<
     Ok(row)
 }
 
-pub async fn key_find_by_hash(system: &PgPool, hash: &[u8]) -> Result<Option<KeyRow>> {
-    let id = sqlx::query_scalar!(r#"select id as "id: ApiKeyId" from api_keys where key_hash = $1"#, hash)
-        .fetch_optional(system)
-        .await?;
+/// By the key itself, or for a while by the one before its rotation.
+pub async fn key_find_by_hash(system: &PgPool, hash: &[u8], now: DateTime<Utc>) -> Result<Option<KeyRow>> {
+    let id = sqlx::query_scalar!(
+        r#"select id as "id: ApiKeyId" from api_keys
+           where key_hash = $1 or (previous_hash = $1 and previous_until > $2)"#,
+        hash,
+        now
+    )
+    .fetch_optional(system)
+    .await?;
     match id {
         Some(id) => key_find(system, id).await,
         None => Ok(None),
@@ -106,7 +123,7 @@ pub async fn key_find(system: &PgPool, key: ApiKeyId) -> Result<Option<KeyRow>> 
         r#"select k.id as "id: ApiKeyId", k.organization_id as "organization: OrganizationId", k.name, k.permissions,
                   k.scope_type, k.scope_id, e.project_id as "project?",
                   k.allowed_addresses as "allowed_addresses: Vec<IpNetwork>", k.expires_at,
-                  (k.revoked_at is not null or u.deactivated_at is not null) as "revoked!",
+                  (k.revoked_at is not null or u.deactivated_at is not null or u.suspended_at is not null) as "revoked!",
                   k.created_by as "created_by: UserId", k.service_account_id
            from api_keys k
            left join users u on u.id = k.created_by and k.service_account_id is null
@@ -131,28 +148,27 @@ pub async fn key_find(system: &PgPool, key: ApiKeyId) -> Result<Option<KeyRow>> 
     }))
 }
 
-/// The grants in an organization; None for who is no member of it.
+/// What a principal holds in an organization; None for who is no member of it.
 pub async fn holding_find(
     system: &PgPool, holder: Holder, organization: OrganizationId,
-) -> Result<Option<Vec<GrantRow>>> {
+) -> Result<Option<HoldingRows>> {
     let (kind, id) = match holder {
         Holder::User(user) => ("user", user.0),
         Holder::ServiceAccount(id) => ("service_account", id),
     };
-    let belongs = sqlx::query_scalar!(
-        r#"select case when $2 = 'user'
+    let row = sqlx::query!(
+        r#"select o.require_second_factor, case when $2 = 'user'
                then exists (select from memberships where organization_id = $1 and user_id = $3)
-               else exists (select from service_accounts where organization_id = $1 and id = $3) end as "belongs!""#,
+               else exists (select from service_accounts where organization_id = $1 and id = $3) end as "belongs!"
+           from organizations o where o.id = $1"#,
         organization.0,
         kind,
         id
     )
-    .fetch_one(system)
+    .fetch_optional(system)
     .await?;
-    if !belongs {
-        return Ok(None);
-    }
-    let rows = sqlx::query_as!(
+    let Some(row) = row.filter(|row| row.belongs) else { return Ok(None) };
+    let grants = sqlx::query_as!(
         GrantRow,
         r#"select g.scope_type, g.scope_id, e.project_id as "project?", r.name as role, r.is_system, r.permissions
            from grants g
@@ -165,7 +181,23 @@ pub async fn holding_find(
     )
     .fetch_all(system)
     .await?;
-    Ok(Some(rows))
+    let overrides = match holder {
+        Holder::User(user) => overrides_find(system, organization, user).await?,
+        Holder::ServiceAccount(_) => Vec::new(),
+    };
+    Ok(Some(HoldingRows { grants, overrides, require_second_factor: row.require_second_factor }))
+}
+
+async fn overrides_find(system: &PgPool, organization: OrganizationId, user: UserId) -> Result<Vec<(String, bool)>> {
+    let rows = sqlx::query!(
+        r#"select permission, effect = 'allow' as "allow!" from member_overrides
+           where organization_id = $1 and user_id = $2"#,
+        organization.0,
+        user.0
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.permission, row.allow)).collect())
 }
 
 /// The organization that has the slug, or had it and is still found by it.

@@ -194,13 +194,13 @@ pub async fn first_admins_request(app: &App) -> Ctx {
             idempotency_claim: None,
         }),
         organization,
-        access: Arc::new(Access { grants: vec![(Scope::Organization, PermissionSet::all())] }),
+        access: Arc::new(Access { grants: vec![(Scope::Organization, PermissionSet::all())], is_owner: true }),
         permission: Permission::TerminalServers,
     }
 }
 
-pub async fn run(app: &App, sql: &'static str) {
-    sqlx::query(sql).execute(app.db.system()).await.unwrap();
+pub async fn run(app: &App, sql: &str) {
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(app.db.system()).await.unwrap();
 }
 
 #[tokio::test]

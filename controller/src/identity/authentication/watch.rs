@@ -8,7 +8,7 @@ use crate::platform::http::ctx::{Access, Scope};
 use crate::platform::http::{Caller, Ctx, Principal};
 use futures::stream::TakeUntil;
 use futures::{Stream, StreamExt};
-use ocore_shared::ids::OrganizationId;
+use ocore_shared::ids::{OrganizationId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
@@ -88,6 +88,12 @@ where
     items.take_until(AbortOnDropHandle::new(app.tracker.spawn(over)))
 }
 
+/// What a member may do at this moment; None for who is none.
+pub async fn access_of_member(app: &App, user: UserId, organization: OrganizationId) -> Result<Option<Access>, Error> {
+    let rows = store::holding_find(app.db.system(), Holder::User(user), organization).await?;
+    Ok(rows.map(|rows| (*Holding::new(rows).access).clone()))
+}
+
 /// What the caller may do at this moment; None when the credential or the membership has ended.
 async fn access_now(app: &App, caller: &Caller, organization: OrganizationId) -> Result<Option<Access>, Error> {
     let system = app.db.system();
@@ -95,11 +101,10 @@ async fn access_now(app: &App, caller: &Caller, organization: OrganizationId) ->
     match caller.principal {
         Principal::Person { user, session, .. } => {
             let row = store::session_find(system, session).await?;
-            if row.is_none_or(|row| row.ended || row.expires_at <= now) {
-                return Ok(None);
-            }
+            let Some(row) = row.filter(|row| !row.ended && row.expires_at > now) else { return Ok(None) };
             let rows = store::holding_find(system, Holder::User(user), organization).await?;
-            Ok(rows.map(|rows| Access { grants: Holding::new(rows).access.grants.clone() }))
+            let rows = rows.filter(|rows| row.second_factor || !rows.require_second_factor);
+            Ok(rows.map(|rows| (*Holding::new(rows).access).clone()))
         }
         Principal::Key { key, .. } => {
             let row = store::key_find(system, key).await?;

@@ -1,7 +1,7 @@
 //! What an organization is, and how its slug is made.
 
 use crate::error::{Error, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ocore_shared::ids::OrganizationId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,6 +19,8 @@ pub struct Organization {
     pub name: String,
     /// Its name in addresses and in the header X-Org-Slug.
     pub slug: String,
+    /// Picture that the console shows beside the name.
+    pub logo_url: Option<String>,
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -29,6 +31,51 @@ pub struct NewOrganization {
     pub name: String,
     /// Derived from the name when left out.
     pub slug: Option<String>,
+}
+
+/// What an organization becomes; what is None stays.
+pub struct OrganizationChange {
+    pub name: Option<String>,
+    pub slug: Option<String>,
+    /// `Some(None)` takes it away.
+    pub logo_url: Option<Option<String>>,
+}
+
+/// For so long a former slug still finds its organization.
+pub const FORMER_SLUG_LIFE: TimeDelta = TimeDelta::days(90);
+
+/// What holds for everybody in the organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrganizationSettings {
+    /// Days that audit entries are kept, 30 to 3650.
+    pub audit_retention_days: i32,
+    /// Only who signs in with a second factor is let in.
+    pub require_second_factor: bool,
+    pub version: i64,
+}
+
+/// What keeps an organization from being deleted.
+pub struct Remains {
+    pub servers: Vec<String>,
+    pub instances: Vec<String>,
+}
+
+impl Remains {
+    /// A sentence, or None when nothing remains.
+    pub fn told(&self) -> Option<String> {
+        let named = |what: &str, names: &[String]| {
+            let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+            let more = names.len().saturating_sub(shown.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{what} {}{more}", shown.join(", "))
+        };
+        let parts: Vec<String> = [("the servers", &self.servers), ("the instances", &self.instances)]
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| named(what, names))
+            .collect();
+        (!parts.is_empty()).then(|| format!("Remove {} first; they would be left with nobody.", parts.join(" and ")))
+    }
 }
 
 /// Whether the text may be a slug.

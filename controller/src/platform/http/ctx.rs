@@ -116,6 +116,8 @@ impl Place {
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     pub grants: Vec<(Scope, PermissionSet)>,
+    /// Holds the organization's owner role themself; no key ever does.
+    pub is_owner: bool,
 }
 
 impl Access {
@@ -129,10 +131,23 @@ impl Access {
         self.union_where(|_| true)
     }
 
+    /// Permissions at a place, from every scope that it lies in.
+    pub fn at(&self, place: &Place) -> PermissionSet {
+        self.union_where(|scope| place.is_in(scope))
+    }
+
+    /// Whether it has all that the other has, in each of its scopes or in the whole organization.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.grants.iter().all(|(scope, set)| {
+            let own = self.union_where(|held| held == Scope::Organization || held == *scope);
+            set.is_subset_of(own)
+        })
+    }
+
     /// Whether it is the same, in whatever order it was read.
     pub fn is_same(&self, other: &Self) -> bool {
         let within = |a: &Self, b: &Self| a.grants.iter().all(|grant| b.grants.contains(grant));
-        within(self, other) && within(other, self)
+        self.is_owner == other.is_owner && within(self, other) && within(other, self)
     }
 
     fn union_where(&self, keep: impl Fn(Scope) -> bool) -> PermissionSet {
@@ -185,6 +200,18 @@ impl Ctx {
         ))
     }
 
+    /// Nobody gives what they do not hold at that place.
+    pub fn require_held(&self, given: PermissionSet, place: &Place) -> Result<()> {
+        let lacking: Vec<_> = given.iter().filter(|p| !self.allows(*p, place)).map(Permission::key).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        Err(Error::forbidden(
+            "broader_than_yourself",
+            format!("Nobody gives more than they hold: you do not have {} there.", lacking.join(", ")),
+        ))
+    }
+
     /// Where the route's permission holds.
     pub fn reach(&self) -> Reach {
         self.reach_of(self.permission)
@@ -212,10 +239,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Ctx {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let Some(Guarded(Requirement::Permission(permission))) = parts.extensions.get::<Guarded>() else {
-            return Err(undeclared());
+        let permission = match parts.extensions.get::<Guarded>() {
+            Some(Guarded(Requirement::Permission(permission))) => *permission,
+            Some(Guarded(Requirement::Owner)) => Permission::ManageOrg,
+            _ => return Err(undeclared()),
         };
-        let permission = *permission;
         let identified = parts.extensions.get::<Identified>().ok_or_else(undeclared)?;
         let caller = identified.caller.clone().map_err(Error::from)?;
         let (organization, access) = identified.organization.clone().map_err(Error::from)?;

@@ -24,6 +24,8 @@ pub enum Requirement {
     Public,
     /// A signed-in person or a key, no organization needed.
     User,
+    /// The organization's owner in person.
+    Owner,
     /// The platform's administrator.
     Admin,
     Permission(Permission),
@@ -83,6 +85,11 @@ pub fn user<S: Clone + Send + Sync + 'static>(routes: UtoipaMethodRouter<S>) -> 
     declare(Requirement::User, routes)
 }
 
+/// The route needs the organization's owner.
+pub fn owner<S: Clone + Send + Sync + 'static>(routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S> {
+    declare(Requirement::Owner, routes)
+}
+
 /// The route needs the platform's administrator.
 pub fn admin<S: Clone + Send + Sync + 'static>(routes: UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S> {
     declare(Requirement::Admin, routes)
@@ -119,6 +126,7 @@ fn document(requirement: Requirement, operation: &mut Operation) {
     let word = match requirement {
         Requirement::Public => "public",
         Requirement::User => "user",
+        Requirement::Owner => "owner",
         Requirement::Admin => "admin",
         Requirement::Permission(permission) => permission.key(),
     };
@@ -164,6 +172,14 @@ fn allowed(requirement: Requirement, identified: Option<&Identified>) -> Result<
             Principal::Person { is_admin: true, .. } => Ok(()),
             _ => Err(Error::forbidden("admin_required", "Only the platform's administrator may do this.")),
         },
+        Requirement::Owner => {
+            let (_, access) = identified.organization.as_ref().map_err(|r| Error::from(r.clone()))?;
+            if access.is_owner {
+                Ok(())
+            } else {
+                Err(Error::forbidden("owner_required", "Only the owner of the organization may do this, in person."))
+            }
+        }
         Requirement::Permission(permission) => {
             let (_, access) = identified.organization.as_ref().map_err(|r| Error::from(r.clone()))?;
             if access.anywhere().contains(permission) {

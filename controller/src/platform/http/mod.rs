@@ -7,6 +7,7 @@ pub mod idempotency;
 pub mod layers;
 pub mod limit;
 pub mod listener;
+pub mod names;
 pub mod page;
 pub mod patch;
 pub mod permissions;
@@ -14,7 +15,7 @@ pub mod streams;
 
 pub use body::{Body, Params, Path};
 pub use ctx::{Accepted, Actor, Caller, Ctx, IfMatch, Place, Principal, Reach, Versioned};
-pub use guard::{admin, guard, public, user};
+pub use guard::{admin, guard, owner, public, user};
 pub use page::{List, Page};
 pub use patch::{Patch, PatchFields};
 pub use permissions::{Permission, PermissionSet};

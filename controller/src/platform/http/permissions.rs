@@ -1,5 +1,6 @@
 //! Permission keys: `action:resource`, where `manage` includes `view`.
 
+use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -91,6 +92,11 @@ impl Permission {
         1 << self as u32
     }
 
+    /// Whether who holds it holds the other, too.
+    pub fn implies(self, other: Self) -> bool {
+        self == other || self.includes() == Some(other)
+    }
+
     /// `manage:x` includes `view:x`.
     fn includes(self) -> Option<Self> {
         let resource = self.key().strip_prefix("manage:")?;
@@ -127,6 +133,13 @@ impl PermissionSet {
         Self(permissions.iter().fold(self.0, |bits, p| bits & !p.bit()))
     }
 
+    /// Without these and without what includes them: who may not see cannot manage.
+    pub fn denied(self, permissions: &[Permission]) -> Self {
+        let including = |p: Permission| Permission::ALL.iter().copied().filter(move |q| q.includes() == Some(p));
+        let all: Vec<_> = permissions.iter().flat_map(|p| including(*p).chain([*p])).collect();
+        self.without(&all)
+    }
+
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |p| self.contains(*p))
     }
@@ -134,6 +147,27 @@ impl PermissionSet {
     /// Keys as stored; unknown ones (of a newer version) are passed over.
     pub fn from_keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
         keys.into_iter().filter_map(Permission::parse).collect()
+    }
+
+    /// Keys as somebody wrote them; each unknown one is a problem of its place in `field`.
+    pub fn parse(field: &str, keys: &[String]) -> Result<Self, Vec<Problem>> {
+        let problem = |(index, key): (usize, &String)| Problem {
+            field: format!("{field}[{index}]"),
+            constraint: "enum".into(),
+            message: format!("There is no permission '{key}'; GET /api/permissions lists them."),
+        };
+        let unknown = keys.iter().enumerate().filter(|(_, key)| Permission::parse(key).is_none());
+        let problems: Vec<_> = unknown.map(problem).collect();
+        if problems.is_empty() { Ok(Self::from_keys(keys.iter().map(String::as_str))) } else { Err(problems) }
+    }
+
+    /// What is in this set and not in the other.
+    pub fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     pub fn keys(self) -> Vec<String> {

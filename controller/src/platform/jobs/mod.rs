@@ -13,6 +13,7 @@ pub mod report;
 pub mod routes;
 pub mod service;
 pub mod store;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -25,4 +26,6 @@ use tokio::sync::Notify;
 pub struct JobsRuntime {
     /// Rung when something may be due: an agent connected, a job was let go.
     pub poke: Notify,
+    /// Rung when the controller itself may have something to do.
+    pub tasks: Notify,
 }

@@ -104,7 +104,7 @@ pub async fn job_lock_open(
     connection: &mut PgConnection, server: ServerId, job: JobId, journal: Uuid, seq: i64,
 ) -> Result<Option<Reported>> {
     let row = sqlx::query!(
-        r#"select id, kind, organization_id, server_id, instance_id, subject as "subject: Json<Subject>",
+        r#"select id, kind, organization_id as "organization_id!", server_id, instance_id, subject as "subject: Json<Subject>",
                created_by as "created_by: Json<Actor>", status as "status: JobStatus", log_seq
            from jobs
            where id = $1 and server_id = $2 and status in ('queued', 'dispatched', 'running')
@@ -271,6 +271,8 @@ pub async fn job_list(
                j.created_by as "created_by: Json<Actor>", j.deadline_at, j.created_at, j.started_at, j.finished_at, j.version
            from jobs j left join instances i on i.id = j.instance_id
            where j.organization_id = $1
+             -- What the controller does for itself, such as mail, is for its administrators.
+             and (j.executor = 'agent' or j.instance_id is not null or j.server_id is not null)
              and ($2::uuid is null or j.id = $2)
              and ($3::text is null or j.status = $3)
              and ($4::text is null or j.kind = $4)

@@ -63,7 +63,7 @@ pub async fn job_claim_due(system: &PgPool, replica: ReplicaId, servers: &[Uuid]
                where not waiting and server_id = any($3) and run_at <= now()
                  and (status = 'queued' or (status = 'dispatched' and claimed_until < now()))
                order by run_at limit $4 for update skip locked)
-           returning id, kind, organization_id, server_id, instance_id, input,
+           returning id, kind, organization_id as "organization_id!", server_id, instance_id, input,
                secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, attempts, cancel_requested_at,
                coalesce(deadline_at < now(), false) as "overdue!""#,
         replica.0,
@@ -88,7 +88,7 @@ pub async fn job_claim_open_of_server(system: &PgPool, replica: ReplicaId, serve
                select id from jobs
                where server_id = $3 and not waiting and status in ('queued', 'dispatched', 'running')
                for update skip locked)
-           returning id, kind, organization_id, server_id, instance_id, input,
+           returning id, kind, organization_id as "organization_id!", server_id, instance_id, input,
                secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, attempts, cancel_requested_at,
                coalesce(deadline_at < now() and status <> 'running', false) as "overdue!""#,
         replica.0,
@@ -113,7 +113,7 @@ pub async fn job_claim_cancelled(
                where server_id = any($3) and status = 'running' and (claimed_until is null or claimed_until < now())
                  and cancel_requested_at < now() - make_interval(secs => $4)
                limit $5 for update skip locked)
-           returning id, kind, organization_id, server_id, instance_id, input,
+           returning id, kind, organization_id as "organization_id!", server_id, instance_id, input,
                secret_ids as "secret_ids: Json<BTreeMap<String, Uuid>>", timeout_seconds, attempts, cancel_requested_at,
                false as "overdue!""#,
         replica.0,
