@@ -226,3 +226,15 @@ async fn who_is_removed_is_gone_and_their_keys_are_asked_for() {
     vic.post("/api/members/leave", json!({})).await.is(StatusCode::NO_CONTENT);
     vic.with("x-org-slug", &company.slug).get("/api/org").await.is(StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn of_many_who_change_a_role_at_once_all_are_answered() {
+    let company = Company::new().await;
+    let path = format!("/api/roles/{}", company.custom("Shared", &["view:servers"]).await);
+    let texts: Vec<Value> = (0..20).map(|number| json!({ "description": format!("Number {number}") })).collect();
+    let changes = texts.into_iter().map(|body| put(&company.ada, &path, body));
+    for answer in futures::future::join_all(changes).await {
+        answer.is(StatusCode::OK);
+    }
+    assert_eq!(company.ada.get(&path).await.body["version"], 21);
+}

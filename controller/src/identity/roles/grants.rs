@@ -40,6 +40,7 @@ fn role_set(role: &Role) -> PermissionSet {
 
 /// A role that may be given at all: the owner's is not.
 pub async fn role_givable(ctx: &Ctx, connection: &mut PgConnection, grant: WantedGrant, field: &str) -> Result<Role> {
+    store::role_hold(connection, ctx.organization, grant.role).await?;
     let role = role_get(connection, ctx.organization, grant.role).await?.ok_or_else(|| {
         Error::field(field, "exists", "There is no such role in this organization; GET /api/roles lists them.")
     })?;

@@ -50,6 +50,7 @@ pub async fn role_update(
     ctx.require_everywhere()?;
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
+    store::role_lock(&mut tx, ctx.organization, id).await?;
     let before = found(ctx, &mut tx, id).await?;
     if_match.check(before.version)?;
     let to = change(&before)?;
@@ -72,6 +73,7 @@ pub async fn role_delete(ctx: &Ctx, app: &App, id: RoleId, if_match: IfMatch, dr
     ctx.require_everywhere()?;
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
+    store::role_lock(&mut tx, ctx.organization, id).await?;
     let role = found(ctx, &mut tx, id).await?;
     if_match.check(role.version)?;
     fixed(&role)?;

@@ -60,7 +60,22 @@ pub async fn role_list(
     Ok(rows.into_iter().map(Role::from).collect())
 }
 
-/// One role, locked against edits until the transaction ends: what it may be given for stays true until it is given.
+/// Keep a role as it is until the transaction ends: what it is given for stays true until it is given.
+pub async fn role_hold(connection: &mut PgConnection, organization: OrganizationId, id: RoleId) -> Result<()> {
+    sqlx::query!("select id from roles where organization_id = $1 and id = $2 for share", organization.0, id.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
+}
+
+/// Lock a role that is to be changed: of two who change it at once, one waits.
+pub async fn role_lock(connection: &mut PgConnection, organization: OrganizationId, id: RoleId) -> Result<()> {
+    sqlx::query!("select id from roles where organization_id = $1 and id = $2 for update", organization.0, id.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
+}
+
 pub async fn role_get(connection: &mut PgConnection, organization: OrganizationId, id: RoleId) -> Result<Option<Role>> {
     let row = sqlx::query_as!(
         Row,
@@ -68,7 +83,7 @@ pub async fn role_get(connection: &mut PgConnection, organization: OrganizationI
                   r.updated_at,
                   (select count(distinct g.principal_id) from grants g
                    where g.role_id = r.id and g.principal_type = 'user') as "member_count!"
-           from roles r where r.organization_id = $1 and r.id = $2 for share of r"#,
+           from roles r where r.organization_id = $1 and r.id = $2"#,
         organization.0,
         id.0
     )
