@@ -3,7 +3,10 @@ set role ocore_owner;
 alter table users
     add column email_verified_at timestamptz,
     add column password_changed_at timestamptz,
-    add column default_organization_id uuid references organizations on delete set null;
+    add column default_organization_id uuid references organizations on delete set null,
+    -- How the console speaks and shows time; null: as the browser does.
+    add column locale text,
+    add column timezone text;
 -- Who made accounts before there was any mail made them on the host.
 update users set email_verified_at = created_at;
 
@@ -11,6 +14,14 @@ alter table sessions
     add column method text not null default 'password',
     -- Life of its access tokens in seconds; null for the configured one.
     add column access_seconds integer;
+
+-- When it was last refreshed, from where.
+alter table sessions
+    add column last_used_at timestamptz,
+    add column last_address inet;
+
+-- Counts every change of a group of settings.
+alter table settings add column version bigint not null default 1;
 
 -- Links that were mailed: single use, only their hash is here.
 create table mailed_tokens (
