@@ -11,9 +11,7 @@ alter table users
 update users set email_verified_at = created_at;
 
 alter table sessions
-    add column method text not null default 'password',
-    -- Life of its access tokens in seconds; null for the configured one.
-    add column access_seconds integer;
+    add column method text not null default 'password';
 
 -- When it was last refreshed, from where.
 alter table sessions

@@ -13,6 +13,7 @@ use crate::platform::pki::Pki;
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
 use crate::platform::tunnel::Tunnels;
+use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::ReplicaId;
@@ -29,6 +30,7 @@ pub struct AppState {
     pub config: Config,
     pub db: Db,
     pub clock: Arc<dyn Clock>,
+    pub started_at: DateTime<Utc>,
     pub keyring: Keyring,
     /// This process among its replicas; new at every start.
     pub replica: ReplicaId,
@@ -67,6 +69,7 @@ impl App {
         Ok(Self(Arc::new(AppState {
             config,
             db,
+            started_at: clock.now(),
             clock,
             keyring,
             replica: ReplicaId::new(),

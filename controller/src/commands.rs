@@ -30,6 +30,11 @@ pub fn openapi_text() -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&router::openapi())?)
 }
 
+/// The document of `/v1` as it is committed.
+pub fn openapi_v1_text() -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&router::openapi_v1()?)?)
+}
+
 /// Check what can be checked from here; every finding says what to mend.
 pub async fn doctor(config: Config) -> anyhow::Result<()> {
     let mut problems = 0;

@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::identity::authentication::authenticate;
-use crate::platform::http::{idempotency, layers, limit};
-use crate::{apps, business, console, delivery, error, fleet, guide, health, identity, platform, signals};
+use crate::platform::http::{guard, idempotency, layers, limit};
+use crate::{apps, business, compat, console, delivery, error, fleet, guide, health, identity, platform, signals};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Json, Router};
@@ -11,8 +11,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
@@ -37,7 +37,14 @@ fn api() -> OpenApiRouter<App> {
 
 /// The OpenAPI document, as generated from the code.
 pub fn openapi() -> OpenApi {
-    finish(api().into_openapi())
+    let mut document = api().into_openapi();
+    document.merge(health::routes().into_openapi());
+    finish(document)
+}
+
+/// The document of `/v1`, derived from the canonical one.
+pub fn openapi_v1() -> serde_json::Result<serde_json::Value> {
+    Ok(compat::document(&serde_json::to_value(openapi())?))
 }
 
 fn finish(mut document: OpenApi) -> OpenApi {
@@ -48,27 +55,60 @@ fn finish(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", bearer);
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-KEY")));
     components.add_security_scheme("api_key", key);
+    let operations = document.paths.paths.values_mut().flat_map(guard::operations_mut);
+    for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
+        if let RefOr::T(response) = answer
+            && response.description.is_empty()
+        {
+            response.description = usual_meaning(status).to_owned();
+        }
+    }
     document
+}
+
+/// What a status means where an operation has nothing of its own to say.
+fn usual_meaning(status: &str) -> &'static str {
+    match status {
+        "200" => "As asked.",
+        "201" => "Made.",
+        "202" => "A job has begun; the answer says where to watch it.",
+        "204" => "Done.",
+        "400" => "A field is wrong; the body names each with what to do.",
+        "401" => "No credentials, or none that can be read.",
+        "403" => "The credentials do not allow this, or have been revoked or have expired.",
+        "404" => "There is no such object, or it is not visible with these credentials.",
+        "409" => "It does not go together with what is there; the message says what.",
+        "412" => "The object has changed since (If-Match); read it again.",
+        "422" => "Understood, but it cannot be done as things are.",
+        "429" => "Too many requests; Retry-After says when to try again.",
+        "502" => "The server's agent answered with an error.",
+        "503" => "Not now; Retry-After says when to try again.",
+        _ => "See the description.",
+    }
 }
 
 /// The port of people and programs.
 pub fn people(app: &App) -> Router {
-    let (api, document) = api().split_for_parts();
-    let document = finish(document);
-    let explorer = SwaggerUi::new("/docs").config(SwaggerConfig::from("/api/openapi.json").validator_url("none"));
-    let for_json = document.clone();
+    let document = serde_json::to_value(openapi()).unwrap_or_default();
+    let documents = ["/api/openapi.json", "/v1/openapi.json"];
+    let explorer = SwaggerUi::new("/docs").config(SwaggerConfig::new(documents).validator_url("none"));
+    let (api, _) = api().split_for_parts();
+    let (health, _) = health::routes().split_for_parts();
     let api = api
         .layer(from_fn_with_state(app.clone(), idempotency::idempotency))
         .layer(from_fn_with_state(app.clone(), limit::limit))
         .layer(from_fn_with_state(app.clone(), authenticate))
         .layer(DefaultBodyLimit::max(platform::http::body::MAX_BODY));
+    let second = compat::routes::routes(app, api.clone().with_state(app.clone()), &document);
     // Streams are flushed line by line; compressing them would hold lines back.
     let compressed = SizeAbove::new(860).and(NotForContentType::SSE).and(NotForContentType::const_new("text/plain"));
     Router::new()
         .merge(api)
         .merge(explorer)
-        .route("/api/openapi.json", axum::routing::get(move || async move { Json(for_json) }))
-        .merge(health::routes())
+        .route("/api/openapi.json", axum::routing::get(move || async move { Json(document) }))
+        .merge(second)
+        .merge(health)
+        .merge(health::metrics_route())
         .merge(guide::routes())
         .fallback(console::serve)
         .layer(CompressionLayer::new().compress_when(compressed))

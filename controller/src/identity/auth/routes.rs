@@ -192,13 +192,14 @@ async fn ticket_create(
 fn answer(app: &App, client: &Client, status: StatusCode, signed_in: SignedIn) -> Response {
     let SignedIn { access_token, refresh_token, account } = signed_in;
     let tokens = &app.auth.tokens;
-    let expires_in = tokens.access_life.as_secs();
+    let access_life = tokens.access_life_on(client.surface);
+    let expires_in = access_life.as_secs();
     let mut body =
         LoginAnswer { access_token: None, refresh_token: None, expires_in, token_type: "Bearer", user: account };
     let mut cookies = Vec::new();
     if client.wants_cookies {
         let (access, refresh) = (access_token.as_str(), refresh_token.expose());
-        cookies = client.cookies((access, tokens.access_life), (refresh, tokens.refresh_life));
+        cookies = client.cookies((access, access_life), (refresh, tokens.refresh_life));
     } else {
         body.access_token = Some(access_token);
         body.refresh_token = Some(refresh_token.expose().to_owned());

@@ -109,7 +109,7 @@ pub async fn session_begin(
     let subject = Subject::new("session", session.0, &proof.name);
     let after = json!({ "method": proof.method, "second_factor": proof.second_factor });
     audit_append(connection, None, &caller, "auth.login", &subject, None, Some(after)).await?;
-    Ok((tokens.access_make(proof.user, session, now)?, refresh))
+    Ok((tokens.access_make(proof.user, session, now, client.surface)?, refresh))
 }
 
 /// Exchange a refresh token for the next pair. A token that was replaced a moment ago gets the same successor again; an
@@ -145,7 +145,7 @@ pub async fn refresh(app: &App, client: &Client, token: &str) -> Result<SignedIn
         }
     }
     tx.commit().await?;
-    let access = tokens.access_make(row.user, token.session, now)?;
+    let access = tokens.access_make(row.user, token.session, now, client.surface)?;
     signed_in(app, row.user, (access, next)).await
 }
 

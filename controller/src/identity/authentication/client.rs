@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::platform::http::layers::REQUEST_ID;
 use crate::platform::http::listener::Peer;
+use crate::platform::http::surface::Surface;
 use crate::platform::http::{Actor, Caller, Principal};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -26,6 +27,7 @@ pub struct Client {
     pub request_id: String,
     pub address: Option<IpAddr>,
     pub https: bool,
+    pub surface: Surface,
     pub user_agent: String,
     /// Tokens go into cookies, not into the body.
     pub wants_cookies: bool,
@@ -60,6 +62,7 @@ impl Client {
             request_id: text(headers, REQUEST_ID).unwrap_or_default().to_owned(),
             address: client_address(config, peer_address, headers),
             https,
+            surface: Surface::of(parts),
             user_agent: text(headers, "user-agent").unwrap_or_default().chars().take(LONGEST_USER_AGENT).collect(),
             wants_cookies: text(headers, "x-session").is_some_and(|v| v.eq_ignore_ascii_case("cookie")),
             refresh_cookie: CookieJar::from_headers(headers).get(refresh_cookie(https)).map(|c| c.value().to_owned()),

@@ -231,7 +231,7 @@ async fn member_permissions_get(
 
 /// Let a member have or lack one permission, whatever the roles say.
 #[utoipa::path(put, path = "/api/members/{id}/permissions/{key}", tag = "Team Members",
-    params(UserId, ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
+    params(("id" = UserId, Path, description = "Id of the person"), ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
     request_body = OverrideInput,
     responses((status = 200, description = "What the member may do now", body = MemberPermissions),
         (status = 400, description = "There is no such permission", body = ErrorBody),
@@ -246,7 +246,7 @@ async fn member_permission_set(
 
 /// Drop an exception of a member.
 #[utoipa::path(delete, path = "/api/members/{id}/permissions/{key}", tag = "Team Members",
-    params(UserId, ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
+    params(("id" = UserId, Path, description = "Id of the person"), ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
     responses((status = 200, description = "What the member may do now", body = MemberPermissions),
         (status = 400, description = "There is no such permission", body = ErrorBody),
         (status = 404, description = "There is no such member or exception", body = ErrorBody),

@@ -50,8 +50,15 @@ impl Limiter {
     }
 }
 
+/// In the extensions of a request that is part of one that was counted already.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted;
+
 /// Count the request; every answer says how much is left.
 pub async fn limit(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.extensions().get::<Counted>().is_some() {
+        return next.run(request).await;
+    }
     let Some((keyed, burst, rate)) = &app.limiter.buckets else { return next.run(request).await };
     let caller = request.extensions().get::<Identified>().and_then(|i| i.caller.as_ref().ok()).map(|c| c.id());
     let key = caller.map_or_else(|| Key::Address(address_of(&app.config, &request)), Key::Caller);

@@ -12,6 +12,7 @@ pub mod page;
 pub mod patch;
 pub mod permissions;
 pub mod streams;
+pub mod surface;
 
 pub use body::{Body, Params, Path};
 pub use ctx::{Accepted, Actor, Caller, Ctx, IfMatch, Place, Principal, Reach, Versioned};
