@@ -1,6 +1,7 @@
 //! Everything that handlers and tasks share, passed and never global.
 
 use crate::apps::instances::log_hub::LogHub;
+use crate::business::settings::model::SettingsCache;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
 use crate::identity::authentication::AuthState;
@@ -32,6 +33,7 @@ pub struct AppState {
     /// This process among its replicas; new at every start.
     pub replica: ReplicaId,
     pub auth: AuthState,
+    pub settings: SettingsCache,
     pub pki: Pki,
     pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
@@ -69,6 +71,7 @@ impl App {
             keyring,
             replica: ReplicaId::new(),
             auth,
+            settings: SettingsCache::default(),
             pki,
             public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),
