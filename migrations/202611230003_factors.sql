@@ -21,16 +21,29 @@ create table recovery_codes (
 );
 grant select, insert, update, delete on recovery_codes to ocore_system;
 
+-- The sealed key goes with its row, also where the row goes with its person.
+create function totp_secret_remove() returns trigger language plpgsql as $$
+begin
+    delete from secrets where id = old.secret_id;
+    return null;
+end $$;
+create trigger totp_secret_removed after delete on totp_secrets for each row execute function totp_secret_remove();
+
+-- A passkey answers only on the host that it was made on.
+alter table passkeys add column host text not null;
+
 create table connected_accounts (
     id uuid primary key,
     user_id uuid not null references users on delete cascade,
     provider text not null,
+    -- Who names the subject: a provider that is pointed elsewhere knows nobody any more.
+    issuer text not null,
     subject text not null,
     email text,
     name text,
     last_used_at timestamptz,
     created_at timestamptz not null default now(),
-    unique (provider, subject),
+    unique (provider, issuer, subject),
     unique (user_id, provider)
 );
 grant select, insert, update, delete on connected_accounts to ocore_system;
