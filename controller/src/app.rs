@@ -3,6 +3,7 @@
 use crate::apps::instances::log_hub::LogHub;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
+use crate::identity::audit::AuditState;
 use crate::identity::authentication::AuthState;
 use crate::platform::bus::Bus;
 use crate::platform::db::Db;
@@ -32,6 +33,7 @@ pub struct AppState {
     /// This process among its replicas; new at every start.
     pub replica: ReplicaId,
     pub auth: AuthState,
+    pub audit: AuditState,
     pub pki: Pki,
     pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
@@ -60,6 +62,7 @@ impl App {
         config: Config, db: Db, clock: Arc<dyn Clock>, keyring: Keyring, metrics: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
         let auth = AuthState::new(&config, &keyring)?;
+        let audit = AuditState::new(&config, &keyring)?;
         let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
         Ok(Self(Arc::new(AppState {
@@ -69,6 +72,7 @@ impl App {
             keyring,
             replica: ReplicaId::new(),
             auth,
+            audit,
             pki,
             public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),

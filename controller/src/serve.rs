@@ -86,6 +86,7 @@ pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     app.spawn(metrics::service::flush_task(app.clone()));
     app.spawn(metrics::service::maintain_task(app.clone()));
     app.spawn(identity::authentication::flush_task(app.clone()));
+    app.spawn(identity::audit::sealer::seal_task(app.clone()));
     app.spawn(prune_task(app.clone()));
     let (db, stop) = (app.db.clone(), app.stop.clone());
     app.spawn(async move { db.watch(stop).await });
@@ -109,6 +110,7 @@ async fn prune_task(app: App) {
             signals::events::store::event_prune(system).await?;
             tasks::store::task_prune(system, app.clock.now()).await?;
             mail::store::mail_prune(system, app.clock.now()).await?;
+            identity::audit::retention::audit_prune(&app).await?;
             idempotency_prune(system).await
         };
         if let Err(error) = pruned.await {

@@ -47,6 +47,8 @@ pub struct Caller {
     pub actor: Actor,
     pub request_id: String,
     pub address: Option<IpAddr>,
+    /// What the client calls itself, where it is known.
+    pub user_agent: Option<String>,
     /// Its claim on the Idempotency-Key, where the request has one: work that it enqueues is written down under it.
     pub idempotency_claim: Option<Uuid>,
 }
