@@ -169,9 +169,10 @@ async fn the_sealer_chains_what_fifty_write_at_once() {
     let company = Company::new().await;
     let app = company.app();
     let other = company.restart().await;
+    let ada = &company.ada;
     let writes = join_all((0..50).map(|n| {
         let body = json!({ "name": format!("role {n}"), "permissions": ["view:servers"] });
-        async move { company.ada.post("/api/roles", body).await.is(StatusCode::CREATED) }
+        async move { ada.post("/api/roles", body).await.is(StatusCode::CREATED) }
     }));
     let sealing = async {
         for _ in 0..10 {
