@@ -1,6 +1,7 @@
 //! Everything that handlers and tasks share, passed and never global.
 
 use crate::apps::instances::log_hub::LogHub;
+use crate::business::settings::model::SettingsCache;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
 use crate::identity::audit::AuditState;
@@ -34,6 +35,7 @@ pub struct AppState {
     pub replica: ReplicaId,
     pub auth: AuthState,
     pub audit: AuditState,
+    pub settings: SettingsCache,
     pub pki: Pki,
     pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
@@ -73,6 +75,7 @@ impl App {
             replica: ReplicaId::new(),
             auth,
             audit,
+            settings: SettingsCache::default(),
             pki,
             public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),

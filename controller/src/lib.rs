@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod apps;
+pub mod business;
 pub mod commands;
 pub mod config;
 pub mod console;

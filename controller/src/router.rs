@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::identity::authentication::authenticate;
 use crate::platform::http::{idempotency, layers, limit};
-use crate::{apps, console, delivery, error, fleet, guide, health, identity, platform, signals};
+use crate::{apps, business, console, delivery, error, fleet, guide, health, identity, platform, signals};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Json, Router};
@@ -30,6 +30,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(fleet::routes())
         .merge(delivery::routes())
         .merge(apps::routes())
+        .merge(business::routes())
         .merge(platform::jobs::routes::routes())
         .merge(signals::events::routes::routes())
 }

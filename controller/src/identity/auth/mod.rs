@@ -1,6 +1,7 @@
-//! Signing in and out, and making the first admin. Tables `sessions`, `attempt_buckets`, `websocket_tickets`, of `users`
+//! Signing in and out, and making the first admin. Tables `sessions`, `login_history`, `attempt_buckets`, `websocket_tickets`, of `users`
 //! the passwords, of `settings` the bootstrap token. No permissions: these routes are where credentials come from.
 
+mod bootstrap;
 pub mod model;
 pub mod routes;
 pub mod service;

@@ -1,6 +1,7 @@
 //! Sessions, limits of signing in, and what is asked for.
 
 use crate::identity::account::model::Account;
+use crate::identity::authentication::Client;
 use chrono::{DateTime, TimeDelta, Utc};
 use ocore_shared::ids::UserId;
 use ocore_shared::secret::Secret;
@@ -33,6 +34,27 @@ pub struct PersonRow {
     pub name: String,
     pub password_hash: Option<String>,
     pub deactivated: bool,
+    /// The address is known to be theirs.
+    pub email_verified: bool,
+}
+
+/// Somebody who has proved who they are, and how.
+pub struct Proof {
+    pub user: UserId,
+    pub name: String,
+    /// `password`, `passkey`, `oauth:google`…
+    pub method: String,
+    /// With more than one factor.
+    pub second_factor: bool,
+}
+
+/// One sign-in, or an attempt at one, as its person sees it later.
+pub struct LoginNote<'a> {
+    pub user: UserId,
+    pub method: &'a str,
+    /// Why it was refused; None: it succeeded.
+    pub refused: Option<&'a str>,
+    pub client: &'a Client,
 }
 
 /// A session as refreshing needs it.

@@ -138,7 +138,8 @@ async fn bootstrap(State(app): State<App>, client: Client, Body(body): Body<Boot
 #[utoipa::path(post, path = "/api/auth/login", tag = "Authentication", request_body = LoginRequest,
     responses((status = 200, description = "Signed in", body = LoginAnswer),
         (status = 400, description = "A field is wrong", body = ErrorBody),
-        (status = 401, description = "Address or password is wrong", body = ErrorBody)))]
+        (status = 401, description = "Address or password is wrong", body = ErrorBody),
+        (status = 403, description = "The address is not confirmed yet (`email_unverified`)", body = ErrorBody)))]
 async fn login(State(app): State<App>, client: Client, Body(body): Body<LoginRequest>) -> Result<Response> {
     let signed_in = service::login(&app, &client, &body.email, &body.password).await?;
     Ok(answer(&app, &client, StatusCode::OK, signed_in))

@@ -1,10 +1,10 @@
 //! Every query of signing in, through the system's pool: no organization is known yet.
 
-use super::model::{FAILURES, LOCK, PersonRow, SessionRow, WINDOW};
+use super::model::{FAILURES, LOCK, LoginNote, PersonRow, Proof, SessionRow, WINDOW};
 use crate::error::Result;
 use crate::identity::authentication::Client;
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
+use ocore_shared::ids::{ApiKeyId, LoginId, OrganizationId, SessionId, UserId};
 use sqlx::types::ipnetwork::IpNetwork;
 use sqlx::{PgConnection, PgPool};
 
@@ -48,12 +48,14 @@ pub async fn bootstrap_token_remove(connection: &mut PgConnection) -> Result<()>
     Ok(())
 }
 
+/// Somebody whose address nobody doubts: made by an administrator, or on the host.
 pub async fn user_insert(
     connection: &mut PgConnection, email: &str, name: &str, password_hash: &str, is_admin: bool,
 ) -> Result<UserId> {
     let id = UserId::new();
     sqlx::query!(
-        "insert into users (id, email, name, password_hash, is_admin) values ($1, $2, $3, $4, $5)",
+        "insert into users (id, email, name, password_hash, is_admin, email_verified_at)
+         values ($1, $2, $3, $4, $5, now())",
         id.0,
         email,
         name,
@@ -68,7 +70,8 @@ pub async fn user_insert(
 pub async fn person_by_email(system: &PgPool, email: &str) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
-        r#"select id as "id: UserId", name, password_hash, (deactivated_at is not null or suspended_at is not null) as "deactivated!"
+        r#"select id as "id: UserId", name, password_hash, (deactivated_at is not null or suspended_at is not null) as "deactivated!",
+                  email_verified_at is not null as "email_verified!"
            from users where lower(email) = lower($1)"#,
         email
     )
@@ -85,6 +88,25 @@ pub async fn password_hash_get(system: &PgPool, user: UserId) -> Result<Option<S
 
 pub async fn login_note(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!("update users set last_login_at = $2 where id = $1", user.0, now).execute(connection).await?;
+    Ok(())
+}
+
+/// Write a sign-in, or a refused one, into the history of its person.
+pub async fn login_history_add(connection: &mut PgConnection, note: &LoginNote<'_>, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "insert into login_history (id, user_id, method, succeeded, reason, address, user_agent, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        LoginId::new().0,
+        note.user.0,
+        note.method,
+        note.refused.is_none(),
+        note.refused,
+        note.client.address.map(IpNetwork::from) as _,
+        note.client.user_agent,
+        now
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -160,19 +182,22 @@ pub async fn attempts_clear(connection: &mut PgConnection, key_prefix: &str) -> 
 }
 
 pub async fn session_insert(
-    connection: &mut PgConnection, session: SessionId, user: UserId, refresh_hash: &[u8], client: &Client,
+    connection: &mut PgConnection, session: SessionId, proof: &Proof, refresh_hash: &[u8], client: &Client,
     now: DateTime<Utc>, expires_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into sessions (id, user_id, refresh_hash, rotated_at, user_agent, address, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $4, $7)",
+        "insert into sessions (id, user_id, refresh_hash, rotated_at, user_agent, address, created_at, expires_at, method,
+             second_factor, last_used_at, last_address)
+         values ($1, $2, $3, $4, $5, $6, $4, $7, $8, $9, $4, $6)",
         session.0,
-        user.0,
+        proof.user.0,
         refresh_hash,
         now,
         client.user_agent,
         client.address.map(IpNetwork::from) as _,
-        expires_at
+        expires_at,
+        proof.method,
+        proof.second_factor
     )
     .execute(connection)
     .await?;

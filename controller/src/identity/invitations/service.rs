@@ -109,7 +109,7 @@ async fn send(
     let after = json!({ "email": invitation.email, "role_id": invitation.role_id, "role": invitation.role });
     audit_append(connection, Some(ctx.organization), &ctx.caller, action, &subject, None, Some(after)).await?;
     event_append(connection, ctx.organization, action, ctx.actor(), &subject, json!({})).await?;
-    let link = mail_settings(app).is_none().then_some(link);
+    let link = mail_settings(connection, app).await?.is_none().then_some(link);
     Ok(InvitationSent { invitation, link })
 }
 

@@ -9,4 +9,4 @@ pub mod store;
 pub mod tests;
 mod transport;
 
-pub use transport::MailTransport;
+pub use transport::{MailTransport, Refusal};

@@ -226,8 +226,14 @@ pub struct MailSettings {
     pub port: u16,
     pub tls: MailTls,
     pub login: Option<(String, Secret)>,
-    /// `Name <address>` or an address.
-    pub from: String,
+    pub from: Sender,
+}
+
+/// Who mail comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub address: String,
+    pub name: Option<String>,
 }
 
 /// How the connection to the SMTP server is kept secret.

@@ -3,6 +3,7 @@
 use super::model::{Mail, MailSettings, MailStatus, Written};
 use super::store::{self, NewMail};
 use crate::app::App;
+use crate::business::settings::service::settings_read;
 use crate::error::{Error, Result};
 use crate::fleet::enrollment::addresses;
 use crate::platform::http::Actor;
@@ -25,7 +26,7 @@ pub async fn mail_queue(connection: &mut PgConnection, app: &App, mail: &Mail) -
     let id = MailId::new();
     let body = serde_json::to_vec(&written).map_err(Error::internal)?;
     let sealed_body = app.keyring.seal(&seal_context(id), &body);
-    let status = if mail_settings(app).is_some() { MailStatus::Queued } else { MailStatus::Kept };
+    let status = if mail_settings(connection, app).await?.is_some() { MailStatus::Queued } else { MailStatus::Kept };
     let new =
         NewMail { id, organization: mail.organization, to: &mail.to, template, subject: &subject, sealed_body, status };
     store::mail_insert(connection, &new).await?;
@@ -63,19 +64,9 @@ fn seal_context(id: MailId) -> String {
     format!("mails {id} body")
 }
 
-/// The SMTP server of the configuration, if there is one.
-pub fn mail_settings(app: &App) -> Option<MailSettings> {
-    let config = &app.config;
-    let host = config.smtp_host.clone()?;
-    let login = config.smtp_username.clone().zip(config.smtp_password.clone());
-    let from = config.smtp_from.clone().unwrap_or_else(|| format!("oCore <noreply@{}>", sender_domain(app)));
-    Some(MailSettings { host, port: config.smtp_port, tls: config.smtp_tls, login, from })
-}
-
-/// The host of the first public address, where it can be one of mail.
-fn sender_domain(app: &App) -> String {
-    let host = addresses::host_of(&page_url(app, "")).unwrap_or_default();
-    if host.contains('.') && !host.contains(':') { host } else { "localhost.localdomain".into() }
+/// The SMTP server in use, if there is one.
+pub async fn mail_settings(connection: &mut PgConnection, app: &App) -> Result<Option<MailSettings>> {
+    Ok(settings_read(connection, app).await?.mail.clone())
 }
 
 /// Address of a page of the console as people reach it, e.g. `page_url(app, "/invite#token=…")`.
