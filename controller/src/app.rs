@@ -13,6 +13,7 @@ use crate::platform::jobs::JobsRuntime;
 use crate::platform::pki::Pki;
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
+use crate::platform::telemetry::LogLevel;
 use crate::platform::tunnel::Tunnels;
 use metrics_exporter_prometheus::PrometheusHandle;
 use ocore_shared::clock::Clock;
@@ -44,6 +45,8 @@ pub struct AppState {
     pub logs: LogHub,
     pub metrics_buffer: MetricsBuffer,
     pub limiter: Limiter,
+    /// How much the process writes into its log.
+    pub log: LogLevel,
     /// None where the process has no recorder (tests).
     pub metrics: Option<PrometheusHandle>,
     /// Background tasks: they end with the application.
@@ -84,6 +87,7 @@ impl App {
             logs: LogHub::default(),
             metrics_buffer: MetricsBuffer::default(),
             limiter,
+            log: LogLevel::default(),
             metrics,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

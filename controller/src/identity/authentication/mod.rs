@@ -73,6 +73,11 @@ impl AuthState {
         self.sessions.invalidate(&session).await;
     }
 
+    /// Rights of people have changed that their sessions carry.
+    pub fn forget_sessions(&self) {
+        self.sessions.invalidate_all();
+    }
+
     /// The key was changed or revoked.
     pub async fn forget_key(&self, hash: &[u8]) {
         self.keys.invalidate(hash).await;

@@ -54,6 +54,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Somebody with a shell on the controller's host.
+    pub fn host() -> Self {
+        Self {
+            principal: Principal::Person { user: UserId(Uuid::nil()), session: SessionId(Uuid::nil()), is_admin: false },
+            actor: Actor::system(),
+            request_id: "host".into(),
+            address: None,
+            user_agent: None,
+            idempotency_claim: None,
+        }
+    }
+
     /// The signed-in person; keys are refused.
     pub fn person(&self) -> Result<(UserId, SessionId)> {
         match self.principal {

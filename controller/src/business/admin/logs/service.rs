@@ -39,9 +39,9 @@ pub async fn log_settings_update(
     if_match.check(version)?;
     let change = change(&before)?;
     let wanted = Stored {
-        level: change.level.unwrap_or_else(|| stored.level.clone()),
-        job_log_days: change.job_log_days.unwrap_or(stored.job_log_days),
-        event_days: change.event_days.unwrap_or(stored.event_days),
+        level: wanted(change.level, &before.level, &stored.level),
+        job_log_days: wanted(change.job_log_days, &before.job_log_days, &stored.job_log_days),
+        event_days: wanted(change.event_days, &before.event_days, &stored.event_days),
     };
     if let Some(level) = &wanted.level
         && let Err(problem) = telemetry::filter_parse(level)
@@ -62,6 +62,15 @@ pub async fn log_settings_update(
     tx.commit().await?;
     app.log.set(&after.level);
     Ok(after)
+}
+
+/// What comes back as it was shown changes nothing: a value of the configuration stays one.
+fn wanted<T: Clone + PartialEq>(given: Option<Option<T>>, shown: &T, stored: &Option<T>) -> Option<T> {
+    match given {
+        Some(Some(value)) if value == *shown => stored.clone(),
+        Some(value) => value,
+        None => stored.clone(),
+    }
 }
 
 /// Keeps the level of this process as it is set, whoever has set it.
