@@ -4,6 +4,7 @@ use crate::apps::instances::log_hub::LogHub;
 use crate::business::settings::model::SettingsCache;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
+use crate::identity::audit::AuditState;
 use crate::identity::authentication::AuthState;
 use crate::platform::bus::Bus;
 use crate::platform::db::Db;
@@ -12,6 +13,7 @@ use crate::platform::jobs::JobsRuntime;
 use crate::platform::pki::Pki;
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
+use crate::platform::telemetry::LogLevel;
 use crate::platform::tunnel::Tunnels;
 use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -35,6 +37,7 @@ pub struct AppState {
     /// This process among its replicas; new at every start.
     pub replica: ReplicaId,
     pub auth: AuthState,
+    pub audit: AuditState,
     pub settings: SettingsCache,
     pub pki: Pki,
     pub public_urls: PublicUrls,
@@ -44,6 +47,8 @@ pub struct AppState {
     pub logs: LogHub,
     pub metrics_buffer: MetricsBuffer,
     pub limiter: Limiter,
+    /// How much the process writes into its log.
+    pub log: LogLevel,
     /// None where the process has no recorder (tests).
     pub metrics: Option<PrometheusHandle>,
     /// Background tasks: they end with the application.
@@ -64,6 +69,7 @@ impl App {
         config: Config, db: Db, clock: Arc<dyn Clock>, keyring: Keyring, metrics: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
         let auth = AuthState::new(&config, &keyring)?;
+        let audit = AuditState::new(&config, &keyring)?;
         let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
         Ok(Self(Arc::new(AppState {
@@ -74,6 +80,7 @@ impl App {
             keyring,
             replica: ReplicaId::new(),
             auth,
+            audit,
             settings: SettingsCache::default(),
             pki,
             public_urls: PublicUrls::default(),
@@ -83,6 +90,7 @@ impl App {
             logs: LogHub::default(),
             metrics_buffer: MetricsBuffer::default(),
             limiter,
+            log: LogLevel::default(),
             metrics,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -31,4 +31,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(roles::routes::routes())
         .merge(service_accounts::routes::routes())
         .merge(api_keys::routes::routes())
+        .merge(audit::routes::routes())
 }

@@ -1,6 +1,7 @@
 //! Rules of instances.
 
 use super::creation::{sane_env, sane_limits};
+use super::logs::log_download_note;
 use super::model::{Instance, InstanceStatus};
 use super::store::{self, InstanceFilter};
 use crate::app::App;
@@ -267,7 +268,7 @@ pub struct InstallLog {
 }
 
 pub async fn instance_install_log(ctx: &Ctx, app: &App, id: InstanceId) -> Result<InstallLog> {
-    instance_get(ctx, app, id).await?;
+    log_download_note(ctx, app, id, "install_log.downloaded").await?;
     let mut connection = app.db.org(ctx.organization).await?;
     let job = store::instance_provision_job(&mut connection, ctx.organization, id).await?;
     let data = match job {

@@ -258,6 +258,7 @@ pub async fn password_reset_by_host(app: &App, email: &str, password: Secret) ->
         actor: Actor::system(),
         request_id: "host".into(),
         address: None,
+        user_agent: None,
         idempotency_claim: None,
     };
     let subject = Subject::new("user", row.id.0, &row.name);

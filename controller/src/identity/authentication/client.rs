@@ -76,7 +76,14 @@ impl Client {
     }
 
     pub fn caller(&self, principal: Principal, actor: Actor) -> Caller {
-        Caller { principal, actor, request_id: self.request_id.clone(), address: self.address, idempotency_claim: None }
+        Caller {
+            principal,
+            actor,
+            request_id: self.request_id.clone(),
+            address: self.address,
+            user_agent: Some(self.user_agent.clone()).filter(|text| !text.is_empty()),
+            idempotency_claim: None,
+        }
     }
 
     /// Both cookies of a session.

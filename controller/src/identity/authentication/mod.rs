@@ -18,7 +18,7 @@ mod watch;
 pub use client::{Client, address_of};
 pub use passwords::Passwords;
 pub use tokens::Tokens;
-pub use watch::{access_lost, access_of_member, still_allowed, while_allowed, while_unchanged};
+pub use watch::{access_lost, admin_still, access_of_member, still_allowed, while_allowed, while_unchanged};
 
 use crate::app::App;
 use crate::config::Config;
@@ -72,6 +72,11 @@ impl AuthState {
     /// The session has ended: this replica knows it at once, the others in a moment.
     pub async fn forget_session(&self, session: SessionId) {
         self.sessions.invalidate(&session).await;
+    }
+
+    /// Rights of people have changed that their sessions carry.
+    pub fn forget_sessions(&self) {
+        self.sessions.invalidate_all();
     }
 
     /// The key was changed or revoked.
