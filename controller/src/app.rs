@@ -8,6 +8,7 @@ use crate::platform::bus::Bus;
 use crate::platform::db::Db;
 use crate::platform::http::limit::Limiter;
 use crate::platform::jobs::JobsRuntime;
+use crate::platform::outbound::Outbound;
 use crate::platform::pki::Pki;
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
@@ -40,6 +41,8 @@ pub struct AppState {
     pub logs: LogHub,
     pub metrics_buffer: MetricsBuffer,
     pub limiter: Limiter,
+    /// For addresses that users give.
+    pub outbound: Outbound,
     /// None where the process has no recorder (tests).
     pub metrics: Option<PrometheusHandle>,
     /// Background tasks: they end with the application.
@@ -62,6 +65,7 @@ impl App {
         let auth = AuthState::new(&config, &keyring)?;
         let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
+        let outbound = Outbound::new(&config);
         Ok(Self(Arc::new(AppState {
             config,
             db,
@@ -77,6 +81,7 @@ impl App {
             logs: LogHub::default(),
             metrics_buffer: MetricsBuffer::default(),
             limiter,
+            outbound,
             metrics,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
