@@ -4,10 +4,6 @@ alter table users
     -- Built-in notices that the person does not want, by kind.
     add column muted_notices text[] not null default '{}';
 
-alter table api_keys
-    -- When its maker was told that it ends soon.
-    add column expiry_noticed_at timestamptz;
-
 -- How far each reader of all events has come.
 create table event_readers (
     name text primary key,
@@ -16,6 +12,10 @@ create table event_readers (
     updated_at timestamptz not null default now()
 );
 grant select, insert, update, delete on event_readers to ocore_system;
+-- From the first event on.
+insert into event_readers (name, xid, id) values
+    ('webhooks', '0', '00000000-0000-0000-0000-000000000000'),
+    ('notices', '0', '00000000-0000-0000-0000-000000000000');
 
 ---------------------------------------------------------------------------------------------------- webhooks
 
@@ -38,10 +38,12 @@ create table webhook_endpoints (
     updated_at timestamptz not null default now()
 );
 call tenant_table('webhook_endpoints');
-create index webhook_endpoints_organization on webhook_endpoints (organization_id) where active;
+create index webhook_endpoints_organization on webhook_endpoints (organization_id, id desc);
 
 create table webhook_deliveries (
     id uuid primary key,
+    -- The order of what happened, whichever replica wrote it down.
+    seq bigint not null generated always as identity,
     organization_id uuid not null references organizations on delete cascade,
     endpoint_id uuid not null references webhook_endpoints on delete cascade,
     event_id uuid not null,
@@ -50,7 +52,7 @@ create table webhook_deliveries (
     -- The very bytes that are signed and sent, also when it is sent again.
     body text not null,
     status text not null default 'pending' check (status in ('pending', 'delivered', 'failed', 'cancelled')),
-    -- Sent although an earlier one of the same subject had not come through.
+    -- Sent although an earlier one of the same subject had not come through, or a later one had.
     out_of_order boolean not null default false,
     replay_of uuid,
     attempts integer not null default 0,
@@ -60,8 +62,9 @@ create table webhook_deliveries (
     created_at timestamptz not null default now()
 );
 create index webhook_deliveries_endpoint on webhook_deliveries (endpoint_id, id desc);
-create index webhook_deliveries_subject on webhook_deliveries (endpoint_id, subject_id, id) where status = 'pending';
+create index webhook_deliveries_subject on webhook_deliveries (endpoint_id, subject_id, seq);
 create unique index webhook_deliveries_once on webhook_deliveries (endpoint_id, event_id) where replay_of is null;
+create index webhook_deliveries_pending on webhook_deliveries (job_id) where status = 'pending';
 create index webhook_deliveries_age on webhook_deliveries (created_at);
 call tenant_table('webhook_deliveries');
 
@@ -85,13 +88,21 @@ call tenant_table('webhook_attempts');
 -- What has been told already and still holds, so that it is told once.
 create table notices (
     id uuid primary key,
-    organization_id uuid not null references organizations on delete cascade,
+    -- Null for what concerns the platform itself.
+    organization_id uuid references organizations on delete cascade,
     kind text not null,
     subject jsonb not null,
-    raised_at timestamptz not null default now(),
+    message text not null,
+    -- Where the subject is, for whoever may see only a part of the organization.
+    project_id uuid,
+    environment_id uuid,
+    server_id uuid,
+    raised_at timestamptz not null,
     cleared_at timestamptz
 );
-create unique index notices_open on notices (organization_id, kind, (subject ->> 'id')) where cleared_at is null;
+create unique index notices_open on notices
+    (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'), kind, (subject ->> 'id')) where cleared_at is null;
+create index notices_age on notices (cleared_at) where cleared_at is not null;
 call tenant_table('notices');
 
 reset role;

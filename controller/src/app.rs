@@ -9,10 +9,11 @@ use crate::platform::db::Db;
 use crate::platform::http::limit::Limiter;
 use crate::platform::jobs::JobsRuntime;
 use crate::platform::outbound::Outbound;
-use crate::platform::pki::Pki;
+use crate::platform::pki::{PeopleCertificate, Pki};
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
 use crate::platform::tunnel::Tunnels;
+use arc_swap::ArcSwapOption;
 use metrics_exporter_prometheus::PrometheusHandle;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::ReplicaId;
@@ -34,6 +35,8 @@ pub struct AppState {
     pub replica: ReplicaId,
     pub auth: AuthState,
     pub pki: Pki,
+    /// What people's port shows, once it is open.
+    pub people_certificate: ArcSwapOption<PeopleCertificate>,
     pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
     pub jobs: JobsRuntime,
@@ -74,6 +77,7 @@ impl App {
             replica: ReplicaId::new(),
             auth,
             pki,
+            people_certificate: ArcSwapOption::empty(),
             public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),
             jobs: JobsRuntime::default(),

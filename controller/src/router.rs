@@ -31,7 +31,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(delivery::routes())
         .merge(apps::routes())
         .merge(platform::jobs::routes::routes())
-        .merge(signals::events::routes::routes())
+        .merge(signals::routes())
 }
 
 /// The OpenAPI document, as generated from the code.
