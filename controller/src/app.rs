@@ -10,12 +10,14 @@ use crate::platform::bus::Bus;
 use crate::platform::db::Db;
 use crate::platform::http::limit::Limiter;
 use crate::platform::jobs::JobsRuntime;
-use crate::platform::pki::Pki;
+use crate::platform::outbound::Outbound;
+use crate::platform::pki::{PeopleCertificate, Pki};
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
 use crate::platform::telemetry::LogLevel;
 use crate::platform::tunnel::Tunnels;
 use chrono::{DateTime, Utc};
+use arc_swap::ArcSwapOption;
 use metrics_exporter_prometheus::PrometheusHandle;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::ReplicaId;
@@ -40,6 +42,8 @@ pub struct AppState {
     pub audit: AuditState,
     pub settings: SettingsCache,
     pub pki: Pki,
+    /// What people's port shows, once it is open.
+    pub people_certificate: ArcSwapOption<PeopleCertificate>,
     pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
     pub jobs: JobsRuntime,
@@ -49,6 +53,8 @@ pub struct AppState {
     pub limiter: Limiter,
     /// How much the process writes into its log.
     pub log: LogLevel,
+    /// For addresses that users give.
+    pub outbound: Outbound,
     /// None where the process has no recorder (tests).
     pub metrics: Option<PrometheusHandle>,
     /// Background tasks: they end with the application.
@@ -72,6 +78,7 @@ impl App {
         let audit = AuditState::new(&config, &keyring)?;
         let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
+        let outbound = Outbound::new(&config);
         Ok(Self(Arc::new(AppState {
             config,
             db,
@@ -83,6 +90,7 @@ impl App {
             audit,
             settings: SettingsCache::default(),
             pki,
+            people_certificate: ArcSwapOption::empty(),
             public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),
             jobs: JobsRuntime::default(),
@@ -91,6 +99,7 @@ impl App {
             metrics_buffer: MetricsBuffer::default(),
             limiter,
             log: LogLevel::default(),
+            outbound,
             metrics,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

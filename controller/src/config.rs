@@ -2,6 +2,7 @@
 
 use crate::platform::mail::model::MailTls;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use ipnetwork::IpNetwork;
 use ocore_shared::secret::Secret;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -135,6 +136,12 @@ pub struct Config {
     /// Sender of all mail, `oCore <noreply@example.com>`.
     #[arg(long, env = "SMTP_FROM", global = true)]
     pub smtp_from: Option<String>,
+    /// Private networks that webhooks and other addresses of users may reach, also by plain http; none by default.
+    #[arg(long, env = "OCORE_OUTBOUND_ALLOW", value_delimiter = ',', global = true)]
+    pub outbound_allow: Vec<IpNetwork>,
+    /// How long the receiver of a webhook, or another address of a user, may take to answer.
+    #[arg(long, env = "OCORE_OUTBOUND_TIMEOUT", default_value = "15s", value_parser = parse_duration, global = true)]
+    pub outbound_timeout: Duration,
     /// Proxies whose X-Forwarded-For is believed.
     #[arg(long, env = "OCORE_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     pub trusted_proxies: Vec<IpAddr>,

@@ -32,7 +32,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(apps::routes())
         .merge(business::routes())
         .merge(platform::jobs::routes::routes())
-        .merge(signals::events::routes::routes())
+        .merge(signals::routes())
 }
 
 /// The OpenAPI document, as generated from the code.

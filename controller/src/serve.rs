@@ -89,6 +89,8 @@ pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     app.spawn(identity::authentication::flush_task(app.clone()));
     app.spawn(identity::audit::sealer::seal_task(app.clone()));
     app.spawn(logs_settings::log_level_task(app.clone()));
+    app.spawn(signals::webhooks::deliveries::fan_out::fan_out_task(app.clone()));
+    app.spawn(signals::notices::watch::watch_task(app.clone()));
     app.spawn(prune_task(app.clone()));
     let (db, stop) = (app.db.clone(), app.stop.clone());
     app.spawn(async move { db.watch(stop).await });
@@ -114,6 +116,8 @@ async fn prune_task(app: App) {
             tasks::store::task_prune(system, app.clock.now()).await?;
             mail::store::mail_prune(system, app.clock.now()).await?;
             identity::audit::retention::audit_prune(&app).await?;
+            signals::webhooks::service::webhooks_prune(&app).await?;
+            signals::notices::store::notice_prune(system, app.clock.now()).await?;
             idempotency_prune(system).await
         };
         if let Err(error) = pruned.await {
@@ -173,6 +177,7 @@ pub async fn ports_serve(app: &App, people: TcpListener, agents: TcpListener) ->
     let drain = Duration::from_secs(app.config.drain_seconds);
     let hosts = addresses::certificate_hosts(&app.config, &app.public_urls.get());
     let tls = app.pki.people_tls(&app.db, &app.keyring, &app.config, &hosts, now).await?;
+    app.people_certificate.store(Some(Arc::new(tls.certificate)));
     let plain = if app.config.allow_plain_http { Plain::Everybody } else { Plain::Loopback };
     let port = Port { listener: people, tls: tls.config, plain };
     let people = tokio::spawn(listener::serve(port, router::people(app), app.stop.clone(), drain));

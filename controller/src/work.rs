@@ -8,6 +8,7 @@ use crate::platform::bus::Signal;
 use crate::platform::jobs::model::Reported;
 use crate::platform::jobs::tasks::{Outcome, Task};
 use crate::platform::mail;
+use crate::signals::webhooks;
 use ocore_shared::protocol::jobs::JobSnapshot;
 use sqlx::PgConnection;
 
@@ -26,6 +27,7 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
 pub async fn task_run(app: &App, task: &Task) -> Result<Outcome> {
     match task.kind.as_str() {
         "mail_send" => mail::jobs::mail_send(app, task).await,
+        "webhook_deliver" => webhooks::deliveries::jobs::webhook_deliver(app, task).await,
         kind => {
             Ok(Outcome::failed("unknown_kind", format!("This version of oCore does not know jobs of kind {kind}.")))
         }
