@@ -2,11 +2,13 @@
 
 use crate::app::App;
 use crate::identity::authentication::authenticate;
-use crate::platform::http::{idempotency, layers, limit};
+use crate::platform::http::{cors, describe, idempotency, layers, limit};
 use crate::{apps, console, delivery, error, fleet, guide, health, identity, platform, signals};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -47,6 +49,7 @@ fn finish(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", bearer);
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-KEY")));
     components.add_security_scheme("api_key", key);
+    describe::bodies(&mut document);
     document
 }
 
@@ -63,17 +66,23 @@ pub fn people(app: &App) -> Router {
         .layer(DefaultBodyLimit::max(platform::http::body::MAX_BODY));
     // Streams are flushed line by line; compressing them would hold lines back.
     let compressed = SizeAbove::new(860).and(NotForContentType::SSE).and(NotForContentType::const_new("text/plain"));
-    Router::new()
+    let router = Router::new()
         .merge(api)
         .merge(explorer)
         .route("/api/openapi.json", axum::routing::get(move || async move { Json(for_json) }))
         .merge(health::routes())
         .merge(guide::routes())
         .fallback(console::serve)
-        .layer(CompressionLayer::new().compress_when(compressed))
+        .method_not_allowed_fallback(|| async { error::Error::MethodNotAllowed })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CompressionLayer::new().compress_when(compressed));
+    let router = match cors::layer(&app.config) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    router
         .layer(from_fn_with_state(app.clone(), layers::secure))
         .layer(from_fn(layers::observe))
-        .layer(CatchPanicLayer::new())
         .with_state(app.clone())
 }
 
@@ -83,9 +92,16 @@ pub fn agents(app: &App) -> Router {
         .merge(fleet::enrollment::routes::routes())
         .merge(fleet::connection::routes::routes())
         .fallback(|| async { error::Error::NotFound("route on the agents' port") })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), layers::secure))
         .layer(from_fn(layers::observe))
-        .layer(CatchPanicLayer::new())
         .with_state(app.clone())
+}
+
+/// A defect of ours is answered like any other failure: with an id that finds it in the log.
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    error::Error::internal(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
 }
 
 #[cfg(test)]
