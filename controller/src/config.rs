@@ -1,5 +1,6 @@
 //! One typed configuration, from flags, `OCORE_*` variables and `*_FILE` variables, in that order.
 
+use crate::platform::http::cors::parse_origin;
 use crate::platform::mail::model::MailTls;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ipnetwork::IpNetwork;
@@ -145,6 +146,9 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For is believed.
     #[arg(long, env = "OCORE_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Origins of other sites' pages that may call the API from a browser, e.g. https://panel.example.com; none by default.
+    #[arg(long, env = "OCORE_CORS_ORIGINS", value_delimiter = ',', value_parser = parse_origin, global = true)]
+    pub cors_origins: Vec<String>,
     /// Seconds that open requests get at shutdown.
     #[arg(long, env = "OCORE_DRAIN_SECONDS", default_value_t = 10, global = true)]
     pub drain_seconds: u64,

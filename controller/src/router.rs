@@ -2,17 +2,19 @@
 
 use crate::app::App;
 use crate::identity::authentication::authenticate;
-use crate::platform::http::{guard, idempotency, layers, limit};
+use crate::platform::http::{cors, describe, idempotency, layers, limit};
 use crate::{apps, business, compat, console, delivery, error, fleet, guide, health, identity, platform, signals};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
@@ -55,36 +57,9 @@ fn finish(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", bearer);
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-KEY")));
     components.add_security_scheme("api_key", key);
-    let operations = document.paths.paths.values_mut().flat_map(guard::operations_mut);
-    for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
-        if let RefOr::T(response) = answer
-            && response.description.is_empty()
-        {
-            response.description = usual_meaning(status).to_owned();
-        }
-    }
+    describe::bodies(&mut document);
+    describe::meanings(&mut document);
     document
-}
-
-/// What a status means where an operation has nothing of its own to say.
-fn usual_meaning(status: &str) -> &'static str {
-    match status {
-        "200" => "As asked.",
-        "201" => "Made.",
-        "202" => "A job has begun; the answer says where to watch it.",
-        "204" => "Done.",
-        "400" => "A field is wrong; the body names each with what to do.",
-        "401" => "No credentials, or none that can be read.",
-        "403" => "The credentials do not allow this, or have been revoked or have expired.",
-        "404" => "There is no such object, or it is not visible with these credentials.",
-        "409" => "It does not go together with what is there; the message says what.",
-        "412" => "The object has changed since (If-Match); read it again.",
-        "422" => "Understood, but it cannot be done as things are.",
-        "429" => "Too many requests; Retry-After says when to try again.",
-        "502" => "The server's agent answered with an error.",
-        "503" => "Not now; Retry-After says when to try again.",
-        _ => "See the description.",
-    }
 }
 
 /// The port of people and programs.
@@ -102,7 +77,7 @@ pub fn people(app: &App) -> Router {
     let second = compat::routes::routes(app, api.clone().with_state(app.clone()), &document);
     // Streams are flushed line by line; compressing them would hold lines back.
     let compressed = SizeAbove::new(860).and(NotForContentType::SSE).and(NotForContentType::const_new("text/plain"));
-    Router::new()
+    let router = Router::new()
         .merge(api)
         .merge(explorer)
         .route("/api/openapi.json", axum::routing::get(move || async move { Json(document) }))
@@ -111,10 +86,16 @@ pub fn people(app: &App) -> Router {
         .merge(health::metrics_route())
         .merge(guide::routes())
         .fallback(console::serve)
-        .layer(CompressionLayer::new().compress_when(compressed))
+        .method_not_allowed_fallback(|| async { error::Error::MethodNotAllowed })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CompressionLayer::new().compress_when(compressed));
+    let router = match cors::layer(&app.config) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    router
         .layer(from_fn_with_state(app.clone(), layers::secure))
         .layer(from_fn(layers::observe))
-        .layer(CatchPanicLayer::new())
         .with_state(app.clone())
 }
 
@@ -124,9 +105,16 @@ pub fn agents(app: &App) -> Router {
         .merge(fleet::enrollment::routes::routes())
         .merge(fleet::connection::routes::routes())
         .fallback(|| async { error::Error::NotFound("route on the agents' port") })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), layers::secure))
         .layer(from_fn(layers::observe))
-        .layer(CatchPanicLayer::new())
         .with_state(app.clone())
+}
+
+/// A defect of ours is answered like any other failure: with an id that finds it in the log.
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    error::Error::internal(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub mod tests;
 mod tokens;
 mod watch;
 
-pub use client::{Client, address_of};
+pub use client::{Client, address_of, is_https};
 pub use passwords::Passwords;
 pub use tokens::Tokens;
 pub use watch::{access_lost, admin_still, access_of_member, still_allowed, while_allowed, while_unchanged};
