@@ -1,6 +1,6 @@
 // Who is signed in and for which organization they work.
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
-import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { userQuery } from '@/api/queries';
 import { currentOrganization, setCurrentOrganization } from '@/api/session';
 import type { Membership, User } from '@/api/types';
@@ -19,7 +19,13 @@ export function SessionProvider({ children, fallback }: { children: ReactNode; f
   const client = useQueryClient();
   const { data: user } = useSuspenseQuery(userQuery);
   const [slug, setSlug] = useState(currentOrganization);
-  const organization = user.organizations.find((o) => o.slug === slug) ?? user.organizations[0];
+  // An organization that gets another slug meanwhile stays the same one.
+  const id = useRef<string | null>(null);
+  const organization =
+    user.organizations.find((o) => o.slug === slug) ??
+    user.organizations.find((o) => o.id === id.current) ??
+    user.organizations[0];
+  id.current = organization?.id ?? null;
   const chosen = organization?.slug ?? null;
   // Before the children's first request, which runs in their effects.
   if (currentOrganization() !== chosen) setCurrentOrganization(chosen);
