@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { rolesQuery } from '@/api/identityQueries';
 import type { Grant, GrantInput, Role } from '@/api/types';
 import { ErrorState, LoadingRows } from '@/components/States';
-import { fits } from './grants';
+import { fits, givableRoles } from './grants';
 import classes from './access.module.css';
 import { useHeld } from './useHeld';
 import { ScopePicker } from './ScopePicker';
@@ -40,7 +40,7 @@ export function GrantsEditor({ value, onChange, errors = {}, disabled }: GrantsE
   const held = useHeld();
   if (roles.isPending) return <LoadingRows rows={2} />;
   if (roles.isError) return <ErrorState error={roles.error} onRetry={() => void roles.refetch()} />;
-  const givable = roles.data.filter((role) => !(role.is_system && role.name === 'owner'));
+  const givable = givableRoles(roles.data);
   const change = (index: number, part: Partial<GrantDraft>) =>
     onChange(value.map((grant, i) => (i === index ? { ...grant, ...part } : grant)));
   return (
@@ -53,23 +53,27 @@ export function GrantsEditor({ value, onChange, errors = {}, disabled }: GrantsE
       <div>
         {value.map((grant, index) => (
           <div key={grant.key} className={classes.grant} data-testid="grant-row">
-            <Select
-              aria-label={`Role ${index + 1}`}
-              placeholder="Choose a role"
-              data={optionsOf(givable, grant, held.at(grant.scope))}
-              value={grant.role_id || null}
-              onChange={(role_id) => change(index, { role_id: role_id ?? '' })}
-              allowDeselect={false}
-              searchable={givable.length > 8}
-              disabled={disabled}
-              error={errors[index]}
-              data-testid="grant-role"
-            />
-            <ScopePicker
-              label={`Scope of role ${index + 1}`}
-              value={grant.scope}
-              onChange={(scope) => change(index, { scope })}
-            />
+            <div>
+              <Select
+                aria-label={`Role ${index + 1}`}
+                placeholder="Choose a role"
+                data={optionsOf(givable, grant, held.at(grant.scope))}
+                value={grant.role_id || null}
+                onChange={(role_id) => change(index, { role_id: role_id ?? '' })}
+                allowDeselect={false}
+                searchable={givable.length > 8}
+                disabled={disabled}
+                error={errors[index]}
+                data-testid="grant-role"
+              />
+            </div>
+            <div className={classes.grantScope}>
+              <ScopePicker
+                label={`Scope of role ${index + 1}`}
+                value={grant.scope}
+                onChange={(scope) => change(index, { scope })}
+              />
+            </div>
             <Tooltip label="Take this role away">
               <ActionIcon
                 color="red"

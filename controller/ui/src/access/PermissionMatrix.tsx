@@ -111,7 +111,7 @@ function Matrix({ permissions, value, onChange, held, lacking, label, height }: 
                     <Table.Th scope="row" className={classes.resource}>
                       {row.title}
                       <Text size="xs" c="dimmed" fw={400} visibleFrom="md">
-                        {(row.manage ?? row.view ?? row.special[0])?.description}
+                        {(row.manage && chosen.has(row.manage.key) ? row.manage : (row.view ?? row.special[0]))?.description}
                       </Text>
                       {row.special.length > 0 && (
                         <Group gap="xs" mt={4} hiddenFrom="sm">

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { rolesQuery } from '@/api/identityQueries';
 import type { ReactNode } from 'react';
 import { asApiError } from '@/api/errors';
-import { fits } from './grants';
+import { fits, givableRoles } from './grants';
 import { useHeld } from './useHeld';
 
 export interface RoleSelectProps {
@@ -18,7 +18,7 @@ export interface RoleSelectProps {
 export function RoleSelect({ label, description, value, onChange, error }: RoleSelectProps) {
   const roles = useQuery(rolesQuery);
   const { everywhere } = useHeld();
-  const givable = (roles.data ?? []).filter((role) => !(role.is_system && role.name === 'owner'));
+  const givable = givableRoles(roles.data ?? []);
   return (
     <Select
       label={label}

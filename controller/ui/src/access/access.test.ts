@@ -88,7 +88,7 @@ describe('why can she', () => {
   const rows = accessRows(['view:jobs', 'view:servers', 'manage:servers', 'view:dns'].map(info), access);
   it('names each reason with its scope', () => {
     expect(rows[0]?.reasons).toHaveLength(2);
-    expect(rows[0]?.reasons[0]?.because.map(reasonText)).toEqual(['the role viewer', 'an exception']);
+    expect(rows[0]?.reasons[0]?.because.map(reasonText)).toEqual(['role viewer', 'exception']);
   });
   it('says what an exception takes, and what goes with it', () => {
     expect(rows[1]).toMatchObject({ exception: 'deny', deniedWith: null, reasons: [] });

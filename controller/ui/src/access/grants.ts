@@ -47,3 +47,16 @@ export function placesOf(grants: Grant[]): string {
   for (const { scope } of grants) if (!isWhole(scope)) counts.set(scope.type, (counts.get(scope.type) ?? 0) + 1);
   return [...counts].map(([type, n]) => `${n} ${type}${n === 1 ? '' : 's'}`).join(', ');
 }
+
+const SYSTEM = ['owner', 'admin', 'developer', 'viewer'];
+
+/** Those of every organization from the strongest on, then its own by name. */
+export function sortedRoles(roles: Role[]): Role[] {
+  const rank = (role: Role) => (role.is_system ? SYSTEM.indexOf(role.name) : SYSTEM.length);
+  return [...roles].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+}
+
+/** Roles that can be given: the owner's is handed over. */
+export function givableRoles(roles: Role[]): Role[] {
+  return sortedRoles(roles).filter((role) => !(role.is_system && role.name === 'owner'));
+}

@@ -24,6 +24,13 @@ const SECTIONS: [title: string, resources: string[]][] = [
   ['Operations', ['jobs', 'alerts', 'webhooks', 'integrations', 'credentials']],
 ];
 
+export const SECTION_TITLES = [...SECTIONS.map(([title]) => title), 'Other'];
+
+export function sectionOf(permission: string): string {
+  const resource = resourceOf(permission);
+  return SECTIONS.find(([, resources]) => resources.includes(resource))?.[0] ?? 'Other';
+}
+
 const TITLES: Record<string, string> = {
   org: 'Organization',
   'api-keys': 'API keys',

@@ -17,6 +17,8 @@ export interface Scopes {
   isPending: boolean;
   /** `project Shop`; what is not to be seen goes by its id. */
   nameOf: (scope: ScopeRef) => string;
+  /** `in project Shop`, as a part of a sentence. */
+  placeOf: (scope: ScopeRef) => string;
   projectOf: (environment: string) => string | undefined;
 }
 
@@ -40,6 +42,10 @@ export function useScopes(): Scopes {
       nameOf: ({ type, id }) => {
         if (type === 'organization' || !id) return SCOPE_TITLES.organization;
         return `${SCOPE_TITLES[type]} ${names.get(id) ?? shortId(id)}`;
+      },
+      placeOf: ({ type, id }) => {
+        if (type === 'organization' || !id) return 'in the whole organization';
+        return `${type === 'server' ? 'on' : 'in'} ${type} ${names.get(id) ?? shortId(id)}`;
       },
       projectOf: (environment) => projectsOf.get(environment),
     };

@@ -8,6 +8,8 @@ export interface ConfirmProps {
   title: string;
   action: string;
   keep?: string;
+  /** It cannot be done; the text says why. */
+  impossible?: boolean;
   busy: boolean;
   error: unknown;
   onConfirm: () => void;
@@ -28,7 +30,7 @@ export function Confirm(props: ConfirmProps) {
           <Button variant="default" onClick={props.onClose} data-autofocus>
             {props.keep ?? 'Cancel'}
           </Button>
-          <Button color="red" loading={props.busy} onClick={props.onConfirm} data-testid="confirm">
+          <Button color="red" loading={props.busy} disabled={props.impossible} onClick={props.onConfirm} data-testid="confirm">
             {props.action}
           </Button>
         </Group>

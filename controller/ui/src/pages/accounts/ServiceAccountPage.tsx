@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Button, Group, Input, Stack, Textarea, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
@@ -161,12 +161,9 @@ function Editor({ account }: { account: ServiceAccount }) {
         <Stack gap="sm" maw={860}>
           <TextInput label="Name" maw={420} {...form.getInputProps('name')} />
           <Textarea label="Description" autosize minRows={1} {...form.getInputProps('description')} />
-          <div>
-            <Text size="sm" fw={500} mb={6}>
-              Roles
-            </Text>
+          <Input.Wrapper label="Roles" labelElement="div">
             <GrantsEditor value={drafts} onChange={setDrafts} errors={tried ? { ...told, ...problems } : {}} />
-          </div>
+          </Input.Wrapper>
           <FormError error={save.error} shown={{ ...form.errors, ...told }} />
           <Group justify="flex-end" gap="xs">
             <Button

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, Stack, Table, Text, Textarea, TextInput } from '@mantine/core';
+import { Badge, Button, Group, Input, Modal, Stack, Table, Text, Textarea, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { IconPlus, IconRobot, IconSearchOff } from '@tabler/icons-react';
@@ -155,14 +155,11 @@ function AccountForm({ onClose }: { onClose: () => void }) {
       noValidate
     >
       <Stack gap="sm">
-        <TextInput label="Name" placeholder="ci" data-autofocus autoComplete="off" {...form.getInputProps('name')} />
+        <TextInput label="Name" placeholder="ci-runner" data-autofocus autoComplete="off" {...form.getInputProps('name')} />
         <Textarea label="Description" placeholder="What it is for" autosize minRows={1} {...form.getInputProps('description')} />
-        <div>
-          <Text size="sm" fw={500} mb={6}>
-            Roles
-          </Text>
+        <Input.Wrapper label="Roles" labelElement="div">
           <GrantsEditor value={grants} onChange={setGrants} errors={tried ? { ...told, ...problems } : {}} />
-        </div>
+        </Input.Wrapper>
         <FormError error={create.error} shown={{ ...form.errors, ...told }} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onClose}>

@@ -79,7 +79,13 @@ function KeyRow({ apiKey, ofAccount, onAction }: { apiKey: ApiKey; ofAccount: bo
         )}
       </Table.Td>
       <Table.Td visibleFrom="sm">
-        <TimeAgo at={apiKey.expires_at} />
+        {apiKey.revoked_at ? (
+          <Text size="sm" c="dimmed">
+            revoked <TimeAgo at={apiKey.revoked_at} />
+          </Text>
+        ) : (
+          <TimeAgo at={apiKey.expires_at} />
+        )}
       </Table.Td>
       <Table.Td visibleFrom="sm">
         <TimeAgo at={apiKey.last_used_at} />

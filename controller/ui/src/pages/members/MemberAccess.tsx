@@ -1,10 +1,10 @@
-import { ActionIcon, Checkbox, Group, Menu, NativeSelect, Stack, Table, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Box, Checkbox, Group, Menu, NativeSelect, Stack, Table, Text, TextInput } from '@mantine/core';
 import { IconAdjustments, IconBan, IconCheck, IconCircleCheckFilled, IconCircleMinus, IconEraser, IconInfoCircle, IconSearch } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useState, type ReactNode } from 'react';
+import { Fragment, useState, type ReactNode } from 'react';
 import { useHeld } from '@/access/useHeld';
-import { scopeKey } from '@/access/scope';
+import { isWhole, scopeKey } from '@/access/scope';
 import { useScopes } from '@/access/useScopes';
 import { api, unwrap } from '@/api/client';
 import { memberPermissionsQuery, permissionsQuery } from '@/api/identityQueries';
@@ -14,7 +14,8 @@ import { ListTable } from '@/components/ListTable';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
 import { ErrorState, LoadingRows } from '@/components/States';
-import { accessRows, matchesRow, mayExcept, reasonText, scopesOf, type AccessRow } from './access';
+import accessClasses from '@/access/access.module.css';
+import { accessRows, bySection, matchesRow, mayExcept, reasonText, scopesOf, type AccessRow, type Reason } from './access';
 
 export function MemberAccess({ member, fixed }: { member: Member; fixed: string | null }) {
   const permissions = useQuery(permissionsQuery);
@@ -65,7 +66,7 @@ function useException(member: Member, version: number) {
 function Access({ member, fixed, permissions, access }: AccessProps) {
   const { q } = useSearch({ from: '/app/members/$id' });
   const navigate = useNavigate({ from: '/members/$id' });
-  const { nameOf } = useScopes();
+  const { nameOf, placeOf } = useScopes();
   const [withoutToo, setWithoutToo] = useState(false);
   const [scope, setScope] = useState('');
   const { everywhere } = useHeld();
@@ -79,6 +80,7 @@ function Access({ member, fixed, permissions, access }: AccessProps) {
       // Whoever asks about one permission wants to know also why not.
       (withoutToo || words !== '' || row.reasons.length > 0 || row.exception !== null || row.deniedWith !== null),
   );
+  const sections = bySection(shown);
   return (
     <Stack gap="md">
       {access.is_owner && (
@@ -125,18 +127,27 @@ function Access({ member, fixed, permissions, access }: AccessProps) {
         ) : (
           <ListTable
             label="What they may do, and why"
-            columns={[{ label: 'Permission' }, { label: 'Because' }, { label: 'Exception', hiddenLabel: true }]}
+            columns={[{ label: 'Permission' }, { label: 'Because', from: 'sm' }, { label: 'Exception', hiddenLabel: true }]}
           >
-            {shown.map((row) => (
-              <Row
-                key={row.key}
-                row={row}
-                nameOf={nameOf}
-                changeable={!fixed}
-                mayAllow={mayExcept(everywhere, row.key)}
-                busy={except.isPending}
-                onException={(effect) => except.mutate({ key: row.key, effect })}
-              />
+            {sections.map(({ title, rows: ofSection }) => (
+              <Fragment key={title}>
+                <Table.Tr className={accessClasses.section}>
+                  <Table.Th colSpan={3} scope="rowgroup">
+                    {title}
+                  </Table.Th>
+                </Table.Tr>
+                {ofSection.map((row) => (
+                  <Row
+                    key={row.key}
+                    row={row}
+                    placeOf={placeOf}
+                    changeable={!fixed}
+                    mayAllow={mayExcept(everywhere, row.key)}
+                    busy={except.isPending}
+                    onException={(effect) => except.mutate({ key: row.key, effect })}
+                  />
+                ))}
+              </Fragment>
             ))}
           </ListTable>
         )}
@@ -147,20 +158,21 @@ function Access({ member, fixed, permissions, access }: AccessProps) {
 
 interface RowProps {
   row: AccessRow;
-  nameOf: ReturnType<typeof useScopes>['nameOf'];
+  placeOf: ReturnType<typeof useScopes>['placeOf'];
   changeable: boolean;
   mayAllow: boolean;
   busy: boolean;
   onException: (effect: Effect | null) => void;
 }
 
-function Row({ row, nameOf, changeable, mayAllow, busy, onException }: RowProps) {
+function Row({ row, placeOf, changeable, mayAllow, busy, onException }: RowProps) {
   const allowed = row.reasons.length > 0;
+  const denied = row.exception === 'deny' || row.deniedWith !== null;
   return (
     <Table.Tr data-testid="access-row" data-permission={row.key} data-allowed={allowed}>
       <Table.Td>
         <Group gap={10} wrap="nowrap" align="flex-start">
-          <span style={{ marginTop: 2, color: `var(--oc-${allowed ? 'good' : 'idle'})` }} role="img" aria-label={allowed ? 'allowed' : 'not allowed'}>
+          <span style={{ marginTop: 2, color: `var(--oc-${allowed ? 'good' : denied ? 'bad' : 'idle'})` }} role="img" aria-label={allowed ? 'allowed' : 'not allowed'}>
             {allowed ? <IconCircleCheckFilled size={17} /> : <IconCircleMinus size={17} />}
           </span>
           <div>
@@ -170,11 +182,14 @@ function Row({ row, nameOf, changeable, mayAllow, busy, onException }: RowProps)
             <Text size="xs" c="dimmed" ff="monospace">
               {row.key}
             </Text>
+            <Box hiddenFrom="sm" mt={4}>
+              <Because row={row} placeOf={placeOf} />
+            </Box>
           </div>
         </Group>
       </Table.Td>
-      <Table.Td>
-        <Because row={row} nameOf={nameOf} />
+      <Table.Td visibleFrom="sm">
+        <Because row={row} placeOf={placeOf} />
       </Table.Td>
       <Table.Td ta="right">
         {changeable && (
@@ -225,33 +240,38 @@ function Row({ row, nameOf, changeable, mayAllow, busy, onException }: RowProps)
   );
 }
 
-function Because({ row, nameOf }: Pick<RowProps, 'row' | 'nameOf'>) {
-  if (row.exception === 'deny') return <Tone tone="bad">An exception denies it, whatever the roles say.</Tone>;
-  if (row.deniedWith) return <Tone tone="bad">An exception denies {row.deniedWith}, and who may not see cannot manage.</Tone>;
-  if (row.reasons.length === 0) {
+function Because({ row, placeOf }: Pick<RowProps, 'row' | 'placeOf'>) {
+  if (row.exception === 'deny') return <Denied>An exception denies it, whatever the roles say.</Denied>;
+  if (row.deniedWith) return <Denied>An exception denies {row.deniedWith}, and who may not see cannot manage.</Denied>;
+  // What counts everywhere comes first; the rest adds nothing to it.
+  const [first, ...others] = [...row.reasons].sort((a, b) => Number(isWhole(b.scope)) - Number(isWhole(a.scope)));
+  if (!first) {
     return (
       <Text size="sm" c="dimmed">
         No role gives it.
       </Text>
     );
   }
+  const sentence = ({ scope, because }: Reason) => `${because.map(reasonText).join(' and ')} ${placeOf(scope)}`;
+  const also = others.map(sentence).join('; ');
   return (
-    <Stack gap={2}>
-      {row.reasons.map(({ scope, because }) => (
-        <Text key={scopeKey(scope)} size="sm">
-          {because.map(reasonText).join(' and ') || 'held'}{' '}
-          <Text span size="sm" c="dimmed">
-            in {scope.type === 'organization' ? 'the whole organization' : nameOf(scope)}
-          </Text>
+    <div>
+      <Text size="sm">
+        <b>{first.because.map(reasonText).join(' and ')}</b> {placeOf(first.scope)}
+        {!isWhole(first.scope) && also && `; ${also}`}
+      </Text>
+      {isWhole(first.scope) && also && (
+        <Text size="xs" c="dimmed">
+          also {also}
         </Text>
-      ))}
-    </Stack>
+      )}
+    </div>
   );
 }
 
-function Tone({ tone, children }: { tone: string; children: ReactNode }) {
+function Denied({ children }: { children: ReactNode }) {
   return (
-    <Text size="sm" c={`var(--oc-${tone})`}>
+    <Text size="sm" c="var(--oc-bad)">
       {children}
     </Text>
   );

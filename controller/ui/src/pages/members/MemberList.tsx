@@ -81,7 +81,7 @@ function MemberRow({ member, onRole, onRemove }: { member: Member; onRole: () =>
             {member.name}
           </MemberLink>
           {member.id === user.id && (
-            <Badge size="sm" color="gray">
+            <Badge size="sm" variant="default">
               you
             </Badge>
           )}
@@ -145,7 +145,7 @@ function scopesOf(member: Member, places: string): string {
 export function RoleBadge({ role }: { role: string }) {
   const color = role === 'owner' ? 'orange' : role === 'member' ? 'gray' : 'harbor';
   return (
-    <Badge color={color} data-testid="role">
+    <Badge color={color} miw="max-content" data-testid="role">
       {role === 'member' ? 'no role' : role}
     </Badge>
   );

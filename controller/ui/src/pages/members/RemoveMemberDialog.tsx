@@ -123,7 +123,7 @@ function RemoveForm({ member, onClose, onRemoved }: { member: Member; onClose: (
       <FormError error={remove.error} />
       <Group justify="flex-end" gap="xs">
         <Button variant="default" onClick={onClose} data-autofocus>
-          Keep them
+          Cancel
         </Button>
         <Button
           color="red"

@@ -1,5 +1,5 @@
 // "Why can she?": every permission with what gives it, and what takes it away.
-import { includes, resourceTitle, resourceOf } from '@/access/permissions';
+import { includes, resourceTitle, resourceOf, sectionOf, SECTION_TITLES } from '@/access/permissions';
 import { scopeKey } from '@/access/scope';
 import type { Effect, EffectivePermission, MemberPermissions, PermissionInfo, ScopeRef } from '@/api/types';
 
@@ -46,8 +46,14 @@ export function matchesRow(row: AccessRow, words: string): boolean {
 
 /** `role developer` and `override`, as people say it. */
 export function reasonText(because: string): string {
-  if (because === 'override') return 'an exception';
-  return because.startsWith('role ') ? `the role ${because.slice(5)}` : because;
+  return because === 'override' ? 'exception' : because;
+}
+
+/** In the order of the table of permissions. */
+export function bySection(rows: AccessRow[]): { title: string; rows: AccessRow[] }[] {
+  return SECTION_TITLES.map((title) => ({ title, rows: rows.filter((row) => sectionOf(row.key) === title) })).filter(
+    (section) => section.rows.length > 0,
+  );
 }
 
 /** What may not be given: nobody gives what they lack, and taking a denial away gives, too. */

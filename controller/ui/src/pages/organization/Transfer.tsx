@@ -67,6 +67,7 @@ function TransferForm({ onClose }: { onClose: () => void }) {
           searchable
           limit={60}
           nothingFoundMessage="No member matches"
+          openOnFocus={false}
           data-autofocus
           {...form.getInputProps('member_id')}
         />

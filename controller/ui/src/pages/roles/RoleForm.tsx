@@ -54,7 +54,7 @@ export function RoleForm({ saved, isNew, busy, error, onSave, onDiscard, notice 
       noValidate
     >
       <Stack gap="md">
-        <Panel title="Name">
+        <Panel title="Role">
           <Stack gap="sm" maw={560}>
             <TextInput
               label="Name"

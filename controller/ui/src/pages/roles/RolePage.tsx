@@ -38,7 +38,7 @@ function Page({ role }: { role: Role }) {
       <PageHeader
         title={role.name}
         parent={<Link to="/roles">Roles</Link>}
-        status={role.is_system && <Badge color="gray">built in</Badge>}
+        status={role.is_system && <Badge variant="default">built in</Badge>}
         subtitle={role.description}
         actions={
           can('manage:roles') && (
@@ -155,7 +155,8 @@ function DeleteDialog({ role, opened, onClose }: { role: Role; opened: boolean; 
       }}
       title={`Delete the role ${role.name}`}
       action="Delete the role"
-      keep="Keep it"
+      keep={names.length > 0 ? 'Close' : 'Keep it'}
+      impossible={names.length > 0}
       busy={remove.isPending}
       error={remove.error}
       onConfirm={() => remove.mutate()}

@@ -2,9 +2,9 @@ import { Badge, Group, Table, Text } from '@mantine/core';
 import { IconPlus, IconSearchOff } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { sortedRoles } from '@/access/grants';
 import { PermissionSummary } from '@/access/PermissionMatrix';
 import { rolesQuery } from '@/api/identityQueries';
-import type { Role } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
 import { RoleLink } from '@/components/Links';
 import { ListTable } from '@/components/ListTable';
@@ -13,14 +13,6 @@ import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
 import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
 import { useSession } from '@/shell/session';
-
-const SYSTEM = ['owner', 'admin', 'developer', 'viewer'];
-
-/** Those of every organization from the strongest on, then its own by name. */
-export function sortedRoles(roles: Role[]): Role[] {
-  const rank = (role: Role) => (role.is_system ? SYSTEM.indexOf(role.name) : SYSTEM.length);
-  return [...roles].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
-}
 
 export default function RolesPage() {
   const { q } = useSearch({ from: '/app/roles' });
@@ -69,7 +61,7 @@ export default function RolesPage() {
                       {role.name}
                     </RoleLink>
                     {role.is_system && (
-                      <Badge size="sm" color="gray">
+                      <Badge size="sm" variant="default">
                         built in
                       </Badge>
                     )}
