@@ -13,10 +13,12 @@ import { queryClient } from '@/queryClient';
 import { router } from '@/router';
 import { cssVariables, theme } from '@/theme';
 
+const PUBLIC_PAGES = ['/login', '/bootstrap', '/invite'];
+
 onSignedOut(() => {
   forgetPerson();
   const { pathname, href } = router.state.location;
-  if (pathname === '/login' || pathname === '/bootstrap') return;
+  if (PUBLIC_PAGES.includes(pathname)) return;
   queryClient.clear();
   void router.navigate({ to: '/login', search: { next: href } });
 });

@@ -21,7 +21,7 @@ const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: Rout
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
-  validateSearch: texts('next'),
+  validateSearch: texts('next', 'email'),
   component: lazyRouteComponent(retrying(() => import('@/pages/auth/LoginPage'))),
 });
 
@@ -29,6 +29,12 @@ const bootstrap = createRoute({
   getParentRoute: () => root,
   path: '/bootstrap',
   component: lazyRouteComponent(retrying(() => import('@/pages/auth/BootstrapPage'))),
+});
+
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: '/invite',
+  component: lazyRouteComponent(retrying(() => import('@/pages/auth/InvitePage'))),
 });
 
 const app = createRoute({
@@ -100,10 +106,60 @@ const pages = [
     validateSearch: texts('q'),
     component: lazyRouteComponent(retrying(() => import('@/pages/keys/KeysPage'))),
   }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/service-accounts',
+    validateSearch: texts('q'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/accounts/ServiceAccountsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/service-accounts/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/accounts/ServiceAccountPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/members',
+    validateSearch: texts('q', 'tab', 'status'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/members/MembersPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/members/$id',
+    validateSearch: texts('tab', 'q'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/members/MemberPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/roles',
+    validateSearch: texts('q'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/roles/RolesPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/roles/new',
+    validateSearch: texts('from'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/roles/NewRolePage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/roles/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/roles/RolePage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/organization',
+    component: lazyRouteComponent(retrying(() => import('@/pages/organization/OrganizationPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/account',
+    component: lazyRouteComponent(retrying(() => import('@/pages/account/AccountPage'))),
+  }),
 ] as const;
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, bootstrap, app.addChildren(pages)]),
+  routeTree: root.addChildren([login, bootstrap, invite, app.addChildren(pages)]),
   defaultPreload: 'intent',
   scrollRestoration: true,
 });

@@ -1,25 +1,12 @@
 // The operations that the console uses, in the form that openapi-fetch reads. The same form comes out of
 // `npm run generate`, so the generated `paths` can take this one's place.
+import type { IdentityPaths } from './identityPaths';
+import type { Id, Operation, Paging } from './operation';
 import type * as t from './types';
-
-type Json<T> = { headers: Record<string, unknown>; content: { 'application/json': T } };
-
-type Shape = { path?: object; query?: object; body?: unknown };
-
-type Operation<Answer, S extends Shape = object> = {
-  parameters: (S extends { path: infer P } ? { path: P } : { path?: never }) &
-    (S extends { query: infer Q } ? { query?: Q } : { query?: never });
-  responses: { 200: Json<Answer>; default: Json<t.ErrorBody> };
-} & (S extends { body: infer B }
-  ? { requestBody: { content: { 'application/json': B } } }
-  : { requestBody?: never });
-
-type Id = { path: { id: string } };
-type Paging = { limit?: number; cursor?: string };
 
 type SignIn = { expires_in: number; token_type: string; user: unknown };
 
-export interface paths {
+export interface paths extends IdentityPaths {
   '/api/auth/bootstrap/status': { get: Operation<t.BootstrapStatus> };
   '/api/auth/bootstrap': {
     post: Operation<
@@ -43,15 +30,6 @@ export interface paths {
     post: Operation<{ ticket: string; expires_in: number }, { body: { target: string } }>;
   };
   '/api/user': { get: Operation<t.User> };
-  '/api/api-keys': {
-    get: Operation<t.Page<t.ApiKey>, { query: Paging & { q?: string } }>;
-    post: Operation<
-      t.ApiKey & { key: string },
-      { body: { name: string; permissions: string[]; expires_at?: string } }
-    >;
-  };
-  '/api/api-keys/{id}': { delete: Operation<never, Id> };
-
   '/api/servers': {
     get: Operation<t.Page<t.Server>, { query: Paging & { status?: string; label?: string; q?: string } }>;
     post: Operation<{ server: t.Server; install: t.InstallCommand }, { body: t.ServerCreate }>;

@@ -19,6 +19,14 @@ export const keys = {
   jobs: ['jobs'] as const,
   job: (id: string) => ['job', id] as const,
   apiKeys: ['api-keys'] as const,
+  organization: ['organization'] as const,
+  members: ['members'] as const,
+  member: (id: string) => ['member', id] as const,
+  invitations: ['invitations'] as const,
+  roles: ['roles'] as const,
+  role: (id: string) => ['role', id] as const,
+  serviceAccounts: ['service-accounts'] as const,
+  serviceAccount: (id: string) => ['service_account', id] as const,
   counts: ['counts'] as const,
 };
 
@@ -108,12 +116,6 @@ export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: keys.job(id),
     queryFn: ({ signal }) => unwrap(api.GET('/api/jobs/{id}', { params: { path: { id } }, signal })),
-  });
-
-export const apiKeysQuery = (query: ListParams) =>
-  queryOptions({
-    queryKey: [...keys.apiKeys, query],
-    queryFn: ({ signal }) => unwrap(api.GET('/api/api-keys', { params: { query }, signal })),
   });
 
 export interface Counts {

@@ -104,5 +104,5 @@ function isAboutUser(url: string): boolean {
 
 function isSigningIn(url: string): boolean {
   const { pathname } = new URL(url);
-  return ['/api/auth/login', '/api/auth/bootstrap', '/api/auth/logout'].includes(pathname);
+  return ['/api/auth/login', '/api/auth/bootstrap', '/api/auth/logout', '/api/auth/signup'].includes(pathname);
 }

@@ -27,6 +27,30 @@ export function JobLink({ id, strong, children }: { id: string; strong?: boolean
   );
 }
 
+export function MemberLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/members/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+export function RoleLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/roles/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+export function ServiceAccountLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/service-accounts/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
 /** What a job or an event is about, with a link where the console has a page for it. */
 export function SubjectLink({ subject }: { subject: Reference | null | undefined }) {
   if (!subject) return <>–</>;
@@ -34,5 +58,8 @@ export function SubjectLink({ subject }: { subject: Reference | null | undefined
   if (subject.id && subject.type === 'server') return <ServerLink id={subject.id}>{name}</ServerLink>;
   if (subject.id && subject.type === 'instance') return <InstanceLink id={subject.id}>{name}</InstanceLink>;
   if (subject.id && subject.type === 'job') return <JobLink id={subject.id}>{name}</JobLink>;
+  if (subject.id && subject.type === 'member') return <MemberLink id={subject.id}>{name}</MemberLink>;
+  if (subject.id && subject.type === 'role') return <RoleLink id={subject.id}>{name}</RoleLink>;
+  if (subject.id && subject.type === 'service_account') return <ServiceAccountLink id={subject.id}>{name}</ServiceAccountLink>;
   return <>{name}</>;
 }

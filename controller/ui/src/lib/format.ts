@@ -100,7 +100,7 @@ export function formatCount(n: number): string {
 
 /** `instance_provision` → `Instance provision`. */
 export function humanize(word: string): string {
-  const text = word.replace(/[_.]/g, ' ');
+  const text = word.replace(/[_.]/g, ' ').replace(/^api\b/, 'API');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

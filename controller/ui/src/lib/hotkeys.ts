@@ -5,9 +5,10 @@ export const SHORTCUTS = [
   { keys: 'g s', label: 'Go to servers' },
   { keys: 'g i', label: 'Go to instances' },
   { keys: 'g j', label: 'Go to jobs' },
+  { keys: 'g m', label: 'Go to members' },
   { keys: 'g k', label: 'Go to API keys' },
   { keys: '/', label: 'Search in the list' },
-  { keys: 'n', label: 'New: server, key or instance, by page' },
+  { keys: 'n', label: 'New: server, instance, member, role or key, by page' },
   { keys: '?', label: 'Show these shortcuts' },
 ] as const;
 

@@ -1,5 +1,5 @@
 // The word and the tone of every state. Tones are named in theme.ts.
-import type { Health, InstanceStatus, JobStatus, ServerStatus, StepStatus } from '@/api/types';
+import type { Health, InstanceStatus, InvitationStatus, JobStatus, ServerStatus, StepStatus } from '@/api/types';
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle';
 
@@ -58,6 +58,13 @@ export const stepState: Record<StepStatus, State> = {
   failed: { label: 'Failed', tone: 'bad' },
   skipped: { label: 'Skipped', tone: 'idle' },
   undone: { label: 'Taken back', tone: 'warn' },
+};
+
+export const invitationState: Record<InvitationStatus, State> = {
+  pending: { label: 'Waiting', tone: 'busy' },
+  accepted: { label: 'Accepted', tone: 'good' },
+  expired: { label: 'Expired', tone: 'warn' },
+  cancelled: { label: 'Taken back', tone: 'idle' },
 };
 
 export function containerTone(state: string, health: string | null | undefined): Tone {

@@ -9,7 +9,15 @@ const LISTS: Record<SubjectType, QueryKey> = {
   instance: keys.instances,
   job: keys.jobs,
   api_key: keys.apiKeys,
+  organization: keys.organization,
+  member: keys.members,
+  invitation: keys.invitations,
+  role: keys.roles,
+  service_account: keys.serviceAccounts,
 };
+
+/** What decides on what the person at the console sees and may do. */
+const RIGHTS: readonly SubjectType[] = ['organization', 'member', 'role'];
 
 const SOON_MS = 250;
 const COUNTS_MS = 5_000;
@@ -29,6 +37,8 @@ export class CacheUpdater {
       case 'refetch':
         this.refetchSoon(LISTS[effect.subject]);
         if (effect.id && effect.subject !== 'api_key') this.refetchSoon([effect.subject, effect.id]);
+        if (RIGHTS.includes(effect.subject)) this.refetchSoon(keys.user);
+        if (effect.subject === 'role') this.refetchSoon(['member']);
         if (effect.subject === 'server' || effect.subject === 'instance') this.countSoon();
         break;
       case 'metrics':

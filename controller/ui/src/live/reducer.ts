@@ -2,7 +2,16 @@
 import type { Event, Job, MetricsSample, Progress } from '@/api/types';
 import type { SseMessage } from './sse';
 
-export type SubjectType = 'server' | 'instance' | 'job' | 'api_key';
+export type SubjectType =
+  | 'server'
+  | 'instance'
+  | 'job'
+  | 'api_key'
+  | 'organization'
+  | 'member'
+  | 'invitation'
+  | 'role'
+  | 'service_account';
 
 export type Effect =
   | { kind: 'refetch'; subject: SubjectType; id: string | null }
@@ -11,7 +20,9 @@ export type Effect =
   | { kind: 'happened'; event: Event }
   | { kind: 'reset' };
 
-const SUBJECTS: readonly string[] = ['server', 'instance', 'job', 'api_key'] satisfies SubjectType[];
+const SUBJECTS: readonly string[] = [
+  'server', 'instance', 'job', 'api_key', 'organization', 'member', 'invitation', 'role', 'service_account',
+] satisfies SubjectType[];
 
 export function effectsOf(message: SseMessage): Effect[] {
   if (message.event === 'reset') return [{ kind: 'reset' }];

@@ -4,7 +4,6 @@ import { columnsOf, timeRange } from '@/charts/series';
 import { alwaysPurged } from './instances/actions';
 import { bodyOf, firstValues, rules } from './instances/newInstance';
 import { sizeOf } from './instances/size';
-import { groupByResource, toggled } from './keys/permissions';
 import { installRows, isQuietTooLong } from './servers/install';
 import { touchedOf, versionShown } from './settingsForm';
 
@@ -62,19 +61,6 @@ describe('settings', () => {
   it('name the version that was shown, unless a newer one shows the same', () => {
     expect(versionShown(server, { ...server, version: 5, usage: 2 }, valuesOf)).toBe(5);
     expect(versionShown(server, { ...server, version: 5, name: 'lyon' }, valuesOf)).toBe(3);
-  });
-});
-
-describe('permissions of a key', () => {
-  it('come grouped, viewing first', () => {
-    expect(groupByResource(['manage:servers', 'terminal:servers', 'view:jobs', 'view:servers', 'view:jobs'])).toEqual([
-      { resource: 'jobs', permissions: ['view:jobs'] },
-      { resource: 'servers', permissions: ['view:servers', 'manage:servers', 'terminal:servers'] },
-    ]);
-  });
-  it('keep viewing and managing consistent', () => {
-    expect(toggled([], 'manage:jobs').sort()).toEqual(['manage:jobs', 'view:jobs']);
-    expect(toggled(['manage:jobs', 'view:jobs'], 'view:jobs')).toEqual([]);
   });
 });
 

@@ -1,54 +1,9 @@
 import { ActionIcon, Avatar, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
-import { IconCheck, IconChevronDown, IconKeyboard, IconLogout, IconMoon, IconSun, IconSunMoon } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { api, unwrap } from '@/api/client';
-import { COOKIE_SESSION } from '@/api/session';
-import { forgetPerson } from '@/lib/storage';
+import { IconCheck, IconKeyboard, IconLogout, IconMoon, IconSun, IconSunMoon, IconUserCircle } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
 import { useSession } from './session';
+import { useSignOut } from './signOut';
 import classes from './shell.module.css';
-
-export function OrganizationMenu() {
-  const { user, organization, switchTo } = useSession();
-  const navigate = useNavigate();
-  if (user.organizations.length === 1) {
-    return (
-      <Text size="sm" fw={500} truncate maw={{ base: 110, sm: 220 }} title={organization.name}>
-        {organization.name}
-      </Text>
-    );
-  }
-  return (
-    <Menu position="bottom-start" width={260}>
-      <Menu.Target>
-        <UnstyledButton className={classes.account} aria-label={`Organization: ${organization.name}`}>
-          <Text size="sm" fw={500} truncate maw={{ base: 100, sm: 220 }}>
-            {organization.name}
-          </Text>
-          <IconChevronDown size={14} />
-        </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>Organizations</Menu.Label>
-        {user.organizations.map((o) => (
-          <Menu.Item
-            key={o.slug}
-            rightSection={o.slug === organization.slug ? <IconCheck size={15} /> : null}
-            onClick={() => {
-              switchTo(o.slug);
-              void navigate({ to: '/' });
-            }}
-          >
-            {o.name}
-            <Text size="xs" c="dimmed">
-              {o.role}
-            </Text>
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
 
 const SCHEMES = [
   { value: 'auto', label: 'Same as the system', icon: IconSunMoon },
@@ -84,17 +39,7 @@ export function ThemeMenu() {
 
 export function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
   const { user, organization } = useSession();
-  const client = useQueryClient();
-  const navigate = useNavigate();
-  const logout = useMutation({
-    mutationFn: () => unwrap(api.POST('/api/auth/logout', { headers: COOKIE_SESSION })),
-    onSuccess: () => {
-      void navigate({ to: '/login' }).then(() => {
-        client.clear();
-        forgetPerson();
-      });
-    },
-  });
+  const signOut = useSignOut();
   const initials = user.name
     .split(/\s+/)
     .map((word) => word.charAt(0))
@@ -121,10 +66,13 @@ export function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
           </Text>
         </Menu.Label>
         <Menu.Divider />
+        <Menu.Item leftSection={<IconUserCircle size={16} />} component={Link} to="/account" data-testid="account">
+          Account
+        </Menu.Item>
         <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={onShortcuts}>
           Keyboard shortcuts
         </Menu.Item>
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => logout.mutate()} data-testid="sign-out">
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => signOut.mutate()} data-testid="sign-out">
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

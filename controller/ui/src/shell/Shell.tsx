@@ -1,4 +1,4 @@
-import { AppShell, Burger, Button, Text } from '@mantine/core';
+import { AppShell, Burger, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import {
@@ -8,19 +8,24 @@ import {
   IconKey,
   IconLayoutDashboard,
   IconListCheck,
+  IconRobot,
   IconServer2,
+  IconSettings,
+  IconShieldCheck,
   IconUsersGroup,
 } from '@tabler/icons-react';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { Suspense, useEffect, useRef } from 'react';
 import type { Event } from '@/api/types';
 import { Logo } from '@/components/Logo';
-import { EmptyState, LoadingRows } from '@/components/States';
+import { LoadingRows } from '@/components/States';
 import { LiveProvider } from '@/live/LiveProvider';
 import { causeOf, isAlarming, messageOf, sentenceOf } from '@/lib/events';
-import { OrganizationMenu, ThemeMenu, UserMenu } from './HeaderMenus';
+import { ThemeMenu, UserMenu } from './HeaderMenus';
 import { LiveDot, OfflineBanner } from './LiveState';
+import { OrganizationMenu } from './OrganizationMenu';
 import { SessionProvider, useSession } from './session';
+import { Unaffiliated } from './Unaffiliated';
 import classes from './shell.module.css';
 import { Shortcuts } from './Shortcuts';
 
@@ -29,19 +34,37 @@ const PAGES = [
   { to: '/servers', label: 'Servers', icon: IconServer2, needs: 'view:servers' },
   { to: '/instances', label: 'Instances', icon: IconBox, needs: 'view:instances' },
   { to: '/jobs', label: 'Jobs', icon: IconListCheck, needs: null },
-  { to: '/api-keys', label: 'API keys', icon: IconKey, needs: null },
 ] as const;
+
+const ORGANIZATION_PAGES = [
+  { to: '/members', label: 'Members', icon: IconUsersGroup, needs: 'view:members' },
+  { to: '/roles', label: 'Roles', icon: IconShieldCheck, needs: 'view:roles' },
+  { to: '/api-keys', label: 'API keys', icon: IconKey, needs: 'view:api-keys' },
+  { to: '/service-accounts', label: 'Service accounts', icon: IconRobot, needs: 'view:api-keys' },
+  { to: '/organization', label: 'Settings', icon: IconSettings, needs: 'view:org' },
+] as const;
+
+type Page = (typeof PAGES)[number] | (typeof ORGANIZATION_PAGES)[number];
+
+function Pages({ pages, onGo }: { pages: Page[]; onGo: () => void }) {
+  return pages.map(({ to, label, icon: Icon }) => (
+    <Link key={to} to={to} className={classes.navLink} activeOptions={{ exact: to === '/' }} onClick={onGo}>
+      <Icon size={18} stroke={1.7} aria-hidden />
+      {label}
+    </Link>
+  ));
+}
 
 function Navigation({ onGo }: { onGo: () => void }) {
   const { can } = useSession();
+  const allowed = <P extends { needs: string | null }>(pages: readonly P[]) =>
+    pages.filter(({ needs }) => needs === null || can(needs));
+  const ofOrganization = allowed(ORGANIZATION_PAGES);
   return (
     <>
-      {PAGES.filter(({ needs }) => needs === null || can(needs)).map(({ to, label, icon: Icon }) => (
-        <Link key={to} to={to} className={classes.navLink} activeOptions={{ exact: to === '/' }} onClick={onGo}>
-          <Icon size={18} stroke={1.7} aria-hidden />
-          {label}
-        </Link>
-      ))}
+      <Pages pages={allowed(PAGES)} onGo={onGo} />
+      {ofOrganization.length > 0 && <div className={classes.navSection}>Organization</div>}
+      <Pages pages={ofOrganization} onGo={onGo} />
       <div className={classes.navSection}>Help</div>
       <a href="/docs/guide" className={classes.navLink}>
         <IconBook2 size={18} stroke={1.7} aria-hidden />
@@ -131,20 +154,7 @@ function Frame() {
 
 export default function Shell() {
   return (
-    <SessionProvider
-      fallback={
-        <EmptyState
-          icon={<IconUsersGroup size={22} />}
-          title="You belong to no organization"
-          text="Ask an owner to add you, then load this page again."
-          action={
-            <Button variant="default" onClick={() => window.location.reload()}>
-              Load again
-            </Button>
-          }
-        />
-      }
-    >
+    <SessionProvider fallback={<Unaffiliated />}>
       <Frame />
     </SessionProvider>
   );

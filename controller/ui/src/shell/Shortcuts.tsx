@@ -18,6 +18,8 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
           return void navigate({ to: '/instances' });
         case 'g j':
           return void navigate({ to: '/jobs' });
+        case 'g m':
+          return void navigate({ to: '/members' });
         case 'g k':
           return void navigate({ to: '/api-keys' });
         case '/':

@@ -1,7 +1,7 @@
 // Who is signed in and for which organization they work.
-import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
-import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
-import { userQuery } from '@/api/queries';
+import { useQueryClient, useSuspenseQuery, type Query } from '@tanstack/react-query';
+import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { keys, userQuery } from '@/api/queries';
 import { currentOrganization, setCurrentOrganization } from '@/api/session';
 import type { Membership, User } from '@/api/types';
 
@@ -19,11 +19,22 @@ export function SessionProvider({ children, fallback }: { children: ReactNode; f
   const client = useQueryClient();
   const { data: user } = useSuspenseQuery(userQuery);
   const [slug, setSlug] = useState(currentOrganization);
-  const organization = user.organizations.find((o) => o.slug === slug) ?? user.organizations[0];
+  // An organization that gets another slug meanwhile stays the same one.
+  const shown = useRef<string | null>(null);
+  const organization =
+    user.organizations.find((o) => o.slug === slug) ??
+    user.organizations.find((o) => o.id === shown.current) ??
+    user.organizations[0];
   const chosen = organization?.slug ?? null;
+  const id = organization?.id ?? null;
   // Before the children's first request, which runs in their effects.
   if (currentOrganization() !== chosen) setCurrentOrganization(chosen);
   useEffect(() => setSlug(chosen), [chosen]);
+  useEffect(() => {
+    // Somebody who was removed lands in another organization: nothing of the former one is shown there.
+    if (shown.current !== null && shown.current !== id) void client.resetQueries({ predicate: isOfOrganization });
+    shown.current = id;
+  }, [client, id]);
 
   const session = useMemo(
     () =>
@@ -32,7 +43,8 @@ export function SessionProvider({ children, fallback }: { children: ReactNode; f
         organization,
         switchTo: (next: string) => {
           setCurrentOrganization(next);
-          client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'user' });
+          client.removeQueries({ predicate: isOfOrganization });
+          shown.current = user.organizations.find((o) => o.slug === next)?.id ?? null;
           setSlug(next);
         },
         can: (permission: string) => allows(organization.permissions, permission),
@@ -41,6 +53,10 @@ export function SessionProvider({ children, fallback }: { children: ReactNode; f
   );
   if (!session) return fallback;
   return <SessionContext.Provider value={session}>{children}</SessionContext.Provider>;
+}
+
+function isOfOrganization(query: Query): boolean {
+  return query.queryKey[0] !== keys.user[0];
 }
 
 /** `manage` includes `view`. */

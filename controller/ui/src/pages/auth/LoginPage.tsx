@@ -15,12 +15,12 @@ function safeNext(next: string | undefined): string {
 }
 
 export default function LoginPage() {
-  const { next } = useSearch({ from: '/login' });
+  const { next, email } = useSearch({ from: '/login' });
   const router = useRouter();
   const client = useQueryClient();
   const bootstrap = useQuery(bootstrapQuery);
   const form = useForm({
-    initialValues: { email: '', password: '' },
+    initialValues: { email: email ?? '', password: '' },
     validate: {
       email: (value) => (value.trim() ? null : 'Your e-mail address is needed'),
       password: (value) => (value ? null : 'Your password is needed'),
@@ -50,8 +50,8 @@ export default function LoginPage() {
               {asApiError(login.error).message}
             </Notice>
           )}
-          <TextInput label="E-mail" type="email" autoComplete="username" autoFocus {...form.getInputProps('email')} />
-          <PasswordInput label="Password" autoComplete="current-password" {...form.getInputProps('password')} />
+          <TextInput label="E-mail" type="email" autoComplete="username" autoFocus={!email} {...form.getInputProps('email')} />
+          <PasswordInput label="Password" autoComplete="current-password" autoFocus={Boolean(email)} {...form.getInputProps('password')} />
           <Button type="submit" loading={login.isPending} mt="xs" fullWidth>
             Sign in
           </Button>

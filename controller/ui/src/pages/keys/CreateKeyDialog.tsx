@@ -1,17 +1,23 @@
-import { Button, Checkbox, Group, Input, Modal, NativeSelect, ScrollArea, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Input, Modal, NativeSelect, Select, SimpleGrid, Stack, TagsInput, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { IconEye } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
+import { useHeld } from '@/access/useHeld';
+import { PermissionMatrix } from '@/access/PermissionMatrix';
+import { closed, includes } from '@/access/permissions';
+import { ScopePicker } from '@/access/ScopePicker';
+import { heldAt, scopeProblem, WHOLE } from '@/access/scope';
+import { useScopes } from '@/access/useScopes';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
+import { rolesQuery, serviceAccountsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
-import { CommandBox } from '@/components/Copy';
-import { Notice } from '@/components/Notice';
-import { humanize } from '@/lib/format';
+import type { ApiKeyMade, EffectivePermission, ScopeRef, ServiceAccount } from '@/api/types';
+import { FormError } from '@/components/FormError';
 import { nameProblem } from '@/lib/slug';
 import { useSession } from '@/shell/session';
-import { groupByResource, toggled } from './permissions';
+import { addressProblem } from './keys';
+import { KeyShown } from './KeyShown';
 
 const EXPIRIES = [
   { value: '30', label: 'In 30 days' },
@@ -20,138 +26,158 @@ const EXPIRIES = [
   { value: '', label: 'Never' },
 ];
 
-export function CreateKeyDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
-  const [secret, setSecret] = useState<string | null>(null);
+export interface CreateKeyDialogProps {
+  opened: boolean;
+  onClose: () => void;
+  /** Makes a key of this account; otherwise that can be chosen. */
+  account?: ServiceAccount;
+}
+
+export function CreateKeyDialog({ opened, onClose, account }: CreateKeyDialogProps) {
+  const [made, setMade] = useState<ApiKeyMade | null>(null);
   useEffect(() => {
-    if (opened) setSecret(null);
+    if (opened) setMade(null);
   }, [opened]);
   return (
     <Modal
       opened={opened}
       onClose={onClose}
-      size="lg"
-      title={secret ? 'Copy the key now' : 'New API key'}
-      closeOnClickOutside={!secret}
-      closeOnEscape={!secret}
+      size={made ? 'lg' : 'xl'}
+      title={made ? 'Copy the key now' : account ? `New key of ${account.name}` : 'New API key'}
+      closeOnClickOutside={false}
+      closeOnEscape={!made}
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
-      {secret ? <KeyShown secret={secret} onClose={onClose} /> : <KeyForm onMade={setSecret} onCancel={onClose} />}
+      {made ? <KeyShown made={made} onClose={onClose} /> : <KeyForm account={account} onMade={setMade} onCancel={onClose} />}
     </Modal>
   );
 }
 
-function KeyShown({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const { organization } = useSession();
-  const curl = [
-    `curl -fsS ${window.location.origin}/api/servers \\`,
-    `  -H 'Authorization: Bearer ${secret}' \\`,
-    `  -H 'X-Org-Slug: ${organization.slug}'`,
-  ].join('\n');
-  return (
-    <Stack>
-      <Notice tone="warn" icon={<IconEye size={18} />}>
-        It is shown this once. The controller keeps only a fingerprint of it.
-      </Notice>
-      <CommandBox command={secret} label="API key" testId="api-key" />
-      <Text size="sm">Try it:</Text>
-      <CommandBox command={curl} label="request with the key" />
-      <Group justify="flex-end">
-        <Button onClick={onClose}>I have copied it</Button>
-      </Group>
-    </Stack>
-  );
+/** What a service account holds, from its roles. */
+function useAccountHolds(account: ServiceAccount | undefined): EffectivePermission[] | null {
+  const roles = useQuery({ ...rolesQuery, enabled: account !== undefined });
+  return useMemo(() => {
+    if (!account || !roles.data) return null;
+    return account.grants.flatMap(({ role_id, scope }) =>
+      (roles.data.find((role) => role.id === role_id)?.permissions ?? []).map((permission) => ({ permission, scope, because: [] })),
+    );
+  }, [account, roles.data]);
 }
 
-function KeyForm({ onMade, onCancel }: { onMade: (secret: string) => void; onCancel: () => void }) {
+interface KeyFormProps {
+  account?: ServiceAccount;
+  onMade: (made: ApiKeyMade) => void;
+  onCancel: () => void;
+}
+
+function KeyForm({ account: fixed, onMade, onCancel }: KeyFormProps) {
   const client = useQueryClient();
-  const { organization } = useSession();
-  const groups = useMemo(() => groupByResource(organization.permissions), [organization.permissions]);
+  const { can } = useSession();
+  const held = useHeld();
+  const { projectOf } = useScopes();
+  const accounts = useQuery({ ...serviceAccountsQuery, enabled: !fixed && can('view:api-keys'), retry: false });
   const form = useForm({
-    initialValues: { name: '', permissions: [] as string[], days: '90' },
+    initialValues: {
+      name: '',
+      account: fixed?.id ?? '',
+      permissions: [] as string[],
+      scope: WHOLE as ScopeRef,
+      days: '90',
+      addresses: [] as string[],
+    },
     validate: {
       name: nameProblem,
       permissions: (chosen) => (chosen.length > 0 ? null : 'Choose at least one permission'),
+      scope: scopeProblem,
+      addresses: addressProblem,
     },
   });
+  const { scope, permissions } = form.values;
+  const account = fixed ?? accounts.data?.find(({ id }) => id === form.values.account);
+  const accountHolds = useAccountHolds(account);
+  const givable = useMemo(() => {
+    const own = held.at(scope);
+    if (!accountHolds) return own;
+    const its = heldAt(accountHolds, scope, projectOf);
+    return new Set([...own].filter((permission) => its.has(permission)));
+  }, [held, scope, accountHolds, projectOf]);
+  // Another scope or account may allow less.
+  const chosen = permissions.filter((permission) => includes(givable, permission));
   const create = useMutation({
-    mutationFn: ({ name, permissions, days }: typeof form.values) =>
+    mutationFn: ({ name, days, addresses }: typeof form.values) =>
       unwrap(
         api.POST('/api/api-keys', {
           body: {
             name: name.trim(),
-            permissions,
+            permissions: closed(chosen),
+            scope,
             expires_at: days ? new Date(Date.now() + Number(days) * 86_400_000).toISOString() : undefined,
+            allowed_addresses: addresses.length > 0 ? addresses.map((text) => text.trim()) : undefined,
+            service_account_id: account?.id,
           },
         }),
       ),
     meta: { showsError: true },
-    onError: (error) =>
-      form.setErrors(fieldMessages(asApiError(error), { name: 'name', permissions: 'permissions', expires_at: 'days' })),
-    onSuccess: ({ key }) => {
+    onError: (error) => {
+      const problem = asApiError(error);
+      form.setErrors(
+        fieldMessages(problem, {
+          name: 'name', permissions: 'permissions', expires_at: 'days', scope: 'scope', service_account_id: 'account',
+          ...Object.fromEntries(form.values.addresses.map((_, i) => [`allowed_addresses[${i}]`, 'addresses'])),
+          allowed_addresses: 'addresses',
+        }),
+      );
+      if (problem.status === 409 && problem.fields.length === 0) form.setFieldError('name', problem.message);
+    },
+    onSuccess: (made) => {
       void client.invalidateQueries({ queryKey: keys.apiKeys });
-      onMade(key);
+      void client.invalidateQueries({ queryKey: keys.serviceAccounts });
+      onMade(made);
     },
   });
-  const chosen = form.values.permissions;
   return (
     <form onSubmit={form.onSubmit((values) => create.mutate(values))} data-testid="key-form" aria-label="New API key" noValidate>
       <Stack gap="sm">
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-          <TextInput label="Name" placeholder="Deploy pipeline" data-autofocus {...form.getInputProps('name')} />
-          <NativeSelect label="Expires" data={EXPIRIES} {...form.getInputProps('days')} />
+          <TextInput label="Name" placeholder="Deploy pipeline" data-autofocus autoComplete="off" {...form.getInputProps('name')} />
+          {!fixed && accounts.data && accounts.data.length > 0 ? (
+            <Select
+              label="Whose"
+              description="A key of yours ends when you leave; one of a service account stays."
+              inputWrapperOrder={['label', 'input', 'description', 'error']}
+              data={[{ value: '', label: 'Mine' }, ...accounts.data.map(({ id, name }) => ({ value: id, label: name }))]}
+              searchable
+              allowDeselect={false}
+              {...form.getInputProps('account')}
+            />
+          ) : (
+            <NativeSelect label="Expires" data={EXPIRIES} {...form.getInputProps('days')} />
+          )}
+          <Input.Wrapper label="Counts in" error={form.errors.scope}>
+            <ScopePicker label="Scope of the key" value={scope} onChange={(next) => form.setFieldValue('scope', next)} />
+          </Input.Wrapper>
+          {!fixed && accounts.data && accounts.data.length > 0 && (
+            <NativeSelect label="Expires" data={EXPIRIES} {...form.getInputProps('days')} />
+          )}
         </SimpleGrid>
-        <Input.Wrapper
-          label="Permissions"
-          description="No more than your own. Managing includes viewing."
-          error={form.errors.permissions}
-        >
-          <Group gap="xs" my={6}>
-            <Button
-              size="compact-xs"
-              variant="default"
-              onClick={() => form.setFieldValue('permissions', organization.permissions.filter((p) => p.startsWith('view:')))}
-            >
-              All viewing
-            </Button>
-            <Button size="compact-xs" variant="default" onClick={() => form.setFieldValue('permissions', [...organization.permissions])}>
-              Everything
-            </Button>
-            <Button size="compact-xs" variant="default" onClick={() => form.setFieldValue('permissions', [])}>
-              None
-            </Button>
-            <Text size="xs" c="dimmed">
-              {chosen.length} chosen
-            </Text>
-          </Group>
-          <ScrollArea.Autosize mah={300} type="auto" offsetScrollbars>
-            <SimpleGrid cols={{ base: 1, xs: 2, sm: 3 }} spacing="sm" verticalSpacing="md">
-              {groups.map(({ resource, permissions }) => (
-                <fieldset key={resource} style={{ border: 0, margin: 0, padding: 0 }}>
-                  <Text component="legend" size="sm" fw={600} mb={4}>
-                    {humanize(resource.replace(/-/g, ' '))}
-                  </Text>
-                  <Stack gap={6}>
-                    {permissions.map((permission) => (
-                      <Checkbox
-                        key={permission}
-                        size="xs"
-                        label={humanize(permission.split(':')[0] ?? '')}
-                        aria-label={permission}
-                        checked={chosen.includes(permission)}
-                        onChange={() => form.setFieldValue('permissions', toggled(chosen, permission))}
-                      />
-                    ))}
-                  </Stack>
-                </fieldset>
-              ))}
-            </SimpleGrid>
-          </ScrollArea.Autosize>
+        <TagsInput
+          label="May be used from"
+          description="Addresses and networks, such as 192.0.2.7 or 192.0.2.0/24. From everywhere when left empty."
+          placeholder={form.values.addresses.length === 0 ? 'Everywhere' : undefined}
+          splitChars={[',', ' ']}
+          {...form.getInputProps('addresses')}
+        />
+        <Input.Wrapper label="Permissions" error={form.errors.permissions} labelElement="div">
+          <PermissionMatrix
+            label="Permissions of the key"
+            value={chosen}
+            onChange={(next) => form.setFieldValue('permissions', next)}
+            held={givable}
+            lacking={account ? `${account.name} or you do not hold` : undefined}
+            height={340}
+          />
         </Input.Wrapper>
-        {create.error && Object.keys(form.errors).length === 0 && (
-          <Text size="sm" c="red" role="alert">
-            {asApiError(create.error).message}
-          </Text>
-        )}
+        <FormError error={create.error} shown={form.errors} />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onCancel}>
             Cancel
