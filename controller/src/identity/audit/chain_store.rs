@@ -95,12 +95,15 @@ pub async fn chain_get(connection: &mut PgConnection, organization: Uuid) -> Res
 
 /// Every chain that there is.
 pub async fn chain_list(system: &PgPool) -> Result<Vec<Chain>> {
-    let rows = sqlx::query_as!(ChainRow, "select * from audit_chains order by organization_id").fetch_all(system).await?;
+    let rows =
+        sqlx::query_as!(ChainRow, "select * from audit_chains order by organization_id").fetch_all(system).await?;
     Ok(rows.into_iter().map(Chain::from).collect())
 }
 
 /// Those chains, each with the greatest number that any of its entries has.
-pub async fn chains_get(connection: &mut PgConnection, organizations: &[Uuid]) -> Result<HashMap<Uuid, (Option<Chain>, i64)>> {
+pub async fn chains_get(
+    connection: &mut PgConnection, organizations: &[Uuid],
+) -> Result<HashMap<Uuid, (Option<Chain>, i64)>> {
     let rows = sqlx::query_as!(ChainRow, "select * from audit_chains where organization_id = any($1)", organizations)
         .fetch_all(&mut *connection)
         .await?;
@@ -145,7 +148,9 @@ pub async fn snapshot_begin(connection: &mut PgConnection) -> Result<()> {
 }
 
 /// The numbered entries of a chain, in order.
-pub fn chain_stream(connection: &mut PgConnection, organization: Uuid) -> impl Stream<Item = Result<Entry>> + Send + '_ {
+pub fn chain_stream(
+    connection: &mut PgConnection, organization: Uuid,
+) -> impl Stream<Item = Result<Entry>> + Send + '_ {
     sqlx::query_as!(
         Entry,
         r#"select id, organization_id as organization, action, actor::text as "actor!", subject::text as "subject!",

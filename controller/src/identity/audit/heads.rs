@@ -67,7 +67,8 @@ impl HeadSinks {
                 Ok(known)
             })
             .await?;
-            let missed = newest.iter().filter(|head| known.get(&head.organization_id).is_none_or(|seq| *seq < head.seq));
+            let missed =
+                newest.iter().filter(|head| known.get(&head.organization_id).is_none_or(|seq| *seq < head.seq));
             let mut owed = kept.owed.lock().await;
             owed.extend(missed.map(|head| (head.organization_id, head.clone())));
         }

@@ -20,7 +20,9 @@ pub async fn seal_task(app: App) {
         if !is_caught_up {
             match catch_up(&app).await {
                 Ok(()) => is_caught_up = true,
-                Err(error) => tracing::warn!(?error, "the kept heads of the audit log could not be read; it is tried again"),
+                Err(error) => {
+                    tracing::warn!(?error, "the kept heads of the audit log could not be read; it is tried again")
+                }
             }
         }
         match seal_once(&app).await {

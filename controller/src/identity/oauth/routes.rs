@@ -139,7 +139,7 @@ async fn oauth_finish(
     let (page, mut cookies) = match service::oauth_finish(&app, &client, &arrival).await? {
         Outcome::SignedIn(signed_in, page) => {
             let tokens = &app.auth.tokens;
-            let access = (signed_in.access_token.as_str(), tokens.access_life);
+            let access = (signed_in.access_token.as_str(), tokens.access_life_on(client.surface));
             let refresh = (signed_in.refresh_token.expose(), tokens.refresh_life);
             (page, client.cookies(access, refresh))
         }
