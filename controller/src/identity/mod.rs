@@ -10,6 +10,8 @@ pub mod members;
 pub mod organizations;
 pub mod roles;
 pub mod service_accounts;
+pub mod sessions;
+pub mod ssh_keys;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +20,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(auth::routes::routes())
         .merge(account::routes::routes())
+        .merge(sessions::routes::routes())
+        .merge(ssh_keys::routes::routes())
         .merge(organizations::routes::routes())
         .merge(members::routes::routes())
         .merge(invitations::routes::routes())

@@ -3,8 +3,10 @@
 
 mod bootstrap;
 pub mod model;
+pub mod recovery;
 pub mod routes;
 pub mod service;
+pub mod signup;
 pub mod store;
 #[cfg(test)]
 mod tests;
