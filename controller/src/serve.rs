@@ -118,6 +118,8 @@ async fn prune_task(app: App) {
             identity::audit::retention::audit_prune(&app).await?;
             signals::webhooks::service::webhooks_prune(&app).await?;
             signals::notices::store::notice_prune(system, app.clock.now()).await?;
+            identity::auth::recovery::store::links_prune(system, app.clock.now()).await?;
+            identity::sessions::store::login_history_prune(system, app.clock.now()).await?;
             idempotency_prune(system).await
         };
         if let Err(error) = pruned.await {

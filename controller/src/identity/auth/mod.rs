@@ -4,8 +4,10 @@
 mod bootstrap;
 pub mod model;
 pub mod refusal;
+pub mod recovery;
 pub mod routes;
 pub mod service;
+pub mod signup;
 pub mod store;
 #[cfg(test)]
 mod tests;
