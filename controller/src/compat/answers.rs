@@ -1,10 +1,10 @@
 //! Answers of `/api` in the words of `/v1`.
 
 use super::fields::{message_out, object_out};
-use super::routes::Call;
+use super::routes::{Asker, Call};
 use super::row::{Kind, ORGANIZATION};
 use super::v1::TABLE;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response};
 use axum::response::Response;
@@ -19,9 +19,9 @@ const LARGEST: usize = 64 * 1024 * 1024;
 
 impl Call<'_> {
     /// An answer in the words of `/v1`.
-    pub async fn translated(&self, response: Response) -> Response {
+    pub async fn translated(&self, asker: &Asker, response: Response) -> Result<Response> {
         if is_refusal(response.status()) {
-            return self.refused(response).await;
+            return Ok(self.refused(response).await);
         }
         let (mut parts, body) = response.into_parts();
         if let Some(status) = self.row.status.and_then(|s| StatusCode::from_u16(s).ok()) {
@@ -30,14 +30,15 @@ impl Call<'_> {
         if let Some(place) = parts.headers.get(header::LOCATION).and_then(|v| self.location(v)) {
             parts.headers.insert(header::LOCATION, place);
         }
-        if self.row.answers.is_empty() || !is_json(&parts.headers) {
-            return Response::from_parts(parts, body);
+        if (self.row.answers.is_empty() && self.row.also.is_none()) || !is_json(&parts.headers) {
+            return Ok(Response::from_parts(parts, body));
         }
         let mut value = read(body).await;
         if let Value::Object(object) = &mut value {
             object_out(self.row.answers, object);
+            self.complete(asker, object).await?;
         }
-        respond(parts, &value)
+        Ok(respond(parts, &value))
     }
 
     /// The place of a resource on this surface, if it has one here.

@@ -170,7 +170,7 @@ impl Writer<'_> {
                 continue;
             }
             if let Some(content) = response.get_mut("content").and_then(|c| c.get_mut("application/json"))
-                && !row.answers.is_empty()
+                && (!row.answers.is_empty() || row.also.is_some())
             {
                 content.as_object_mut().map(|c| [c.remove("example"), c.remove("examples")]);
                 content["schema"] = self.answer(row, &content["schema"].clone());
@@ -194,15 +194,33 @@ impl Writer<'_> {
         let name = schema["$ref"].as_str().and_then(|r| r.rsplit('/').next()).unwrap_or("Answer").to_owned();
         let mut whole = self.whole(schema);
         let resolve = |inner: &Value| self.whole(inner);
-        if row.kind == Kind::List {
+        if let Some(ways) = whole.get_mut("oneOf").and_then(Value::as_array_mut) {
+            for way in ways {
+                let mut inner = self.whole(way);
+                schema_out(row.answers, &mut inner, &resolve);
+                *way = inner;
+            }
+        } else if row.kind == Kind::List {
             let mut item = self.whole(&whole["properties"]["data"]["items"]);
             schema_out(row.answers, &mut item, &resolve);
             whole["properties"]["data"]["items"] = item;
         } else {
             schema_out(row.answers, &mut whole, &resolve);
         }
+        if let Some((field, list)) = row.also {
+            let items = self.items_of(list);
+            whole["properties"][field] = json!({"type": "array", "items": items});
+        }
         self.collect(&whole);
         self.named(&name, row, whole)
+    }
+
+    /// What a canonical list has.
+    fn items_of(&self, list: &str) -> Value {
+        let operations = operations(self.canonical);
+        let Some(target) = operations.get(list) else { return json!({}) };
+        let whole = self.whole(&target.operation["responses"]["200"]["content"]["application/json"]["schema"]);
+        whole["properties"]["data"]["items"].clone()
     }
 
     /// Keep a schema under a name; two rows that make the same of one share it.

@@ -70,6 +70,17 @@ pub fn object_in(steps: &[In], body: &mut Object, now: DateTime<Utc>) -> Result<
                     body.insert(canonical.into(), filled);
                 }
             }
+            In::Is { v1, canonical, words } => match body.remove(v1) {
+                None => {}
+                Some(Value::String(word)) if words.contains(&word.as_str()) => {
+                    body.insert(canonical.into(), json!(word == words[0]));
+                }
+                Some(_) => problems.push(Problem {
+                    field: v1.into(),
+                    constraint: "enum".into(),
+                    message: format!("{v1} is '{}' or '{}'.", words[0], words[1]),
+                }),
+            },
             In::Find { .. } | In::Path { .. } => {}
         }
     }
@@ -101,6 +112,7 @@ fn filled(value: Filled, body: &Object) -> Value {
             json!(format!("{word}-{random}"))
         }
         Filled::Text(text) => json!(text),
+        Filled::True => json!(true),
     }
 }
 
@@ -185,6 +197,10 @@ pub fn schema_in(steps: &[In], schema: &mut Value) {
                 let known: Vec<&str> = words.iter().map(|(_, v1)| *v1).collect();
                 let text = format!("Its name, e.g. `{}`.", known.first().unwrap_or(&"admin"));
                 insert(schema, v1, json!({"type": "string", "description": text}), required);
+            }
+            In::Is { v1, canonical, words } => {
+                let required = remove(schema, canonical);
+                insert(schema, v1, json!({"type": "string", "enum": words}), required);
             }
             In::Path { v1, .. } => insert(schema, v1, json!({"type": "string"}), true),
         }

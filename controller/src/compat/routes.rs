@@ -116,7 +116,7 @@ impl<'a> Call<'a> {
                 let path = self.path(&asker, target, &in_path).await?;
                 let query = asker.query(self.row, &[]);
                 let inner = asker.request(&target.method, &path, Some(&query), bytes.into(), true)?;
-                Ok(self.translated(self.call(inner).await).await)
+                self.translated(&asker, self.call(inner).await).await
             }
         }
     }
@@ -217,7 +217,19 @@ impl<'a> Call<'a> {
         }
         let Value::Object(mut object) = read(response.into_body()).await else { return Ok(Map::new()) };
         object_out(self.row.answers, &mut object);
+        self.complete(asker, &mut object).await?;
         Ok(object)
+    }
+
+    /// Put the list in that belongs to the object on this surface.
+    pub async fn complete(&self, asker: &Asker, object: &mut Map<String, Value>) -> Result<()> {
+        let Some((field, list)) = self.row.also else { return Ok(()) };
+        let target = self.operation(list)?;
+        let query = format!("limit={PAGE}");
+        let response = self.call(asker.request("GET", &target.path, Some(&query), Body::empty(), false)?).await;
+        let mut list = read(response.into_body()).await;
+        object.insert(field.into(), list["data"].take());
+        Ok(())
     }
 
     /// All of a list, up to a limit.
@@ -279,7 +291,7 @@ impl<'a> Call<'a> {
 }
 
 /// Who asks: what inner requests carry over from the outer one.
-struct Asker {
+pub struct Asker {
     uri: Uri,
     headers: HeaderMap,
     peer: Option<Peer>,

@@ -16,6 +16,8 @@ pub enum In {
     Default { canonical: &'static str, value: Filled },
     /// A name, where the id of what a list calls so is wanted.
     Find { v1: &'static str, canonical: &'static str, list: &'static str, words: Words },
+    /// One of two words, where it is asked whether it is the first.
+    Is { v1: &'static str, canonical: &'static str, words: [&'static str; 2] },
     /// It belongs into the path.
     Path { v1: &'static str, parameter: &'static str },
 }
@@ -30,6 +32,7 @@ pub enum Filled {
     /// That word with a few random characters, for what must be unique.
     Unique(&'static str),
     Text(&'static str),
+    True,
 }
 
 /// One thing done to an object on its way out.
@@ -113,6 +116,8 @@ pub struct Row {
     pub parameters: &'static [(&'static str, Source)],
     /// (canonical, `/v1`) names of parameters of the query.
     pub query: Words,
+    /// A field of the answer that has all of a canonical list.
+    pub also: Option<(&'static str, &'static str)>,
 }
 
 impl Row {
@@ -131,6 +136,7 @@ impl Row {
             answers: &[],
             parameters: &[],
             query: &[],
+            also: None,
         }
     }
 
@@ -164,6 +170,10 @@ impl Row {
 
     pub const fn query(self, query: Words) -> Self {
         Self { query, ..self }
+    }
+
+    pub const fn also(self, field: &'static str, list: &'static str) -> Self {
+        Self { also: Some((field, list)), ..self }
     }
 
     /// Id of this operation in the document of `/v1`.

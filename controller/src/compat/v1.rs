@@ -40,6 +40,8 @@ const INSTANCE_ACCEPTED: &[Out] = &[Out::Words { field: "status", words: INSTANC
 const NODE_ACCEPTED: &[Out] = &[Out::Words { field: "status", words: NODE_STATES }];
 const ROLE: &[Out] = &[Out::Words { field: "role", words: ROLES }];
 const ROLE_IN: &[In] = &[In::Find { v1: "role", canonical: "role_id", list: "role_list", words: ROLES }];
+const GITHUB: &[(&str, Source)] = &[("provider", Source::Fixed("github"))];
+const SSH_KEY: &[(&str, Source)] = &[("id", Source::Name { parameter: "name", list: "ssh_key_list" })];
 const MEMBER: &[(&str, Source)] = &[("id", Source::Parameter("userId"))];
 
 /// Every row.
@@ -51,6 +53,51 @@ pub const TABLE: &[Row] = &[
         In::Default { canonical: "name", value: Filled::NameOfAddress },
         In::Default { canonical: "organization_name", value: Filled::Text("Default") },
     ]),
+    Row::new("Auth", "POST", "/v1/auth/register", "signup", "Register new user")
+        .sends(&[In::Default { canonical: "name", value: Filled::NameOfAddress }]),
+    Row::new("Auth", "POST", "/v1/auth/forgot-password", "password_forgot", "Request password reset"),
+    Row::new("Auth", "POST", "/v1/auth/reset-password", "password_reset", "Reset password with token")
+        .sends(&[In::Rename { v1: "new_password", canonical: "password" }]),
+    Row::new("Auth", "GET", "/v1/auth/github", "oauth_begin", "Redirect to GitHub OAuth").stream().parameters(GITHUB),
+    Row::new("Auth", "GET", "/v1/auth/github/callback", "oauth_finish", "GitHub OAuth callback")
+        .stream()
+        .parameters(GITHUB),
+    Row::new("MFA", "GET", "/v1/auth/mfa/status", "totp_get", "Check MFA status"),
+    Row::new("MFA", "POST", "/v1/auth/mfa/enroll", "totp_enroll", "Start MFA enrollment"),
+    Row::new("MFA", "POST", "/v1/auth/mfa/verify", "totp_verify", "Verify TOTP enrollment"),
+    Row::new("MFA", "POST", "/v1/auth/mfa/disable", "totp_disable", "Disable MFA"),
+    Row::new("MFA", "POST", "/v1/auth/mfa/challenge", "login_totp", "Submit TOTP during login").answers(TOKENS),
+    Row::new("User", "POST", "/v1/users/me/password", "password_change", "Update password"),
+    Row::new("User", "GET", "/v1/users", "admin_user_list", "List users").list(),
+    Row::new("User", "POST", "/v1/users", "admin_user_create", "Create user")
+        .sends(&[
+            In::Default { canonical: "name", value: Filled::NameOfAddress },
+            In::Is { v1: "role", canonical: "is_admin", words: ["admin", "user"] },
+        ]),
+    Row::new("User", "GET", "/v1/users/{id}", "admin_user_get", "Get user"),
+    Row::new("User", "DELETE", "/v1/users/{id}", "admin_user_delete", "Delete user"),
+    Row::new("Settings", "GET", "/v1/settings", "account_get", "Get settings").also("ssh_keys", "ssh_key_list"),
+    Row::new("Settings", "PUT", "/v1/settings", "account_update", "Update settings")
+        .replaces("account_get")
+        .also("ssh_keys", "ssh_key_list"),
+    Row::new("Settings", "POST", "/v1/settings/ssh-keys", "ssh_key_add", "Add SSH key"),
+    Row::new("Settings", "DELETE", "/v1/settings/ssh-keys/{name}", "ssh_key_remove", "Remove SSH key")
+        .parameters(SSH_KEY),
+    Row::new("Settings", "POST", "/v1/settings/ssh-keys/{name}/default", "ssh_key_update", "Set default key")
+        .parameters(SSH_KEY)
+        .sends(&[In::Default { canonical: "is_default", value: Filled::True }]),
+    Row::new("Tunnel", "GET", "/v1/tunnel/stats", "tunnel_stats", "Tunnel statistics"),
+    Row::new("Tunnel", "GET", "/v1/tunnel/agents", "tunnel_agent_list", "Connected agents").list(),
+    Row::new("Admin", "GET", "/v1/admin/metrics", "admin_metrics_get", "Metrics dashboard"),
+    Row::new("Admin", "GET", "/v1/admin/organizations", "admin_organization_list", "List all organizations").list(),
+    Row::new("Admin", "GET", "/v1/admin/organizations/{id}", "admin_organization_get", "Get organization"),
+    Row::new("Admin", "GET", "/v1/admin/audit-logs", "admin_audit_log_list", "List audit logs").list(),
+    Row::new("Admin", "GET", "/v1/admin/audit-logs/export", "admin_audit_log_export", "Export audit logs").stream(),
+    Row::new("Admin", "GET", "/v1/admin/users", "admin_user_list", "List users").list(),
+    Row::new("Admin", "POST", "/v1/admin/users/{id}/suspend", "admin_user_suspend", "Suspend user"),
+    Row::new("Admin", "POST", "/v1/admin/users/{id}/unsuspend", "admin_user_unsuspend", "Unsuspend user"),
+    Row::new("Admin", "GET", "/v1/admin/settings/logs", "admin_log_settings_get", "Get log settings"),
+    Row::new("Admin", "PUT", "/v1/admin/settings/logs", "admin_log_settings_update", "Update log settings"),
     Row::new("User", "GET", "/v1/users/me", "account_get", "Get current user"),
     Row::new("API Token", "GET", "/v1/api-tokens", "api_key_list", "List tokens").list().answers(TOKEN),
     Row::new("API Token", "POST", "/v1/api-tokens", "api_key_create", "Create token")
