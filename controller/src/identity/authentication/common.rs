@@ -1,7 +1,8 @@
 //! Passwords that are tried first everywhere. No list of millions: such passwords are made by rule, and are known by the
 //! same rule. A password is common when, in lower case and with look-alikes read as letters (`p@ssw0rd`), it is one of the
-//! words below, once or twice, with at most six digits and signs before or behind it (`Welcome2024!`, `123qwerty`); when
-//! it is one character or one short piece again and again; or when it only walks along the keyboard or the alphabet.
+//! words below, once or twice; when it is one character or one short piece again and again; or when it only walks along
+//! the keyboard or the alphabet; each with at most six digits and signs before or behind it, or a walk of them
+//! (`Welcome2024!`, `a1234567`).
 
 /// Words that stand in front of all lists, and those that this product invites to.
 const WORDS: &[&str] = &[
@@ -61,7 +62,6 @@ const WORDS: &[&str] = &[
     "geheim",
     "master",
     "system",
-    "server",
     "server",
     "oracle",
     "mysql",
@@ -246,18 +246,23 @@ fn is_word(text: &[char]) -> bool {
     else {
         return false;
     };
-    if first + (text.len() - 1 - last) > AROUND + 2 || first > AROUND || text.len() - 1 - last > AROUND {
+    let little = |piece: &[char]| piece.len() <= AROUND || is_repeated(piece) || is_walk(piece);
+    if !little(&text[..first]) || !little(&text[last + 1..]) {
         return false;
     }
-    let core: String = text[first..=last].iter().collect();
+    let core = &text[first..=last];
+    if is_repeated(core) || is_walk(core) {
+        return true;
+    }
+    let core: String = core.iter().collect();
     let half = core.len() / 2;
     let twice = core.len() % 2 == 0 && core.is_char_boundary(half) && core[..half] == core[half..];
     WORDS.contains(&core.as_str()) || (twice && WORDS.contains(&&core[..half]))
 }
 
-/// One piece of at most four characters again and again, perhaps cut off.
+/// One piece of at most six characters again and again, perhaps cut off.
 fn is_repeated(text: &[char]) -> bool {
-    (1..=4.min(text.len() / 2)).any(|size| text.iter().zip(text.iter().skip(size)).all(|(a, b)| a == b))
+    (1..=6.min(text.len() / 2)).any(|size| text.iter().zip(text.iter().skip(size)).all(|(a, b)| a == b))
 }
 
 /// Nothing but walks, each of some steps.
