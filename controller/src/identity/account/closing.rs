@@ -31,11 +31,12 @@ pub async fn account_delete(caller: &Caller, app: &App, password: Option<&Secret
     }
     let now = app.clock.now();
     let mut tx = app.db.system().begin().await?;
-    store::account_lock(&mut tx, user).await?.ok_or(Error::NotFound("account"))?;
+    // First, and in one order, so that two who leave at once do not wait for each other.
     if account.is_admin && store::is_last_admin(&mut tx, user).await? {
         let message = "You are the only administrator of this platform; promote somebody else first.";
         return Err(Error::conflict("last_admin", message));
     }
+    store::account_lock(&mut tx, user).await?.ok_or(Error::NotFound("account"))?;
     organizations_delete(&mut tx, caller, user).await?;
     let (left, _) = store::memberships_end(&mut tx, user, now).await?;
     let subject = Subject::new("user", user.0, &account.name);

@@ -50,15 +50,13 @@ async fn password_prove(app: &App, client: &Client, email: &str, password: &Secr
     attempt_begin(app, &bucket, now).await?;
     let found = store::person_by_email(app.db.system(), email.trim()).await?;
     let hash = found.as_ref().and_then(|p| p.password_hash.clone());
-    let right = match app.auth.passwords.verify(password, hash).await {
-        Ok(right) => right,
+    let (right, waits) = match password_try(app, email, password, hash, now).await {
+        Ok(tried) => tried,
         Err(error) => {
             store::attempt_return(app.db.system(), &bucket).await?;
             return Err(error);
         }
     };
-    // Whoever has signed up and not opened the link yet is told so. An address that has an account answers the same.
-    let waits = !right && waits_for_its_link(app, email, password, now).await?;
     let mut tx = app.db.system().begin().await?;
     if found.as_ref().is_some_and(|row| right && !row.deactivated) {
         store::attempt_clear(&mut tx, &bucket).await?;
@@ -72,11 +70,19 @@ async fn password_prove(app: &App, client: &Client, email: &str, password: &Secr
     Err(if waits { email_unverified() } else { wrong_credentials() })
 }
 
-async fn waits_for_its_link(app: &App, email: &str, password: &Secret, now: DateTime<Utc>) -> Result<bool> {
-    match signup_password(app.db.system(), email.trim(), now).await? {
-        Some(hash) => app.auth.passwords.verify(password, Some(hash)).await,
-        None => Ok(false),
+/// Whether the password is right; if not, whether it is that of a sign-up whose link was not opened yet. An address that
+/// has an account answers, and takes as long, like any other.
+async fn password_try(
+    app: &App, email: &str, password: &Secret, hash: Option<String>, now: DateTime<Utc>,
+) -> Result<(bool, bool)> {
+    if app.auth.passwords.verify(password, hash).await? {
+        return Ok((true, false));
     }
+    let waits = match signup_password(app.db.system(), email.trim(), now).await? {
+        Some(hash) => app.auth.passwords.verify(password, Some(hash)).await?,
+        None => false,
+    };
+    Ok((false, waits))
 }
 
 fn wrong_credentials() -> Error {

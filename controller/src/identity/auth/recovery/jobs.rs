@@ -4,7 +4,7 @@
 use super::service::{RESET_LIFE, password_link};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::identity::auth::signup::service::signup_mail;
+use crate::identity::auth::signup::service::{signup_mail, signup_mail_again};
 use crate::identity::auth::store::person_by_email;
 use crate::platform::jobs::tasks::{Outcome, Task, task_poke};
 use crate::platform::mail::model::{Letter, Mail};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum AccountMail {
     /// Somebody signs up.
-    Signup { signup_id: Uuid },
+    Signup { signup_id: Uuid, email: String },
     /// Somebody who has signed up asks for the link again.
     SignupResend { email: String },
     /// Somebody has forgotten a password.
@@ -26,10 +26,8 @@ pub enum AccountMail {
 
 pub async fn account_mail(app: &App, task: &Task) -> Result<Outcome> {
     match serde_json::from_value(task.input.clone()).map_err(Error::internal)? {
-        AccountMail::Signup { signup_id } => signup_mail(app, signup_id).await?,
-        AccountMail::SignupResend { email } => {
-            crate::identity::auth::signup::service::signup_mail_again(app, &email).await?;
-        }
+        AccountMail::Signup { signup_id, email } => signup_mail(app, signup_id, &email).await?,
+        AccountMail::SignupResend { email } => signup_mail_again(app, &email).await?,
         AccountMail::PasswordForgot { email } => forgot_mail(app, &email).await?,
     }
     task_poke(app);

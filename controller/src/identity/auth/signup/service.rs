@@ -75,7 +75,7 @@ async fn by_mail(app: &App, client: &Client, new: NewSignup) -> Result<SignedUp>
         let row = SignupRow { email, name, organization_name, password_hash };
         let mut tx = app.db.system().begin().await?;
         store::signup_insert(&mut tx, id, &row, app.clock.now() + LIFE).await?;
-        let mail = AccountMail::Signup { signup_id: id };
+        let mail = AccountMail::Signup { signup_id: id, email: row.email.clone() };
         account_mail_enqueue(&mut tx, app, &row.email, &mail).await?;
         let subject = Subject::new("signup", id, &row.email);
         let caller = person_of_system(client);
@@ -157,10 +157,11 @@ pub async fn account_create(
 }
 
 /// Write to who signs up: the link, or that there is an account already.
-pub async fn signup_mail(app: &App, id: Uuid) -> Result<()> {
+pub async fn signup_mail(app: &App, id: Uuid, email: &str) -> Result<()> {
+    let known = person_by_email(app.db.system(), email).await?.is_some();
     let mut tx = app.db.system().begin().await?;
     let Some(signup) = store::signup_mailed(&mut tx, id, app.clock.now()).await? else { return Ok(()) };
-    if person_by_email(app.db.system(), &signup.email).await?.is_some() {
+    if known {
         tx.commit().await?;
         return known_mail(app, &signup.email).await;
     }
