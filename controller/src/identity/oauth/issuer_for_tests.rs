@@ -74,8 +74,7 @@ impl Issuer {
             .route("/token", post(token))
             .route("/userinfo", get(userinfo))
             .route("/login/oauth/access_token", post(github_token))
-            .route("/api/v3/user", get(github_user))
-            .route("/api/v3/user/emails", get(github_emails))
+            .nest("/api/v3/user", Router::new().route("/", get(github_user)).route("/emails", get(github_emails)))
             .with_state(issuer.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         issuer
