@@ -42,7 +42,12 @@ pub enum AdminCommand {
     /// Print a new one-time link for making the first admin.
     BootstrapLink,
     /// Set a person's password; it is read from standard input. All sessions of that person end.
-    ResetPassword { email: String },
+    ResetPassword {
+        email: String,
+        /// Ask for no codes of an authenticator app any more: the phone and the recovery codes are lost.
+        #[arg(long)]
+        without_second_factor: bool,
+    },
     /// Set the addresses by which people and servers reach this controller. Agents learn of them as they connect.
     PublicUrl {
         /// https://HOST:PORT, the one to show first; none means to guess.

@@ -264,14 +264,7 @@ pub async fn password_reset_by_host(app: &App, email: &str, password: Secret) ->
     store::password_set(&mut tx, row.id, &hash).await?;
     let ended = store::sessions_revoke(&mut tx, row.id, app.clock.now()).await?;
     store::attempts_clear(&mut tx, &attempt_key_prefix(email)).await?;
-    let caller = Caller {
-        principal: nobody(),
-        actor: Actor::system(),
-        request_id: "host".into(),
-        address: None,
-        user_agent: None,
-        idempotency_claim: None,
-    };
+    let caller = caller_of_host();
     let subject = Subject::new("user", row.id.0, &row.name);
     audit_append(&mut tx, None, &caller, "auth.password_reset", &subject, None, None).await?;
     tx.commit().await?;
@@ -299,6 +292,18 @@ pub fn person(client: &Client, user: UserId, session: SessionId, is_admin: bool,
 
 pub fn person_of_system(client: &Client) -> Caller {
     client.caller(nobody(), Actor::system())
+}
+
+/// Whoever has a shell on the host.
+pub fn caller_of_host() -> Caller {
+    Caller {
+        principal: nobody(),
+        actor: Actor::system(),
+        request_id: "host".into(),
+        address: None,
+        user_agent: None,
+        idempotency_claim: None,
+    }
 }
 
 fn nobody() -> Principal {

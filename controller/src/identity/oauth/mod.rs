@@ -4,6 +4,8 @@
 //! A link is made by who is signed in here, or together with a new account; an account here is never taken over because
 //! somebody elsewhere vouches for its address.
 
+#[cfg(test)]
+mod issuer_for_tests;
 pub mod model;
 mod provider;
 pub mod routes;

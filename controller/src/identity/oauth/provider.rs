@@ -245,7 +245,6 @@ impl Http {
             .timeout(PATIENCE)
             .connect_timeout(PATIENCE / 2)
             .user_agent(concat!("ocore/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
             .build()
             .map_err(unreachable)?;
         Ok(Self(client))

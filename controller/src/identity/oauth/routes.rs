@@ -86,12 +86,18 @@ async fn sign_in_ways(State(app): State<App>) -> Result<Json<SignInWays>> {
     responses((status = 303, description = "To the provider"),
         (status = 400, description = "A parameter is wrong", body = ErrorBody),
         (status = 401, description = "To connect an account, sign in first", body = ErrorBody),
-        (status = 403, description = "This session began without your second factor", body = ErrorBody),
+        (status = 403, description = "Another site's page led here (`origin_refused`), or this session began without your second factor (`second_factor_required`)", body = ErrorBody),
         (status = 404, description = "There is no such provider", body = ErrorBody)))]
 async fn oauth_begin(
     State(app): State<App>, client: Client, caller: Option<Caller>, headers: HeaderMap, Path(provider): Path<String>,
     Params(params): Params<OAuthBegin>,
 ) -> Result<Response> {
+    // A page of another site could sign people in as somebody else, whom the provider knows in their browser.
+    let from = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if from.is_some_and(|from| from != b"same-origin" && from != b"none") {
+        let message = "Signing in with a provider begins on a page of this controller.";
+        return Err(Error::forbidden("origin_refused", message));
+    }
     let return_to = params.return_to.as_deref().unwrap_or("/");
     if !return_is_local(return_to) {
         let message = "return_to is a path of the console, e.g. /account.";

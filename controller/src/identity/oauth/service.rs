@@ -180,12 +180,13 @@ pub async fn oauth_finish(app: &App, client: &Client, arrival: &Arrival<'_>) -> 
 
 /// What was remembered under the state, if it was this browser that was sent away, and to this provider.
 async fn pending_take(app: &App, arrival: &Arrival<'_>) -> Result<Option<(Pending, Option<(UserId, SessionId)>)>> {
-    let (Some(state), Some(cookie)) = (arrival.state, arrival.cookie) else { return Ok(None) };
+    let Some(state) = arrival.state else { return Ok(None) };
     let mut connection = app.db.system().acquire().await?;
     let taken: Option<Challenge<Pending>> =
         challenge_take(&mut connection, app, Purpose::OAuth, &token_hash(state)).await?;
     let Some(Challenge { user, session, state: pending }) = taken else { return Ok(None) };
-    let same_browser = bool::from(token_hash(cookie).ct_eq(&pending.browser));
+    // Taken also where it does not fit: a state that was seen in another browser is good for nothing any more.
+    let same_browser = arrival.cookie.is_some_and(|cookie| bool::from(token_hash(cookie).ct_eq(&pending.browser)));
     if !same_browser || pending.provider != arrival.provider {
         return Ok(None);
     }

@@ -4,6 +4,8 @@
 //! A device always asks its owner for a finger, a face or a PIN, so a passkey counts as two factors. It answers only on
 //! the host that it was made on, which is one of the controller's public addresses, or localhost.
 
+#[cfg(test)]
+mod device;
 pub mod model;
 pub mod routes;
 pub mod service;

@@ -3,6 +3,8 @@
 //! with `mfa:`. No permissions: each person has their own.
 
 pub mod model;
+#[cfg(test)]
+mod requirement_tests;
 pub mod routes;
 pub mod service;
 pub mod store;

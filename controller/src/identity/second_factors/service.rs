@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
 use crate::identity::auth::model::{Proof, SignedIn};
 use crate::identity::auth::refusal::sign_in_refused;
-use crate::identity::auth::service::{session_begin, signed_in};
+use crate::identity::auth::service::{caller_of_host, session_begin, signed_in};
 use crate::identity::authentication::Client;
 use crate::identity::challenges::{Challenge, NewChallenge, Purpose, challenge_peek, challenge_put, challenge_take};
 use crate::platform::http::Caller;
@@ -251,6 +251,18 @@ pub async fn totp_disable(caller: &Caller, app: &App, typed: &Secret) -> Result<
 pub async fn totp_remove(connection: &mut PgConnection, user: UserId) -> Result<Vec<SessionId>> {
     store::totp_delete(connection, user).await?;
     store::sessions_unmark(connection, user).await
+}
+
+/// The same from the host's shell: the way back in for who has lost phone and recovery codes.
+pub async fn totp_remove_by_host(app: &App, email: &str) -> Result<()> {
+    let mut tx = app.db.system().begin().await?;
+    let user = store::person_by_email(&mut tx, email.trim()).await?.ok_or(Error::NotFound("user"))?;
+    let person = store::person_lock(&mut tx, user).await?.ok_or(Error::NotFound("user"))?;
+    let lost = totp_remove(&mut tx, user).await?;
+    note(&mut tx, &caller_of_host(), user, &person, "auth.totp_disabled").await?;
+    tx.commit().await?;
+    sessions_forget(app, &lost).await;
+    Ok(())
 }
 
 /// This replica knows it at once, the others in a moment.

@@ -27,6 +27,13 @@ pub async fn person_lock(connection: &mut PgConnection, user: UserId) -> Result<
     Ok(row)
 }
 
+pub async fn person_by_email(connection: &mut PgConnection, email: &str) -> Result<Option<UserId>> {
+    let id = sqlx::query_scalar!(r#"select id as "id: UserId" from users where lower(email) = lower($1)"#, email)
+        .fetch_optional(connection)
+        .await?;
+    Ok(id)
+}
+
 /// A stored key, still sealed.
 pub struct TotpRow {
     pub secret: SecretId,
