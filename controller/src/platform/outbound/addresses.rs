@@ -1,5 +1,6 @@
 //! Which addresses may be called.
 
+use arc_swap::ArcSwap;
 use ipnetwork::IpNetwork;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -42,23 +43,32 @@ const CLOSED_V6: [(Ipv6Addr, u8); 4] = [
 /// The rule that every address is held against.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    allowed: Arc<[IpNetwork]>,
+    /// Opened by the configuration.
+    configured: Arc<[IpNetwork]>,
+    /// Opened while the controller runs.
+    opened: Arc<ArcSwap<Vec<IpNetwork>>>,
 }
 
 impl Guard {
-    pub fn new(allowed: &[IpNetwork]) -> Self {
-        Self { allowed: allowed.into() }
+    pub fn new(configured: &[IpNetwork]) -> Self {
+        Self { configured: configured.into(), opened: Arc::default() }
+    }
+
+    /// Open these, and no others, besides those of the configuration.
+    pub fn open(&self, networks: Vec<IpNetwork>) {
+        self.opened.store(Arc::new(networks));
     }
 
     /// Whether the operator has opened any network of their own.
     pub fn has_own(&self) -> bool {
-        !self.allowed.is_empty()
+        !self.configured.is_empty() || !self.opened.load().is_empty()
     }
 
     /// In a network that the operator has opened.
     pub fn is_own(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.allowed.iter().any(|network| network.contains(address))
+        let within = |networks: &[IpNetwork]| networks.iter().any(|network| network.contains(address));
+        within(&self.configured) || within(&self.opened.load())
     }
 
     /// Public, or opened.
@@ -180,5 +190,10 @@ mod tests {
         assert!(admits("10.1.2.3") && admits("::ffff:10.1.2.3") && admits("fd00::7") && admits("1.1.1.1"));
         assert!(!admits("10.2.0.1") && !admits("fd00:1::1") && !admits("127.0.0.1"));
         assert!(guard.is_own("10.1.2.3".parse().unwrap()) && !guard.is_own("1.1.1.1".parse().unwrap()));
+        let same = guard.clone();
+        guard.open(vec!["10.2.0.0/16".parse().unwrap()]);
+        assert!(same.admits("10.2.0.1".parse().unwrap()) && same.admits("10.1.2.3".parse().unwrap()));
+        guard.open(Vec::new());
+        assert!(!same.admits("10.2.0.1".parse().unwrap()) && same.has_own());
     }
 }

@@ -110,6 +110,11 @@ impl Outbound {
         Self { guard, patience, secure, plain }
     }
 
+    /// Open these networks, and no others, besides those of the configuration.
+    pub fn networks_open(&self, networks: Vec<IpNetwork>) {
+        self.guard.open(networks);
+    }
+
     /// Read an address that somebody gave. The sentence says what is wrong with it.
     pub fn url_read(&self, text: &str) -> Result<Url, OutboundError> {
         if text.len() > LONGEST_URL {

@@ -169,15 +169,15 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
-    /// Texts of that shape that such files hold and that are no events: fields, files, and what only the audit log has.
+    /// First words of texts of that shape that are no events: fields, and what only the audit log tells, since accounts
+    /// belong to no organization.
+    const NO_EVENT_NOUNS: &[&str] = &["auth", "limits", "scope", "user"];
+    /// What else only the audit log tells.
     const NO_EVENTS: &[&str] = &[
-        "invitation.accepted",
         "job.cancel_requested",
         "organization.deleted",
-        "scope.id",
         "server.checked",
         "server.install_command_made",
-        "user.notices_changed",
         "webhook_delivery.replayed",
     ];
 
@@ -223,15 +223,16 @@ mod tests {
                 continue;
             }
             for word in words(code) {
-                if NO_EVENTS.contains(&word.as_str()) {
+                if EventType::find(&word).is_some() {
+                    appended.insert(word);
                     continue;
                 }
+                let noun = word.split('.').next().unwrap_or_default();
                 assert!(
-                    EventType::find(&word).is_some(),
+                    NO_EVENTS.contains(&word.as_str()) || NO_EVENT_NOUNS.contains(&noun),
                     "{}: \"{word}\" is missing in signals/events/catalogue.rs (or in NO_EVENTS, if it is no event)",
                     path.display()
                 );
-                appended.insert(word);
             }
         }
         let unused: Vec<_> =

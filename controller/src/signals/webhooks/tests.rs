@@ -110,7 +110,7 @@ pub fn number(hit: &Hit) -> i64 {
     serde_json::from_slice::<Value>(&hit.body).unwrap()["data"]["number"].as_i64().unwrap()
 }
 
-pub fn patch_of(path: &str) -> String {
+fn path_of(path: &str) -> String {
     format!("/api/webhook-endpoints/{path}")
 }
 
@@ -124,7 +124,7 @@ async fn a_secret_is_shown_once_and_stored_sealed() {
     let ada = &lab.ada;
     let body = json!({ "url": "https://example.com/hook", "events": ["job.failed", "*", "job.failed"], "description": "Chat" });
     let made = ada.post("/api/webhook-endpoints", body).await.is(StatusCode::CREATED);
-    let (path, secret) = (patch_of(&made.text("id")), made.text("secret"));
+    let (path, secret) = (path_of(&made.text("id")), made.text("secret"));
     assert!(secret.starts_with("whsec_"));
     assert_eq!((made.headers["etag"].to_str().unwrap(), &made.body["events"]), ("\"1\"", &json!(["*", "job.failed"])));
 
@@ -192,7 +192,7 @@ async fn what_is_wrong_is_told_by_field() {
     assert_eq!(answer.body["error"]["errors"].as_array().unwrap().len(), 2, "all problems at once");
 
     let made = ada.post("/api/webhook-endpoints", hook_body("https://example.com/")).await.is(StatusCode::CREATED);
-    let path = patch_of(&made.text("id"));
+    let path = path_of(&made.text("id"));
     let inward = json!({ "url": "https://169.254.169.254/" });
     ada.send(Method::PATCH, &path, Some(inward)).await.is(StatusCode::BAD_REQUEST);
     let unchanged = ada.get(&path).await.body;
@@ -205,7 +205,7 @@ async fn what_is_wrong_is_told_by_field() {
 async fn webhooks_are_the_affair_of_who_manages_the_whole_organization() {
     let lab = Lab::start().await;
     let made = lab.ada.post("/api/webhook-endpoints", hook_body("https://example.com/")).await.is(StatusCode::CREATED);
-    let path = patch_of(&made.text("id"));
+    let path = path_of(&made.text("id"));
     stranger(lab.app(), "eve@example.com").await;
     let eve = lab.test_stranger("eve@example.com").await;
     eve.get(&path).await.refused(StatusCode::NOT_FOUND, "not_found");
@@ -313,4 +313,22 @@ async fn an_organization_with_webhooks_can_be_deleted() {
     lab.pass(3, TimeDelta::minutes(1)).await;
     assert_eq!(receiver.hits().len(), 1, "nothing is sent for who is gone");
     assert_eq!(lab.count("select count(*) from jobs where status not in ('succeeded', 'failed')").await, 0);
+}
+
+#[tokio::test]
+async fn switching_off_by_hand_ends_what_waits() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start("127.0.0.2").await;
+    receiver.answers(500, &[], "");
+    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
+    lab.tell("instance.started", Uuid::now_v7(), 1).await;
+    lab.deliver().await;
+    let path = format!("/api/webhook-endpoints/{id}");
+    lab.ada.send(Method::PATCH, &path, Some(json!({ "active": false }))).await.is(StatusCode::OK);
+    lab.tell("instance.started", Uuid::now_v7(), 2).await;
+    lab.deliver().await;
+    lab.pass(5, TimeDelta::minutes(1)).await;
+    assert_eq!(receiver.hits().len(), 1);
+    let list = lab.deliveries(&id).await;
+    assert_eq!((list.len(), &list[0]["status"]), (1, &json!("cancelled")));
 }

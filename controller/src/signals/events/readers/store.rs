@@ -9,10 +9,15 @@ use ocore_shared::ids::{EventId, OrganizationId};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-/// Take the reader's place for this transaction. None: another replica reads now.
+/// Take the reader's place for this transaction. None: there is nothing to read, or another replica reads now.
 pub async fn reader_take(connection: &mut PgConnection, name: &str) -> Result<Option<Position>> {
+    // Looked at first, since every lock costs a transaction number.
     let row = sqlx::query!(
-        r#"select xid::text as "xid!", id from event_readers where name = $1 for update skip locked"#,
+        r#"select r.xid::text as "xid!", r.id from event_readers r
+           where r.name = $1 and exists (
+               select from events e
+               where (e.xid, e.id) > (r.xid, r.id) and e.xid < pg_snapshot_xmin(pg_current_snapshot()))
+           for update of r skip locked"#,
         name
     )
     .fetch_optional(connection)

@@ -54,17 +54,19 @@ pub async fn fan_out_task(app: App) {
 /// Take in one batch. True: there may be more.
 pub async fn fan_out(app: &App) -> Result<bool> {
     let mut tx = app.db.system().begin().await?;
-    let more = batch(app, &mut tx).await?;
+    let read = batch(app, &mut tx).await?;
     tx.commit().await?;
-    task_poke(app);
-    Ok(more)
+    if read > 0 {
+        task_poke(app);
+    }
+    Ok(read as i64 == BATCH)
 }
 
-/// One batch in the caller's transaction.
-pub(in crate::signals::webhooks) async fn batch(app: &App, connection: &mut PgConnection) -> Result<bool> {
-    let Some(after) = readers::reader_take(connection, READER).await? else { return Ok(false) };
+/// One batch in the caller's transaction; how many events it was.
+pub(super) async fn batch(app: &App, connection: &mut PgConnection) -> Result<usize> {
+    let Some(after) = readers::reader_take(connection, READER).await? else { return Ok(0) };
     let events = readers::event_list_of_all(connection, &after, BATCH).await?;
-    let Some((last, _)) = events.last() else { return Ok(false) };
+    let Some((last, _)) = events.last() else { return Ok(0) };
     let mut organizations: Vec<_> = events.iter().map(|(_, event)| event.organization_id.0).collect();
     organizations.sort();
     organizations.dedup();
@@ -76,7 +78,7 @@ pub(in crate::signals::webhooks) async fn batch(app: &App, connection: &mut PgCo
         }
     }
     readers::reader_move(connection, READER, last, app.clock.now()).await?;
-    Ok(events.len() as i64 == BATCH)
+    Ok(events.len())
 }
 
 async fn write_down(

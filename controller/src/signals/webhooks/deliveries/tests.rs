@@ -383,21 +383,3 @@ async fn the_log_is_tidied_up() {
     assert!(lab.deliveries(&id).await.is_empty());
     assert_eq!(lab.count("select count(*) from webhook_attempts").await, 0);
 }
-
-#[tokio::test]
-async fn switching_off_by_hand_ends_what_waits() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(500, &[], "");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
-    let path = format!("/api/webhook-endpoints/{id}");
-    lab.ada.send(Method::PATCH, &path, Some(json!({ "active": false }))).await.is(StatusCode::OK);
-    lab.tell("instance.started", Uuid::now_v7(), 2).await;
-    lab.deliver().await;
-    lab.pass(5, MINUTE).await;
-    assert_eq!(receiver.hits().len(), 1);
-    let list = lab.deliveries(&id).await;
-    assert_eq!((list.len(), &list[0]["status"]), (1, &json!("cancelled")));
-}
