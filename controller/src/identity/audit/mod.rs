@@ -15,6 +15,8 @@ pub mod sealer;
 pub mod service;
 pub mod store;
 #[cfg(test)]
+mod speed_tests;
+#[cfg(test)]
 mod tamper_tests;
 #[cfg(test)]
 pub mod tests;

@@ -12,7 +12,7 @@ use crate::platform::bus::Signal;
 use crate::platform::http::{Caller, IfMatch, List, Page};
 use crate::platform::jobs::tasks::task_poke;
 use crate::platform::mail::model::{Letter, Mail};
-use crate::platform::mail::service::{mail_is_configured, mail_queue};
+use crate::platform::mail::service::{mail_queue, mail_settings};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use chrono::TimeDelta;
@@ -252,7 +252,7 @@ async fn link_send(
 ) -> Result<PasswordLink> {
     let expires_at = app.clock.now() + life;
     let link = password_link(connection, app, user.id, &user.email, life).await?;
-    let mailed = mail_is_configured(connection, app).await?;
+    let mailed = mail_settings(connection, app).await?.is_some();
     if mailed {
         let letter = letter(user.name.clone(), link.clone());
         mail_queue(connection, app, &Mail { organization: None, to: user.email.clone(), letter }).await?;
