@@ -5,10 +5,14 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod authentication;
+pub mod challenges;
 pub mod invitations;
 pub mod members;
+pub mod oauth;
 pub mod organizations;
+pub mod passkeys;
 pub mod roles;
+pub mod second_factors;
 pub mod service_accounts;
 
 use crate::app::App;
@@ -17,6 +21,9 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(auth::routes::routes())
+        .merge(second_factors::routes::routes())
+        .merge(passkeys::routes::routes())
+        .merge(oauth::routes::routes())
         .merge(account::routes::routes())
         .merge(organizations::routes::routes())
         .merge(members::routes::routes())

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 pub mod model;
+pub mod refusal;
 pub mod routes;
 pub mod service;
 pub mod store;

@@ -1,9 +1,10 @@
 use super::model::{Bootstrap, SignedIn};
-use super::service;
+use super::service::{self, Login};
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
 use crate::identity::account::model::Account;
 use crate::identity::authentication::Client;
+use crate::identity::second_factors::routes::SecondFactorOwed;
 use crate::platform::http::guard::Identified;
 use crate::platform::http::{Body, Caller, public, user};
 use axum::extract::State;
@@ -97,6 +98,15 @@ pub struct LoginAnswer {
     user: Account,
 }
 
+/// What comes of a right password: a session, or the demand for a second factor.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it says in the document what the answer is; each part is made where it is known")]
+enum LoginOutcome {
+    SignedIn(LoginAnswer),
+    SecondFactor(SecondFactorOwed),
+}
+
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TicketRequest {
@@ -131,18 +141,23 @@ async fn bootstrap(State(app): State<App>, client: Client, Body(body): Body<Boot
     let BootstrapRequest { email, password, name, organization_name, token, public_urls, public_urls_unchecked } = body;
     let new = Bootstrap { email, password, name, organization_name, token, public_urls, public_urls_unchecked };
     let signed_in = service::bootstrap(&app, &client, &new).await?;
-    Ok(answer(&app, &client, StatusCode::CREATED, signed_in))
+    Ok(signed_in_answer(&app, &client, StatusCode::CREATED, signed_in))
 }
 
 /// Sign in with a password.
+///
+/// Where the person has set up an authenticator app there are no tokens and no cookies yet, but `mfa_required` with a
+/// token for POST /api/auth/login/totp, or for a passkey at POST /api/auth/passkey/login/begin.
 #[utoipa::path(post, path = "/api/auth/login", tag = "Authentication", request_body = LoginRequest,
-    responses((status = 200, description = "Signed in", body = LoginAnswer),
+    responses((status = 200, description = "Signed in, or a second factor is to be shown", body = LoginOutcome),
         (status = 400, description = "A field is wrong", body = ErrorBody),
         (status = 401, description = "Address or password is wrong", body = ErrorBody),
         (status = 403, description = "The address is not confirmed yet (`email_unverified`)", body = ErrorBody)))]
 async fn login(State(app): State<App>, client: Client, Body(body): Body<LoginRequest>) -> Result<Response> {
-    let signed_in = service::login(&app, &client, &body.email, &body.password).await?;
-    Ok(answer(&app, &client, StatusCode::OK, signed_in))
+    match service::login(&app, &client, &body.email, &body.password).await? {
+        Login::Done(signed_in) => Ok(signed_in_answer(&app, &client, StatusCode::OK, signed_in)),
+        Login::SecondFactor(owed) => Ok(no_store(Json(SecondFactorOwed::from(owed)).into_response())),
+    }
 }
 
 /// Exchange a refresh token for a new pair.
@@ -165,7 +180,7 @@ async fn refresh(State(app): State<App>, client: Client, Body(body): Body<Refres
         }
     };
     let signed_in = service::refresh(&app, &client, token.expose()).await?;
-    Ok(answer(&app, &client, StatusCode::OK, signed_in))
+    Ok(signed_in_answer(&app, &client, StatusCode::OK, signed_in))
 }
 
 /// End this session.
@@ -189,7 +204,8 @@ async fn ticket_create(
     Ok(Json(Ticket { ticket: ticket.expose().to_owned(), expires_in }))
 }
 
-fn answer(app: &App, client: &Client, status: StatusCode, signed_in: SignedIn) -> Response {
+/// The tokens of a new session: in cookies where the client asks for that, else in the body.
+pub fn signed_in_answer(app: &App, client: &Client, status: StatusCode, signed_in: SignedIn) -> Response {
     let SignedIn { access_token, refresh_token, account } = signed_in;
     let tokens = &app.auth.tokens;
     let expires_in = tokens.access_life.as_secs();
@@ -203,12 +219,16 @@ fn answer(app: &App, client: &Client, status: StatusCode, signed_in: SignedIn) -
         body.access_token = Some(access_token);
         body.refresh_token = Some(refresh_token.expose().to_owned());
     }
-    let mut response = with_cookies((status, Json(body)).into_response(), cookies);
+    no_store(with_cookies((status, Json(body)).into_response(), cookies))
+}
+
+/// Kept by no browser and no proxy.
+pub fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
+pub fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

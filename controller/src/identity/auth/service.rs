@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::identity::account::store::account_get;
 use crate::identity::audit::store::audit_append;
 use crate::identity::authentication::{Client, Passwords};
+use crate::identity::second_factors::service::{FactorOwed, second_factor_ask};
 use crate::platform::http::{Actor, Caller, Principal};
 use crate::platform::secrets::{token_hash, token_make};
 use crate::signals::events::Subject;
@@ -23,10 +24,22 @@ use uuid::Uuid;
 const TICKET_LIFE: TimeDelta = TimeDelta::seconds(30);
 
 /// Sign in with a password. Whether there is such an account makes no difference but in the right answer.
-pub async fn login(app: &App, client: &Client, email: &str, password: &Secret) -> Result<SignedIn> {
+pub async fn login(app: &App, client: &Client, email: &str, password: &Secret) -> Result<Login> {
     let person = password_prove(app, client, email, password).await?;
+    let mut connection = app.db.system().acquire().await?;
+    let hash = person.password_hash.as_deref();
+    if let Some(owed) = second_factor_ask(app, &mut connection, person.id, "password", hash).await? {
+        return Ok(Login::SecondFactor(owed));
+    }
+    drop(connection);
     let proof = Proof { user: person.id, name: person.name, method: "password".into(), second_factor: false };
-    sign_in(app, client, &proof).await
+    Ok(Login::Done(sign_in(app, client, &proof).await?))
+}
+
+/// What comes of a right password.
+pub enum Login {
+    Done(SignedIn),
+    SecondFactor(FactorOwed),
 }
 
 /// Whoever has this address and this password, with a confirmed address. Each attempt counts, each failure is noted.
@@ -268,7 +281,7 @@ fn life(duration: Duration) -> TimeDelta {
 }
 
 /// The caller that somebody is from now on.
-pub(super) fn person(client: &Client, user: UserId, session: SessionId, is_admin: bool, name: &str) -> Caller {
+pub fn person(client: &Client, user: UserId, session: SessionId, is_admin: bool, name: &str) -> Caller {
     let actor = Actor { kind: "user".into(), id: user.0, name: name.into() };
     client.caller(Principal::Person { user, session, is_admin }, actor)
 }

@@ -23,6 +23,7 @@ pub use watch::{access_lost, admin_still, access_of_member, still_allowed, while
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
+use crate::identity::challenges::store::challenge_prune;
 use crate::platform::secrets::Keyring;
 use access::Holding;
 use axum::extract::{Request, State};
@@ -135,12 +136,18 @@ pub async fn flush_task(app: App) {
             tracing::debug!(%error, "the last use of keys could not be written");
         }
         if flushes.is_multiple_of(PRUNE_EVERY_FLUSHES)
-            && let Err(error) = store::expired_prune(app.db.system(), app.clock.now()).await
+            && let Err(error) = prune(&app).await
         {
             tracing::debug!(%error, "expired sessions and tickets could not be removed");
         }
         flushes = flushes.wrapping_add(1);
     }
+}
+
+async fn prune(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    store::expired_prune(app.db.system(), now).await?;
+    challenge_prune(app.db.system(), now).await
 }
 
 async fn flush(app: &App) -> Result<(), Error> {

@@ -255,7 +255,7 @@ pub async fn keys_used(system: &PgPool, keys: &[Uuid], times: &[DateTime<Utc>]) 
 pub async fn expired_prune(system: &PgPool, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!("delete from websocket_tickets where expires_at < $1", now).execute(system).await?;
     sqlx::query!(
-        "delete from attempt_buckets where key like 'login:%' and window_started_at < $1
+        "delete from attempt_buckets where (key like 'login:%' or key like 'mfa:%') and window_started_at < $1
              and (locked_until is null or locked_until < $2)",
         now - TimeDelta::hours(1),
         now
