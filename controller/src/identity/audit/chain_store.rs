@@ -9,6 +9,9 @@ use sqlx::{PgConnection, PgPool};
 use std::collections::HashMap;
 use uuid::Uuid;
 
+/// Transaction and id of an entry.
+pub type Place = (String, Uuid);
+
 /// Held by whoever seals or removes, in all replicas.
 const SEAL_LOCK: i64 = 0x6f43_6f72_6500_0005;
 
@@ -24,7 +27,11 @@ pub async fn seal_lock(connection: &mut PgConnection) -> Result<bool> {
 ///
 /// What is seen is committed, and what is committed later is numbered later. To wait for every open transaction would let
 /// anybody who holds one open, even in another database of the server, keep the log unsealed.
-pub async fn entries_unsealed(connection: &mut PgConnection, but: &[Uuid], limit: i64) -> Result<Vec<Entry>> {
+///
+/// `after`: where the batch before ended. The index still knows what that has sealed, and would be read through again.
+pub async fn entries_unsealed(
+    connection: &mut PgConnection, but: &[Uuid], after: Option<&Place>, limit: i64,
+) -> Result<Vec<Entry>> {
     let entries = sqlx::query_as!(
         Entry,
         r#"select id, organization_id as organization, action, actor::text as "actor!", subject::text as "subject!",
@@ -32,9 +39,12 @@ pub async fn entries_unsealed(connection: &mut PgConnection, but: &[Uuid], limit
                   seq, hash
            from audit_log
            where seq is null and coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) <> all($1)
+             and ($3::text is null or (xid, id) > ($3::text::xid8, $4::uuid))
            order by xid, id limit $2"#,
         but,
-        limit
+        limit,
+        after.map(|place| place.0.as_str()),
+        after.map(|place| place.1)
     )
     .fetch_all(connection)
     .await?;
@@ -95,12 +105,15 @@ pub async fn chain_get(connection: &mut PgConnection, organization: Uuid) -> Res
 
 /// Every chain that there is.
 pub async fn chain_list(system: &PgPool) -> Result<Vec<Chain>> {
-    let rows = sqlx::query_as!(ChainRow, "select * from audit_chains order by organization_id").fetch_all(system).await?;
+    let rows =
+        sqlx::query_as!(ChainRow, "select * from audit_chains order by organization_id").fetch_all(system).await?;
     Ok(rows.into_iter().map(Chain::from).collect())
 }
 
 /// Those chains, each with the greatest number that any of its entries has.
-pub async fn chains_get(connection: &mut PgConnection, organizations: &[Uuid]) -> Result<HashMap<Uuid, (Option<Chain>, i64)>> {
+pub async fn chains_get(
+    connection: &mut PgConnection, organizations: &[Uuid],
+) -> Result<HashMap<Uuid, (Option<Chain>, i64)>> {
     let rows = sqlx::query_as!(ChainRow, "select * from audit_chains where organization_id = any($1)", organizations)
         .fetch_all(&mut *connection)
         .await?;
@@ -145,7 +158,9 @@ pub async fn snapshot_begin(connection: &mut PgConnection) -> Result<()> {
 }
 
 /// The numbered entries of a chain, in order.
-pub fn chain_stream(connection: &mut PgConnection, organization: Uuid) -> impl Stream<Item = Result<Entry>> + Send + '_ {
+pub fn chain_stream(
+    connection: &mut PgConnection, organization: Uuid,
+) -> impl Stream<Item = Result<Entry>> + Send + '_ {
     sqlx::query_as!(
         Entry,
         r#"select id, organization_id as organization, action, actor::text as "actor!", subject::text as "subject!",

@@ -13,9 +13,9 @@ pub mod retention;
 pub mod routes;
 pub mod sealer;
 pub mod service;
-pub mod store;
 #[cfg(test)]
 mod speed_tests;
+pub mod store;
 #[cfg(test)]
 mod tamper_tests;
 #[cfg(test)]

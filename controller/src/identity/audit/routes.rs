@@ -187,9 +187,7 @@ async fn audit_log_list(
     responses(
         (status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 400, description = "A filter cannot be read", body = ErrorBody)))]
-async fn audit_log_export(
-    ctx: Ctx, State(app): State<App>, Params(params): Params<ExportParams>,
-) -> Result<Response> {
+async fn audit_log_export(ctx: Ctx, State(app): State<App>, Params(params): Params<ExportParams>) -> Result<Response> {
     let format = params.format.format;
     let file = service::audit_export(ctx, app, params.filter.read()?, format).await?;
     Ok(download(format, file))
@@ -246,6 +244,7 @@ async fn admin_audit_log_verify(State(app): State<App>) -> Result<Json<Verificat
 
 fn download(format: ExportFormat, file: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Response {
     let disposition = format!("attachment; filename=\"{}\"", format.file_name());
-    let headers = [(header::CONTENT_TYPE, format.content_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let headers =
+        [(header::CONTENT_TYPE, format.content_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     (headers, Body::from_stream(file)).into_response()
 }

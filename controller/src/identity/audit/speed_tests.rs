@@ -1,11 +1,12 @@
 //! How fast, measured when asked for: `cargo test --release --lib -- --ignored --nocapture audit_speed`.
 
-use super::sealer::seal_once;
+use super::sealer::seal_backlog;
 use super::tests::seal;
 use crate::identity::authentication::tests::run;
 use crate::identity::members::tests::Company;
 use axum::http::StatusCode;
-use std::time::Instant;
+use serde_json::json;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 #[ignore = "a measurement, for a release build on a quiet machine"]
@@ -25,7 +26,7 @@ async fn audit_speed() {
     );
     run(app, &sql).await;
     let started = Instant::now();
-    while seal_once(app).await.unwrap().sealed > 0 {}
+    seal_backlog(app).await.unwrap();
     println!("sealed {:.0} entries a second", ENTRIES as f64 / started.elapsed().as_secs_f64());
     seal(app).await;
     let started = Instant::now();
@@ -33,4 +34,41 @@ async fn audit_speed() {
     let seconds = started.elapsed().as_secs_f64();
     assert_eq!(found.body["valid"], true, "{}", found.body);
     println!("verified {:.0} entries a second", found.body["entries"].as_f64().unwrap() / seconds);
+}
+
+#[tokio::test]
+#[ignore = "a measurement, for a release build on a quiet machine"]
+async fn audit_cost_for_writers() {
+    let company = Company::new().await;
+    let mut took = [Vec::new(), Vec::new()];
+    for round in 0..10 {
+        let seals = round % 2;
+        // Far more often than once a second, to see anything at all.
+        let sealer = (seals == 1).then(|| {
+            let app = company.app().clone();
+            tokio::spawn(async move {
+                loop {
+                    seal_backlog(&app).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            })
+        });
+        for n in 0..200 {
+            let body = json!({ "name": format!("role {round} {n}"), "permissions": ["view:servers"] });
+            let started = Instant::now();
+            company.ada.post("/api/roles", body).await.is(StatusCode::CREATED);
+            took[seals].push(started.elapsed());
+        }
+        if let Some(sealer) = sealer {
+            sealer.abort();
+        }
+    }
+    for (name, times) in ["without", "with"].iter().zip(&mut took) {
+        times.sort();
+        println!(
+            "{name} a sealer ten times a second: p50 {:?}, p99 {:?}",
+            times[times.len() / 2],
+            times[times.len() * 99 / 100]
+        );
+    }
 }

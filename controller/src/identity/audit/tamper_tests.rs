@@ -86,7 +86,11 @@ impl Log {
             }
             previous = hash;
         }
-        sqlx::query("update audit_chains set hash = $1").bind(previous.0.as_slice()).execute(&mut self.root).await.unwrap();
+        sqlx::query("update audit_chains set hash = $1")
+            .bind(previous.0.as_slice())
+            .execute(&mut self.root)
+            .await
+            .unwrap();
     }
 }
 
@@ -165,7 +169,8 @@ async fn a_cut_end_is_found_also_with_an_older_head() {
     assert_eq!(log.found().await, at("cut_off", 9));
 
     // With the head of then, which we have signed, only the file knows better.
-    let back = "delete from audit_log where seq > 8; truncate audit_chains; insert into audit_chains select * from chains_8";
+    let back =
+        "delete from audit_log where seq > 8; truncate audit_chains; insert into audit_chains select * from chains_8";
     log.tamper(back).await;
     assert_eq!(log.found().await, at("cut_off", 9));
     log.tamper(back).await;
@@ -220,7 +225,11 @@ async fn a_forged_head_is_found_and_never_extended() {
     .await;
     assert_eq!(log.verify().await["unsealed"], 1);
     // Other chains go on.
-    by(&mut log.root, "insert into audit_log (id, action, actor, subject) values (gen_random_uuid(), 'thing.made', '{}', '{}')").await;
+    by(
+        &mut log.root,
+        "insert into audit_log (id, action, actor, subject) values (gen_random_uuid(), 'thing.made', '{}', '{}')",
+    )
+    .await;
     until("the other chain", async || seal_once(&log.test.app).await.unwrap().sealed == 1).await;
 
     log.restore().await;

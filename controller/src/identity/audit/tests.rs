@@ -90,8 +90,12 @@ async fn entries_say_who_what_and_from_where() {
         assert!(actions(&found).is_empty(), "{filter}");
     }
     let wrong = company.ada.get("/api/audit-logs?address=here&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z").await;
-    let fields: Vec<Value> =
-        wrong.is(StatusCode::BAD_REQUEST).body["error"]["errors"].as_array().unwrap().iter().map(|e| e["field"].clone()).collect();
+    let fields: Vec<Value> = wrong.is(StatusCode::BAD_REQUEST).body["error"]["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["field"].clone())
+        .collect();
     assert_eq!(fields, ["address", "to"]);
     for wrong in ["actor=x", "from=yesterday", "limit=0", "format=xml"] {
         company.ada.get(&format!("/api/audit-logs/export?{wrong}")).await;
@@ -110,8 +114,10 @@ async fn only_who_may_reads_and_only_their_own() {
     eve.post("/api/orgs", json!({ "name": "Elsewhere" })).await.is(StatusCode::CREATED);
     // A permission for one project opens no log, which knows no projects.
     let project = company.ada.get("/api/projects").await.body["data"][0]["id"].clone();
-    let body = json!({ "name": "narrow", "permissions": ["view:audit"], "scope": { "type": "project", "id": project } });
-    let narrow = Visitor::new(app).bearer(&company.ada.post("/api/api-keys", body).await.is(StatusCode::CREATED).text("key"));
+    let body =
+        json!({ "name": "narrow", "permissions": ["view:audit"], "scope": { "type": "project", "id": project } });
+    let narrow =
+        Visitor::new(app).bearer(&company.ada.post("/api/api-keys", body).await.is(StatusCode::CREATED).text("key"));
     for path in ["/api/audit-logs", "/api/audit-logs/export", "/api/audit-logs/verify"] {
         dev.get(path).await.refused(StatusCode::FORBIDDEN, "permission_denied");
         narrow.get(path).await.refused(StatusCode::FORBIDDEN, "permission_denied");
@@ -201,7 +207,8 @@ async fn an_open_transaction_holds_up_nobody() {
     let company = Company::new().await;
     let app = company.app();
     seal(app).await;
-    let insert = "insert into audit_log (id, action, actor, subject) values (gen_random_uuid(), 'early.bird', '{}', '{}')";
+    let insert =
+        "insert into audit_log (id, action, actor, subject) values (gen_random_uuid(), 'early.bird', '{}', '{}')";
     let mut early = app.db.system().begin().await.unwrap();
     sqlx::query(insert).execute(&mut *early).await.unwrap();
     run(app, &insert.replace("early.bird", "late.bird")).await;
@@ -241,7 +248,11 @@ async fn what_is_too_old_goes_and_the_rest_stays_proven() {
     assert_eq!(count(app, &format!("organization_id = '{id}' and seq < 6")).await, 0);
 
     // Old as it is made out to be, what was forged stays as evidence.
-    by(&mut connection, &format!("update audit_log set created_at = '2020-01-01' where organization_id = '{id}' and seq <= 8")).await;
+    by(
+        &mut connection,
+        &format!("update audit_log set created_at = '2020-01-01' where organization_id = '{id}' and seq <= 8"),
+    )
+    .await;
     audit_prune(app).await.unwrap();
     let found = company.ada.get("/api/audit-logs/verify").await.is(StatusCode::OK);
     assert_eq!((&found.body["problem"]["kind"], &found.body["problem"]["seq"]), (&json!("changed"), &json!(6)));

@@ -260,7 +260,11 @@ impl<'a> Walk<'a> {
             return Some(cut_off(last));
         }
         if !is_ours {
-            return Some(Problem::new(Defect::HeadForged, last, "The chain's head was forged: its signature is not ours."));
+            return Some(Problem::new(
+                Defect::HeadForged,
+                last,
+                "The chain's head was forged: its signature is not ours.",
+            ));
         }
         if head.seq < last {
             let text = format!("The chain's head ends at entry {}, but there are entries after it.", head.seq);

@@ -18,7 +18,7 @@ mod watch;
 pub use client::{Client, address_of};
 pub use passwords::Passwords;
 pub use tokens::Tokens;
-pub use watch::{access_lost, admin_still, access_of_member, still_allowed, while_allowed, while_unchanged};
+pub use watch::{access_lost, access_of_member, admin_still, still_allowed, while_allowed, while_unchanged};
 
 use crate::app::App;
 use crate::config::Config;

@@ -57,7 +57,11 @@ impl Caller {
     /// Somebody with a shell on the controller's host.
     pub fn host() -> Self {
         Self {
-            principal: Principal::Person { user: UserId(Uuid::nil()), session: SessionId(Uuid::nil()), is_admin: false },
+            principal: Principal::Person {
+                user: UserId(Uuid::nil()),
+                session: SessionId(Uuid::nil()),
+                is_admin: false,
+            },
             actor: Actor::system(),
             request_id: "host".into(),
             address: None,

@@ -36,16 +36,14 @@ pub async fn counts(system: &PgPool, now: DateTime<Utc>) -> Result<Counts> {
 }
 
 pub async fn servers_by_status(system: &PgPool) -> Result<BTreeMap<String, i64>> {
-    let rows = sqlx::query!(r#"select status, count(*) as "count!" from servers group by status"#)
-        .fetch_all(system)
-        .await?;
+    let rows =
+        sqlx::query!(r#"select status, count(*) as "count!" from servers group by status"#).fetch_all(system).await?;
     Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
 }
 
 pub async fn instances_by_status(system: &PgPool) -> Result<BTreeMap<String, i64>> {
-    let rows = sqlx::query!(r#"select status, count(*) as "count!" from instances group by status"#)
-        .fetch_all(system)
-        .await?;
+    let rows =
+        sqlx::query!(r#"select status, count(*) as "count!" from instances group by status"#).fetch_all(system).await?;
     Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
 }
 

@@ -81,7 +81,8 @@ async fn an_organizations_job_is_cancelled_before_its_eyes_and_not_repeated() {
     let made = ada.post("/api/servers", json!({ "name": "first" })).await.is(StatusCode::CREATED);
     let server = made.body["server"]["id"].as_str().unwrap().to_owned();
     run(app, "update servers set status = 'online', session_epoch = 1").await;
-    let job = ada.post(&format!("/api/servers/{server}/check"), json!({})).await.is(StatusCode::ACCEPTED).text("job_id");
+    let job =
+        ada.post(&format!("/api/servers/{server}/check"), json!({})).await.is(StatusCode::ACCEPTED).text("job_id");
     run(app, "update jobs set status = 'queued', attempts = 0").await;
     let ended = ada.post(&format!("/api/admin/jobs/{job}/cancel"), json!({})).await.is(StatusCode::ACCEPTED);
     assert_eq!((ended.text("status"), ended.text("organization_name")), ("cancelled".into(), "Example".into()));

@@ -12,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(admin(routes!(admin_log_settings_get))).routes(admin(routes!(admin_log_settings_update)))
+    OpenApiRouter::new()
+        .routes(admin(routes!(admin_log_settings_get)))
+        .routes(admin(routes!(admin_log_settings_update)))
 }
 
 /// What becomes of logs; what is left out stays, null is as configured.

@@ -15,7 +15,8 @@ pub async fn log_settings_lock(connection: &mut PgConnection) -> Result<()> {
 
 /// What is stored, and how often it was changed.
 pub async fn log_settings_get(connection: &mut PgConnection) -> Result<(Stored, i64)> {
-    let row = sqlx::query!("select value, version from settings where key = $1", KEY).fetch_optional(connection).await?;
+    let row =
+        sqlx::query!("select value, version from settings where key = $1", KEY).fetch_optional(connection).await?;
     match row {
         Some(row) => Ok((serde_json::from_value(row.value).map_err(Error::internal)?, row.version)),
         None => Ok((Stored::default(), 0)),

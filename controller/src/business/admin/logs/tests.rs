@@ -26,7 +26,10 @@ async fn settings_change_by_what_is_given_and_go_back_to_the_configuration() {
     assert_eq!((&changed.body["event_days"], &changed.body["job_log_days"]), (&json!(3), &json!(30)));
     assert_eq!(company.app().log.now(), level, "it holds at once");
     let told = ada.get("/api/admin/audit-logs?action=log_settings.updated").await;
-    assert_eq!((&told.body["data"][0]["before"]["level"], &told.body["data"][0]["after"]["level"]), (&json!("info"), &json!(level)));
+    assert_eq!(
+        (&told.body["data"][0]["before"]["level"], &told.body["data"][0]["after"]["level"]),
+        (&json!("info"), &json!(level))
+    );
 
     let old = changed.headers["etag"].to_str().unwrap().to_owned();
     let back = put(json!({ "level": null })).await.is(StatusCode::OK);

@@ -14,9 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(admin(routes!(admin_organization_list)))
-        .routes(admin(routes!(admin_organization_get)))
+    OpenApiRouter::new().routes(admin(routes!(admin_organization_list))).routes(admin(routes!(admin_organization_get)))
 }
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]

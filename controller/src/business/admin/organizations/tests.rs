@@ -19,7 +19,10 @@ async fn every_organization_is_seen_with_its_owner_and_use() {
     let names: Vec<&str> = list.body["data"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Elsewhere", "Example"]);
     let own = &list.body["data"][1];
-    assert_eq!((&own["owner_email"], &own["member_count"], &own["server_count"]), (&json!("ada@example.com"), &json!(2), &json!(1)));
+    assert_eq!(
+        (&own["owner_email"], &own["member_count"], &own["server_count"]),
+        (&json!("ada@example.com"), &json!(2), &json!(1))
+    );
     for (filter, count) in [("?q=ELSE", 1), ("?name=Example", 1), ("?name=Exam", 0), ("?limit=1", 1)] {
         let list = ada.get(&format!("/api/admin/orgs{filter}")).await.is(StatusCode::OK);
         assert_eq!(list.body["data"].as_array().unwrap().len(), count, "{filter}");

@@ -40,11 +40,8 @@ struct AgentListParams {
 }
 
 async fn list(app: &App, params: &AgentListParams) -> Result<Json<List<ConnectedAgent>>> {
-    let filter = AgentFilter {
-        name: params.name.as_deref(),
-        organization: params.organization_id,
-        replica: params.replica_id,
-    };
+    let filter =
+        AgentFilter { name: params.name.as_deref(), organization: params.organization_id, replica: params.replica_id };
     service::agent_list(app, &filter, &params.page).await.map(Json)
 }
 

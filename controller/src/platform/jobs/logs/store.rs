@@ -69,8 +69,7 @@ pub async fn job_log_forget(connection: &mut PgConnection, jobs: &[Uuid]) -> Res
 
 /// Forget logs that are older.
 pub async fn job_log_prune(system: &PgPool, days: i32) -> Result<u64> {
-    let done = sqlx::query!("delete from job_logs where at < now() - make_interval(days => $1)", days)
-        .execute(system)
-        .await?;
+    let done =
+        sqlx::query!("delete from job_logs where at < now() - make_interval(days => $1)", days).execute(system).await?;
     Ok(done.rows_affected())
 }
