@@ -14,7 +14,8 @@ alter table audit_log
     add column seq bigint,
     add column hash bytea;
 create index audit_log_unsealed on audit_log (xid, id) where seq is null;
-create unique index audit_log_chain on audit_log (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid), seq);
+create unique index audit_log_chain on audit_log (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid), seq)
+    where seq is not null;
 grant update (seq, hash) on audit_log to ocore_system;
 grant delete on audit_log to ocore_system;
 

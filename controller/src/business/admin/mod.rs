@@ -5,12 +5,14 @@ pub mod jobs;
 pub mod logs;
 pub mod organizations;
 pub mod tunnels;
+pub mod users;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(users::routes::routes())
         .merge(organizations::routes::routes())
         .merge(jobs::routes::routes())
         .merge(figures::routes::routes())

@@ -9,6 +9,9 @@ use sqlx::{PgConnection, PgPool};
 use std::collections::HashMap;
 use uuid::Uuid;
 
+/// Transaction and id of an entry.
+pub type Place = (String, Uuid);
+
 /// Held by whoever seals or removes, in all replicas.
 const SEAL_LOCK: i64 = 0x6f43_6f72_6500_0005;
 
@@ -20,10 +23,15 @@ pub async fn seal_lock(connection: &mut PgConnection) -> Result<bool> {
     Ok(got)
 }
 
-/// Entries that have no number yet, in the order of their transactions, only below every one that is still open; but
-/// none of those chains.
-pub async fn entries_unsealed(connection: &mut PgConnection, but: &[Uuid], limit: i64) -> Result<Vec<Entry>> {
-    // A transaction beyond the newest one is of another cluster, which this database was restored from.
+/// Entries that have no number yet, in the order of their transactions; but none of those chains.
+///
+/// What is seen is committed, and what is committed later is numbered later. To wait for every open transaction would let
+/// anybody who holds one open, even in another database of the server, keep the log unsealed.
+///
+/// `after`: where the batch before ended. The index still knows what that has sealed, and would be read through again.
+pub async fn entries_unsealed(
+    connection: &mut PgConnection, but: &[Uuid], after: Option<&Place>, limit: i64,
+) -> Result<Vec<Entry>> {
     let entries = sqlx::query_as!(
         Entry,
         r#"select id, organization_id as organization, action, actor::text as "actor!", subject::text as "subject!",
@@ -31,10 +39,12 @@ pub async fn entries_unsealed(connection: &mut PgConnection, but: &[Uuid], limit
                   seq, hash
            from audit_log
            where seq is null and coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) <> all($1)
-             and (xid < pg_snapshot_xmin(pg_current_snapshot()) or xid >= pg_snapshot_xmax(pg_current_snapshot()))
+             and ($3::text is null or (xid, id) > ($3::text::xid8, $4::uuid))
            order by xid, id limit $2"#,
         but,
-        limit
+        limit,
+        after.map(|place| place.0.as_str()),
+        after.map(|place| place.1)
     )
     .fetch_all(connection)
     .await?;

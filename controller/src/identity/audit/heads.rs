@@ -2,21 +2,26 @@
 
 use super::chain::Head;
 use anyhow::Context;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-/// A place that keeps heads. Both calls block.
+/// Bytes from which on a file is thinned out.
+const LARGE: u64 = 64 * 1024 * 1024;
+
+/// A place that keeps heads. Its calls block.
 pub trait HeadSink: Send + Sync {
     /// For messages.
     fn name(&self) -> String;
     /// Add heads; they are durable when it returns.
     fn append(&self, heads: &[Head]) -> anyhow::Result<()>;
+    /// Give up heads that newer ones have made needless, where they have become many.
+    fn tidy(&self) -> anyhow::Result<()>;
     /// Hand every kept head to `look`, oldest first. What cannot be read is passed over.
     fn each(&self, look: &mut dyn FnMut(Head)) -> anyhow::Result<()>;
 }
@@ -76,6 +81,15 @@ impl HeadSinks {
         Ok(())
     }
 
+    /// Have every place give up what it needs no more.
+    pub async fn tidy(&self) -> anyhow::Result<()> {
+        for kept in &self.0 {
+            let sink = kept.sink.clone();
+            blocking(move || sink.tidy()).await?;
+        }
+        Ok(())
+    }
+
     /// The heads of one chain that are kept anywhere, by number.
     pub async fn of(&self, organization: Uuid) -> anyhow::Result<Vec<Head>> {
         let mut all = Vec::new();
@@ -118,14 +132,22 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + 
     tokio::task::spawn_blocking(work).await?
 }
 
-/// A file of one JSON object a line, which only grows.
+/// A file of one JSON object a line. Only when it has become large it is thinned out, to one head of each chain an hour:
+/// each proves all that came before it.
 pub struct HeadFile {
     path: PathBuf,
+    large: u64,
+    /// Whoever appends or thins out.
+    writing: std::sync::Mutex<()>,
 }
 
 impl HeadFile {
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, large: LARGE, writing: std::sync::Mutex::default() }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> anyhow::Result<File> {
@@ -163,6 +185,7 @@ impl HeadSink for HeadFile {
     }
 
     fn append(&self, heads: &[Head]) -> anyhow::Result<()> {
+        let _writing = self.lock();
         let mut file = self.open().with_context(|| self.name())?;
         let mut text = Vec::new();
         if is_torn(&mut file)? {
@@ -175,6 +198,43 @@ impl HeadSink for HeadFile {
         file.write_all(&text)?;
         file.sync_data()?;
         Ok(())
+    }
+
+    fn tidy(&self) -> anyhow::Result<()> {
+        let _writing = self.lock();
+        if fs::metadata(&self.path).map_or(0, |file| file.len()) < self.large {
+            return Ok(());
+        }
+        let mut ends: HashMap<Uuid, i64> = HashMap::new();
+        let mut doubtful = HashSet::new();
+        self.each(&mut |head| {
+            let end = ends.entry(head.organization_id).or_default();
+            if head.seq <= *end {
+                doubtful.insert(head.organization_id);
+            }
+            *end = head.seq.max(*end);
+        })?;
+        let mut kept: BTreeMap<(Uuid, i64), Head> = BTreeMap::new();
+        let mut number = 0;
+        self.each(&mut |head| {
+            // A chain that went back was cut off: every head of it is evidence.
+            number += 1;
+            let is_doubtful = doubtful.contains(&head.organization_id);
+            let place = if is_doubtful { number } else { head.sealed_at.timestamp() / 3600 };
+            kept.insert((head.organization_id, place), head);
+        })?;
+        // Whole or not at all: there is no other copy.
+        let thin = self.path.with_extension("new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&thin)?;
+        let mut text = Vec::new();
+        for head in kept.values() {
+            serde_json::to_writer(&mut text, head)?;
+            text.push(b'\n');
+        }
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&thin, &self.path)?;
+        self.path.parent().map_or(Ok(()), sync_directory)
     }
 
     fn each(&self, look: &mut dyn FnMut(Head)) -> anyhow::Result<()> {
@@ -196,7 +256,7 @@ impl HeadSink for HeadFile {
 mod tests {
     use super::super::chain::Hash;
     use super::*;
-    use chrono::DateTime;
+    use chrono::{DateTime, TimeDelta};
 
     fn head(seq: i64) -> Head {
         let (hash, signature) = (Hash([seq as u8; 32]), vec![1, 2]);
@@ -221,6 +281,23 @@ mod tests {
         file.append(&[head(3)]).unwrap();
         assert_eq!(seqs(&file), [1, 3]);
         assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_large_file_keeps_the_newest_of_each_hour() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = HeadFile::new(directory.path().join("audit/heads.jsonl"));
+        let at =
+            |seq: i64, minute: i64| Head { sealed_at: DateTime::UNIX_EPOCH + TimeDelta::minutes(minute), ..head(seq) };
+        let other = |seq| Head { organization_id: Uuid::from_u128(1), ..at(seq, 1) };
+        file.append(&[at(1, 0), at(2, 30), other(9), at(3, 59), at(4, 61), other(8), at(5, 70)]).unwrap();
+        file.tidy().unwrap();
+        assert_eq!(seqs(&file).len(), 7, "as long as it is small, all stay");
+        file.large = 1;
+        file.tidy().unwrap();
+        assert_eq!(seqs(&file), [3, 5, 9, 8], "a chain that went back keeps them all");
+        file.append(&[at(6, 80)]).unwrap();
+        assert_eq!(seqs(&file), [3, 5, 9, 8, 6]);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use super::chain::{Entry, Hash};
 use super::chain_store as store;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub async fn audit_prune(app: &App) -> Result<()> {
         let before = app.clock.now() - TimeDelta::days(days.unwrap_or(PLATFORM_DAYS).into());
         while shorten(app, organization, before).await? {}
     }
-    Ok(())
+    app.audit.sinks.tidy().await.map_err(Error::Internal)
 }
 
 /// One batch of one chain. True: there may be more.

@@ -1,7 +1,7 @@
 //! The sealer: a reconciler without input. Each second one of the replicas numbers and chains what is committed.
 
 use super::chain::{Chain, Hash, Head, Start};
-use super::chain_store as store;
+use super::chain_store::{self as store, Place};
 use crate::app::App;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ const BATCH: i64 = 2000;
 pub async fn seal_task(app: App) {
     let mut blocked = BTreeSet::new();
     let mut is_caught_up = false;
+    let mut after = None;
     loop {
         if !is_caught_up {
             match catch_up(&app).await {
@@ -25,7 +26,7 @@ pub async fn seal_task(app: App) {
                 }
             }
         }
-        match seal_once(&app).await {
+        match seal_batch(&app, after.take()).await {
             Ok(round) => {
                 for chain in round.blocked.difference(&blocked) {
                     tracing::error!(%chain, "this chain of the audit log was tampered with and is not extended; verify it");
@@ -33,6 +34,7 @@ pub async fn seal_task(app: App) {
                 metrics::gauge!("ocore_audit_chains_blocked").set(round.blocked.len() as f64);
                 blocked = round.blocked;
                 if round.sealed == BATCH as usize {
+                    after = round.last;
                     continue;
                 }
             }
@@ -46,6 +48,8 @@ pub async fn seal_task(app: App) {
 #[derive(Debug, Default)]
 pub struct Round {
     pub sealed: usize,
+    /// The last entry that was sealed.
+    last: Option<Place>,
     /// Chains whose end is not what we signed: to go on from there would make a forgery ours.
     pub blocked: BTreeSet<Uuid>,
 }
@@ -57,8 +61,25 @@ async fn catch_up(app: &App) -> anyhow::Result<()> {
     app.audit.sinks.catch_up(&heads).await
 }
 
+/// Seal all that waits now.
+#[cfg(test)]
+pub async fn seal_backlog(app: &App) -> Result<()> {
+    let mut after = None;
+    loop {
+        let round = seal_batch(app, after.take()).await?;
+        if round.sealed == 0 {
+            return Ok(());
+        }
+        after = round.last;
+    }
+}
+
 /// One round: nothing while another replica is at it.
 pub async fn seal_once(app: &App) -> Result<Round> {
+    seal_batch(app, None).await
+}
+
+async fn seal_batch(app: &App, after: Option<Place>) -> Result<Round> {
     let mut round = Round::default();
     let mut tx = app.db.system().begin().await?;
     if !store::seal_lock(&mut tx).await? {
@@ -68,7 +89,7 @@ pub async fn seal_once(app: &App) -> Result<Round> {
     }
     let (chains, entries) = loop {
         let but: Vec<Uuid> = round.blocked.iter().copied().collect();
-        let entries = store::entries_unsealed(&mut tx, &but, BATCH).await?;
+        let entries = store::entries_unsealed(&mut tx, &but, after.as_ref(), BATCH).await?;
         let organizations: Vec<Uuid> = entries.iter().map(|e| e.chain()).collect::<BTreeSet<_>>().into_iter().collect();
         let chains = store::chains_get(&mut tx, &organizations).await?;
         let known = round.blocked.len();
@@ -107,6 +128,7 @@ pub async fn seal_once(app: &App) -> Result<Round> {
     }
     tx.commit().await?;
     round.sealed = ids.len();
+    round.last = entries.last().map(|entry| (entry.xid.clone(), entry.id));
     // After the commit: a head that is kept outside must never be newer than what the database has.
     app.audit.sinks.append(&heads).await;
     Ok(round)

@@ -99,6 +99,14 @@ async fn a_device_signs_in_by_itself() {
     let robot = anyone.bearer(&ada.key("robot", &["view:org"]).await);
     robot.get("/api/user/passkeys").await.refused(StatusCode::FORBIDDEN, "person_required");
     ada.delete(&path).await.is(StatusCode::NO_CONTENT);
+    for action in ["auth.passkey_registered", "auth.passkey_renamed", "auth.passkey_removed"] {
+        let entries: i64 = sqlx::query_scalar("select count(*) from audit_log where action = $1")
+            .bind(action)
+            .fetch_one(test.app.db.system())
+            .await
+            .unwrap();
+        assert_eq!(entries, 1, "{action}");
+    }
     let options = ask(&anyone, json!({})).await;
     answer(&anyone, laptop.get(&options)).await.refused(StatusCode::UNAUTHORIZED, "passkey_refused");
     assert_eq!(count(&test.app, "select count(*) from sessions where second_factor").await, 0);

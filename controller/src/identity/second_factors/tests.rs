@@ -18,7 +18,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    fn new(secret: &str) -> Self {
+    pub fn new(secret: &str) -> Self {
         let bytes = totp_rs::Secret::try_from_base32(secret).unwrap();
         Self { key: TotpKey::new(bytes.as_bytes(), "x@example.com").unwrap() }
     }

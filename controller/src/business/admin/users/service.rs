@@ -5,14 +5,15 @@ use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
-use crate::identity::auth::recovery::service::{RESET_LIFE, password_link};
 use crate::identity::auth::store::sessions_revoke;
 use crate::identity::authentication::Passwords;
+use crate::identity::second_factors::service::{sessions_forget, totp_remove};
 use crate::platform::bus::Signal;
 use crate::platform::http::{Caller, IfMatch, List, Page};
 use crate::platform::jobs::tasks::task_poke;
 use crate::platform::mail::model::{Letter, Mail};
-use crate::platform::mail::service::{mail_is_configured, mail_queue};
+use crate::platform::mail::service::{mail_queue, mail_settings, page_url};
+use crate::platform::secrets::{token_hash, token_make};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use chrono::TimeDelta;
@@ -22,6 +23,7 @@ use sqlx::PgConnection;
 
 /// Life of the first link of somebody for whom an account was made.
 const WELCOME_LIFE: TimeDelta = TimeDelta::days(7);
+const RESET_LIFE: TimeDelta = TimeDelta::hours(1);
 
 pub async fn user_list(app: &App, filter: &UserFilter<'_>, page: &Page) -> Result<List<AdminUser>> {
     let mut connection = app.db.system().acquire().await?;
@@ -159,11 +161,14 @@ pub async fn user_disable_totp(caller: &Caller, app: &App, id: UserId, if_match:
     let mut tx = app.db.system().begin().await?;
     rights_lock(&mut tx, caller).await?;
     let before = found(&mut tx, id, if_match).await?;
-    if !store::totp_remove(&mut tx, id).await? {
+    if !before.totp_enabled {
         return Err(Error::conflict("totp_not_enabled", "This person has no authenticator app."));
     }
+    let lost = totp_remove(&mut tx, id).await?;
+    store::user_touch(&mut tx, id).await?;
     let after = finish(&mut tx, caller, "user.totp_disabled", &before).await?;
     tx.commit().await?;
+    sessions_forget(app, &lost).await;
     Ok(after)
 }
 
@@ -251,8 +256,11 @@ async fn link_send(
     letter: impl FnOnce(String, String) -> Letter,
 ) -> Result<PasswordLink> {
     let expires_at = app.clock.now() + life;
-    let link = password_link(connection, app, user.id, &user.email, life).await?;
-    let mailed = mail_is_configured(connection, app).await?;
+    let token = token_make();
+    let hash = token_hash(token.expose());
+    store::password_token_insert(connection, &hash, user.id, &user.email, expires_at).await?;
+    let link = page_url(app, &format!("/reset-password#token={}", token.expose()));
+    let mailed = mail_settings(connection, app).await?.is_some();
     if mailed {
         let letter = letter(user.name.clone(), link.clone());
         mail_queue(connection, app, &Mail { organization: None, to: user.email.clone(), letter }).await?;

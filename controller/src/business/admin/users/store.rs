@@ -6,7 +6,6 @@ use crate::platform::http::Page;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{OrganizationId, UserId};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 /// Held by whoever gives or takes rights of administrators, or ends an account.
 const ADMINS_LOCK: i64 = 0x6f43_6f72_6500_0ad1;
@@ -160,18 +159,29 @@ pub async fn user_admin_set(connection: &mut PgConnection, user: UserId, is_admi
     Ok(())
 }
 
-/// Remove the authenticator app with its secret. False: there was none.
-pub async fn totp_remove(connection: &mut PgConnection, user: UserId) -> Result<bool> {
-    let secrets = sqlx::query_scalar!("delete from totp_secrets where user_id = $1 returning secret_id", user.0)
-        .fetch_all(&mut *connection)
-        .await?;
-    sqlx::query!("delete from secrets where organization_id is null and id = any($1)", &secrets[..])
-        .execute(&mut *connection)
-        .await?;
+/// Something about the person has changed that is kept elsewhere.
+pub async fn user_touch(connection: &mut PgConnection, user: UserId) -> Result<()> {
     sqlx::query!("update users set version = version + 1, updated_at = now() where id = $1", user.0)
         .execute(connection)
         .await?;
-    Ok(!secrets.is_empty())
+    Ok(())
+}
+
+/// A link for a new password: only the hash of its token is kept.
+pub async fn password_token_insert(
+    connection: &mut PgConnection, hash: &[u8], user: UserId, email: &str, expires_at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into mailed_tokens (token_hash, user_id, purpose, email, expires_at)
+         values ($1, $2, 'reset_password', $3, $4)",
+        hash,
+        user.0,
+        email,
+        expires_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// End the keys that somebody made for themself, in all organizations.
@@ -196,17 +206,6 @@ pub async fn user_delete(connection: &mut PgConnection, user: UserId) -> Result<
     sqlx::query!("delete from grants where principal_type = 'user' and principal_id = $1", user.0)
         .execute(&mut *connection)
         .await?;
-    let secrets = totp_secret_ids(connection, user).await?;
-    sqlx::query!("delete from users where id = $1", user.0).execute(&mut *connection).await?;
-    sqlx::query!("delete from secrets where organization_id is null and id = any($1)", &secrets[..])
-        .execute(connection)
-        .await?;
+    sqlx::query!("delete from users where id = $1", user.0).execute(connection).await?;
     Ok(())
-}
-
-async fn totp_secret_ids(connection: &mut PgConnection, user: UserId) -> Result<Vec<Uuid>> {
-    let ids = sqlx::query_scalar!("select secret_id from totp_secrets where user_id = $1", user.0)
-        .fetch_all(connection)
-        .await?;
-    Ok(ids)
 }
