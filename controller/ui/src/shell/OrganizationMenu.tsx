@@ -52,7 +52,7 @@ export function OrganizationMenu() {
             data-testid="organization-menu"
           >
             <Initials name={organization.name} />
-            <Text size="sm" fw={500} truncate maw={{ base: 96, xs: 160, sm: 240 }}>
+            <Text size="sm" fw={500} truncate maw={{ base: 84, xs: 160, sm: 240 }}>
               {organization.name}
             </Text>
             <IconSelector size={14} aria-hidden />
