@@ -191,7 +191,7 @@ function Cell({ permission, text, checked, implied, mayGive, onToggle }: CellPro
       <Checkbox
         size="xs"
         label={text}
-        aria-label={permission.description}
+        aria-label={text ? `${text}: ${permission.description}` : permission.description}
         checked={checked}
         disabled={implied || (!mayGive && !checked)}
         onChange={onToggle}
