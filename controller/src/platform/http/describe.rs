@@ -42,13 +42,21 @@ pub fn complete(requirement: Requirement, method: &HttpMethod, operation: &mut O
     }
 }
 
-/// Every stream is given as events or as plain lines, as the request asks.
+/// Every stream is given as events or as plain lines, as the request asks. What is told of the former is one event.
 fn streams(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
-        if let Some(content) = response.content.get("text/event-stream").cloned() {
-            response.content.entry("text/plain".into()).or_insert(content);
-        }
+        let Some(lines) = response.content.get("text/event-stream").cloned() else { continue };
+        let field = |text: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(text)).build();
+        let event = ObjectBuilder::new()
+            .property("id", field("Where to go on from, as Last-Event-ID; not every event has one."))
+            .property("event", field("Its type."))
+            .property("data", field("JSON, as text."))
+            .required("event")
+            .required("data")
+            .build();
+        response.content.insert("text/event-stream".into(), RefOr::T(Content::new(Some(event))));
+        response.content.entry("text/plain".into()).or_insert(lines);
     }
 }
 
