@@ -69,11 +69,10 @@ pub const TABLE: &[Row] = &[
     Row::new("MFA", "POST", "/v1/auth/mfa/challenge", "login_totp", "Submit TOTP during login").answers(TOKENS),
     Row::new("User", "POST", "/v1/users/me/password", "password_change", "Update password"),
     Row::new("User", "GET", "/v1/users", "admin_user_list", "List users").list(),
-    Row::new("User", "POST", "/v1/users", "admin_user_create", "Create user")
-        .sends(&[
-            In::Default { canonical: "name", value: Filled::NameOfAddress },
-            In::Is { v1: "role", canonical: "is_admin", words: ["admin", "user"] },
-        ]),
+    Row::new("User", "POST", "/v1/users", "admin_user_create", "Create user").sends(&[
+        In::Default { canonical: "name", value: Filled::NameOfAddress },
+        In::Is { v1: "role", canonical: "is_admin", words: ["admin", "user"] },
+    ]),
     Row::new("User", "GET", "/v1/users/{id}", "admin_user_get", "Get user"),
     Row::new("User", "DELETE", "/v1/users/{id}", "admin_user_delete", "Delete user"),
     Row::new("Settings", "GET", "/v1/settings", "account_get", "Get settings").also("ssh_keys", "ssh_key_list"),

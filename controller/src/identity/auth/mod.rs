@@ -3,8 +3,8 @@
 
 mod bootstrap;
 pub mod model;
-pub mod refusal;
 pub mod recovery;
+pub mod refusal;
 pub mod routes;
 pub mod service;
 pub mod signup;
