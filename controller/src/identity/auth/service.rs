@@ -101,10 +101,10 @@ fn email_unverified() -> Error {
 async fn login_refuse(
     connection: &mut PgConnection, client: &Client, email: &str, user: Option<UserId>, reason: &str, now: DateTime<Utc>,
 ) -> Result<()> {
-    if let Some(user) = user {
-        let note = LoginNote { user, method: "password", refused: Some(reason), client };
-        store::login_history_add(connection, &note, now).await?;
-    }
+    // The same steps where there is nobody.
+    let user = user.unwrap_or(UserId(Uuid::nil()));
+    let note = LoginNote { user, method: "password", refused: Some(reason), client };
+    store::login_history_add(connection, &note, now).await?;
     let subject = Subject::new("user", Uuid::nil(), email.trim());
     audit_append(connection, None, &person_of_system(client), "auth.login_failed", &subject, None, None).await
 }

@@ -105,11 +105,11 @@ pub async fn login_note(connection: &mut PgConnection, user: UserId, now: DateTi
     Ok(())
 }
 
-/// Write a sign-in, or a refused one, into the history of its person.
+/// Write a sign-in, or a refused one, into the history of its person, if there is one.
 pub async fn login_history_add(connection: &mut PgConnection, note: &LoginNote<'_>, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "insert into login_history (id, user_id, method, succeeded, reason, address, user_agent, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+         select $1, id, $3, $4, $5, $6, $7, $8 from users where id = $2",
         LoginId::new().0,
         note.user.0,
         note.method,

@@ -62,9 +62,10 @@ async fn without_mail_the_account_is_there_at_once_and_once() {
         async move { visitor.post("/api/auth/signup", wish("Vic@example.com")).await }
     }))
     .await;
-    for answer in answers {
-        assert_eq!(answer.is(StatusCode::CREATED).body, json!({ "verification_required": false }));
-    }
+    // A machine that is busy turns some away, before they change anything.
+    let (done, busy): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == StatusCode::CREATED);
+    assert!(done.len() > 3 && busy.iter().all(|answer| answer.code() == "unavailable"), "{answers:?}");
+    assert!(done.iter().all(|answer| answer.body == json!({ "verification_required": false })));
     assert_eq!(count(&test.app, "select count(*) from users").await, 2);
     assert_eq!(count(&test.app, "select count(*) from organizations").await, 2);
     let vic = sign_in(&test.app, "vic@example.com").await;
