@@ -27,14 +27,33 @@ alter table settings add column version bigint not null default 1;
 create table mailed_tokens (
     token_hash bytea primary key,
     user_id uuid not null references users on delete cascade,
-    purpose text not null check (purpose in ('verify_email', 'change_email', 'reset_password')),
+    purpose text not null check (purpose in ('change_email', 'reset_password')),
     -- The address that it was sent to, which it proves.
     email text not null,
     expires_at timestamptz not null,
+    used_at timestamptz,
     created_at timestamptz not null default now()
 );
 create index mailed_tokens_user on mailed_tokens (user_id, purpose);
 grant select, insert, update, delete on mailed_tokens to ocore_system;
+
+-- Accounts that wait for their address to be confirmed. An address that has an account waits here like any other, so that
+-- nobody learns of it; its link is never sent.
+create table signups (
+    id uuid primary key,
+    email text not null,
+    name text not null,
+    organization_name text,
+    password_hash text not null,
+    -- Of the link that was mailed last.
+    token_hash bytea unique,
+    mailed_at timestamptz,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default now()
+);
+create index signups_email on signups (lower(email), id desc);
+create index signups_age on signups (expires_at);
+grant select, insert, update, delete on signups to ocore_system;
 
 create table login_history (
     id uuid primary key,

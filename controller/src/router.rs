@@ -32,6 +32,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(apps::routes())
         .merge(business::routes())
         .merge(platform::jobs::routes::routes())
+        .merge(platform::mail::routes::routes())
         .merge(signals::events::routes::routes())
 }
 

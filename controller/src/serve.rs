@@ -109,6 +109,8 @@ async fn prune_task(app: App) {
             signals::events::store::event_prune(system).await?;
             tasks::store::task_prune(system, app.clock.now()).await?;
             mail::store::mail_prune(system, app.clock.now()).await?;
+            identity::auth::recovery::store::links_prune(system, app.clock.now()).await?;
+            identity::sessions::store::login_history_prune(system, app.clock.now()).await?;
             idempotency_prune(system).await
         };
         if let Err(error) = pruned.await {

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::apps::instances;
 use crate::error::Result;
 use crate::fleet::servers;
+use crate::identity;
 use crate::platform::bus::Signal;
 use crate::platform::jobs::model::Reported;
 use crate::platform::jobs::tasks::{Outcome, Task};
@@ -26,6 +27,7 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
 pub async fn task_run(app: &App, task: &Task) -> Result<Outcome> {
     match task.kind.as_str() {
         "mail_send" => mail::jobs::mail_send(app, task).await,
+        "account_mail" => identity::auth::recovery::jobs::account_mail(app, task).await,
         kind => {
             Ok(Outcome::failed("unknown_kind", format!("This version of oCore does not know jobs of kind {kind}.")))
         }

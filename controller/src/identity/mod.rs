@@ -14,6 +14,8 @@ pub mod passkeys;
 pub mod roles;
 pub mod second_factors;
 pub mod service_accounts;
+pub mod sessions;
+pub mod ssh_keys;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,6 +27,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(passkeys::routes::routes())
         .merge(oauth::routes::routes())
         .merge(account::routes::routes())
+        .merge(sessions::routes::routes())
+        .merge(ssh_keys::routes::routes())
         .merge(organizations::routes::routes())
         .merge(members::routes::routes())
         .merge(invitations::routes::routes())

@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorBody, Problem, Result};
 use crate::fleet::enrollment::addresses::host_of;
 use crate::identity::api_keys::model::network_parse;
 use crate::platform::http::names::name_check;
+use crate::platform::http::patch::present;
 use crate::platform::http::{Body, Caller, IfMatch, Patch, PatchFields, Versioned, admin};
 use crate::platform::mail::model::MailTls;
 use axum::Json;
@@ -12,7 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use ocore_shared::secret::Secret;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::net::IpAddr;
 use utoipa::ToSchema;
@@ -49,11 +50,6 @@ pub struct PlatformSettingsUpdate {
     /// Where webhooks may go beside the public internet.
     #[garde(dive)]
     webhooks: Option<WebhooksInput>,
-}
-
-/// Tells null from absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<MailInput>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl PatchFields for PlatformSettingsUpdate {

@@ -3,9 +3,11 @@
 
 mod bootstrap;
 pub mod model;
+pub mod recovery;
 pub mod refusal;
 pub mod routes;
 pub mod service;
+pub mod signup;
 pub mod store;
 #[cfg(test)]
 mod tests;

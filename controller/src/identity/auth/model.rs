@@ -31,11 +31,10 @@ pub struct Bootstrap {
 /// A person with a password, as signing in needs them.
 pub struct PersonRow {
     pub id: UserId,
+    pub email: String,
     pub name: String,
     pub password_hash: Option<String>,
     pub deactivated: bool,
-    /// The address is known to be theirs.
-    pub email_verified: bool,
 }
 
 /// Somebody who has proved who they are, and how.
@@ -100,24 +99,40 @@ pub const LOCK: TimeDelta = TimeDelta::minutes(15);
 
 /// The bucket of an account and an address. Whether there is such an account makes no difference.
 pub fn attempt_key(email: &str, address: Option<IpAddr>) -> String {
-    let address = match address {
+    format!("{}{}", attempt_key_prefix(email), network(address))
+}
+
+/// The bucket of what one client asks for without an account.
+pub fn client_key(what: &str, address: Option<IpAddr>) -> String {
+    format!("client:{what}:{}", network(address))
+}
+
+/// The bucket of mails that anybody can have sent to an address.
+pub fn mail_key(email: &str) -> String {
+    format!("mail:{}", email_hash(email))
+}
+
+fn network(address: Option<IpAddr>) -> String {
+    match address {
         // One customer has at least a /64 of IPv6.
         Some(IpAddr::V6(v6)) => format!("{:x}", u128::from(v6) >> 64),
         Some(v4) => v4.to_string(),
         None => "unknown".into(),
-    };
-    format!("{}{address}", attempt_key_prefix(email))
+    }
 }
 
 /// What all buckets of an account begin with. The address of the person is hashed: it may be mistyped, or a password.
 pub fn attempt_key_prefix(email: &str) -> String {
+    format!("login:{}:", email_hash(email))
+}
+
+fn email_hash(email: &str) -> String {
     use std::fmt::Write;
-    let mut key = String::from("login:");
+    let mut key = String::new();
     for byte in Sha256::digest(email.trim().to_lowercase().as_bytes()) {
         // Writing to a string cannot fail.
         let _ = write!(key, "{byte:02x}");
     }
-    key.push(':');
     key
 }
 

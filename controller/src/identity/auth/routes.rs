@@ -1,6 +1,8 @@
 use super::model::{Bootstrap, SignedIn};
 use super::service::{self, Login};
 use crate::app::App;
+use crate::business::settings::model::SignupMode;
+use crate::business::settings::service::settings_get;
 use crate::error::{Error, ErrorBody, Result};
 use crate::identity::account::model::Account;
 use crate::identity::authentication::Client;
@@ -26,14 +28,18 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(public(routes!(refresh)))
         .routes(user(routes!(logout)))
         .routes(user(routes!(ticket_create)))
+        .merge(super::signup::routes::routes())
+        .merge(super::recovery::routes::routes())
 }
 
-/// Whether the first admin is still to be made.
+/// Whether the first admin is still to be made, and who may sign up.
 #[derive(Serialize, ToSchema)]
 struct BootstrapStatus {
     needed: bool,
     /// From here the one-time token is needed.
     token_required: bool,
+    /// Who may make an account for themself (POST /api/auth/signup).
+    signup: SignupMode,
     /// Version of the controller.
     version: &'static str,
 }
@@ -128,7 +134,8 @@ pub struct Ticket {
     responses((status = 200, description = "What is needed", body = BootstrapStatus)))]
 async fn bootstrap_status(State(app): State<App>, client: Client) -> Result<Json<BootstrapStatus>> {
     let (needed, token_required) = service::bootstrap_status(&app, &client).await?;
-    Ok(Json(BootstrapStatus { needed, token_required, version: env!("CARGO_PKG_VERSION") }))
+    let signup = settings_get(&app).await?.signup;
+    Ok(Json(BootstrapStatus { needed, token_required, signup, version: env!("CARGO_PKG_VERSION") }))
 }
 
 /// Make the first admin, with an organization.

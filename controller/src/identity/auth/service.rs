@@ -3,6 +3,7 @@
 pub use super::bootstrap::{bootstrap, bootstrap_needed, bootstrap_status, bootstrap_token_make};
 
 use super::model::{LoginNote, PersonRow, Proof, SignedIn, TokenAge, attempt_key, attempt_key_prefix};
+use super::signup::store::signup_password;
 use super::store::{self, NewTicket};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -42,7 +43,7 @@ pub enum Login {
     SecondFactor(FactorOwed),
 }
 
-/// Whoever has this address and this password, with a confirmed address. Each attempt counts, each failure is noted.
+/// Whoever has this address and this password. Each attempt counts, each failure is noted.
 async fn password_prove(app: &App, client: &Client, email: &str, password: &Secret) -> Result<PersonRow> {
     let now = app.clock.now();
     let bucket = attempt_key(email, client.address);
@@ -56,14 +57,11 @@ async fn password_prove(app: &App, client: &Client, email: &str, password: &Secr
             return Err(error);
         }
     };
+    // Whoever has signed up and not opened the link yet is told so. An address that has an account answers the same.
+    let waits = !right && waits_for_its_link(app, email, password, now).await?;
     let mut tx = app.db.system().begin().await?;
-    if let Some(row) = found.as_ref().filter(|row| right && !row.deactivated) {
+    if found.as_ref().is_some_and(|row| right && !row.deactivated) {
         store::attempt_clear(&mut tx, &bucket).await?;
-        if !row.email_verified {
-            login_refuse(&mut tx, client, email, Some(row.id), "email_unverified", now).await?;
-            tx.commit().await?;
-            return Err(email_unverified());
-        }
         tx.commit().await?;
         return found.ok_or_else(wrong_credentials);
     }
@@ -71,7 +69,14 @@ async fn password_prove(app: &App, client: &Client, email: &str, password: &Secr
     let reason = if right { "account_closed" } else { "wrong_password" };
     login_refuse(&mut tx, client, email, found.map(|row| row.id), reason, now).await?;
     tx.commit().await?;
-    Err(wrong_credentials())
+    Err(if waits { email_unverified() } else { wrong_credentials() })
+}
+
+async fn waits_for_its_link(app: &App, email: &str, password: &Secret, now: DateTime<Utc>) -> Result<bool> {
+    match signup_password(app.db.system(), email.trim(), now).await? {
+        Some(hash) => app.auth.passwords.verify(password, Some(hash)).await,
+        None => Ok(false),
+    }
 }
 
 fn wrong_credentials() -> Error {
@@ -218,7 +223,7 @@ pub async fn attempt_begin(app: &App, bucket: &str, now: DateTime<Utc>) -> Resul
     let Some(until) = store::attempt_take(app.db.system(), bucket, now).await? else { return Ok(()) };
     let retry_after = u64::try_from((until - now).num_seconds() + 1).unwrap_or(1);
     let minutes = retry_after.div_ceil(60);
-    let message = format!("Too many failed attempts; try again in {minutes} minutes.");
+    let message = format!("Too many attempts; try again in {minutes} minutes.");
     Err(Error::RateLimited { message, retry_after })
 }
 
@@ -279,7 +284,7 @@ pub fn person(client: &Client, user: UserId, session: SessionId, is_admin: bool,
     client.caller(Principal::Person { user, session, is_admin }, actor)
 }
 
-pub(super) fn person_of_system(client: &Client) -> Caller {
+pub fn person_of_system(client: &Client) -> Caller {
     client.caller(nobody(), Actor::system())
 }
 

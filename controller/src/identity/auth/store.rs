@@ -70,12 +70,26 @@ pub async fn user_insert(
 pub async fn person_by_email(system: &PgPool, email: &str) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
-        r#"select id as "id: UserId", name, password_hash, (deactivated_at is not null or suspended_at is not null) as "deactivated!",
-                  email_verified_at is not null as "email_verified!"
+        r#"select id as "id: UserId", email, name, password_hash,
+                  (deactivated_at is not null or suspended_at is not null) as "deactivated!"
            from users where lower(email) = lower($1)"#,
         email
     )
     .fetch_optional(system)
+    .await?;
+    Ok(row)
+}
+
+/// A person, locked until the transaction ends.
+pub async fn person_by_id(connection: &mut PgConnection, user: UserId) -> Result<Option<PersonRow>> {
+    let row = sqlx::query_as!(
+        PersonRow,
+        r#"select id as "id: UserId", email, name, password_hash,
+                  (deactivated_at is not null or suspended_at is not null) as "deactivated!"
+           from users where id = $1 for update"#,
+        user.0
+    )
+    .fetch_optional(connection)
     .await?;
     Ok(row)
 }
@@ -112,7 +126,8 @@ pub async fn login_history_add(connection: &mut PgConnection, note: &LoginNote<'
 
 pub async fn password_set(connection: &mut PgConnection, user: UserId, hash: &str) -> Result<()> {
     sqlx::query!(
-        "update users set password_hash = $2, updated_at = now(), version = version + 1 where id = $1",
+        "update users set password_hash = $2, password_changed_at = now(), updated_at = now(), version = version + 1
+         where id = $1",
         user.0,
         hash
     )
@@ -124,6 +139,13 @@ pub async fn password_set(connection: &mut PgConnection, user: UserId, hash: &st
 /// Count an attempt before it is made, so that many at once are not more than many in a row. None: go on;
 /// a time: locked until then.
 pub async fn attempt_take(system: &PgPool, key: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    attempt_take_of(system, key, FAILURES, now).await
+}
+
+/// The same where another number is allowed.
+pub async fn attempt_take_of(
+    system: &PgPool, key: &str, most: i32, now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
     let row = sqlx::query!(
         r#"insert into attempt_buckets as b (key, failures, window_started_at) values ($1, 1, $2)
            on conflict (key) do update set
@@ -140,7 +162,7 @@ pub async fn attempt_take(system: &PgPool, key: &str, now: DateTime<Utc>) -> Res
         key,
         now,
         now - WINDOW,
-        FAILURES,
+        most,
         now + LOCK
     )
     .fetch_one(system)
@@ -223,7 +245,8 @@ pub async fn session_rotate(
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "update sessions set previous_hash = refresh_hash, refresh_hash = $2, rotated_at = $3, expires_at = $4
+        "update sessions set previous_hash = refresh_hash, refresh_hash = $2, rotated_at = $3, expires_at = $4,
+             last_used_at = $3
          where id = $1",
         session.0,
         refresh_hash,

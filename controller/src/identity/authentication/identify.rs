@@ -90,6 +90,7 @@ async fn person(
     if row.ended || row.expires_at <= app.clock.now() {
         return Err(session_ended());
     }
+    app.auth.session_used(session, app.clock.now(), client.address);
     let principal = Principal::Person { user: row.user, session, is_admin: row.is_admin };
     let actor = Actor { kind: "user".into(), id: row.user.0, name: row.name.clone() };
     let second_factor = row.second_factor;

@@ -6,6 +6,7 @@
 
 mod access;
 mod client;
+mod common;
 mod credentials;
 mod identify;
 mod passwords;
@@ -33,6 +34,7 @@ use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use ocore_shared::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Holder, KeyRow, SessionRow};
@@ -53,6 +55,7 @@ pub struct AuthState {
     slugs: Cache<String, OrganizationId>,
     organizations: Cache<UserId, Arc<[OrganizationId]>>,
     used_keys: Mutex<HashMap<ApiKeyId, DateTime<Utc>>>,
+    used_sessions: Mutex<HashMap<SessionId, (DateTime<Utc>, Option<IpAddr>)>>,
 }
 
 impl AuthState {
@@ -66,6 +69,7 @@ impl AuthState {
             slugs: cache(),
             organizations: cache(),
             used_keys: Mutex::default(),
+            used_sessions: Mutex::default(),
         })
     }
 
@@ -104,6 +108,10 @@ impl AuthState {
     fn key_used(&self, key: ApiKeyId, at: DateTime<Utc>) {
         self.used_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key, at);
     }
+
+    fn session_used(&self, session: SessionId, at: DateTime<Utc>, from: Option<IpAddr>) {
+        self.used_sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session, (at, from));
+    }
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -122,13 +130,13 @@ pub async fn authenticate(State(app): State<App>, request: Request, next: Next) 
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Writes when keys were last used, in batches, and forgets what has expired. Losing a batch does no harm.
+/// Writes when keys and sessions were last used, in batches, and forgets what has expired. Losing a batch does no harm.
 pub async fn flush_task(app: App) {
     let mut flushes: u32 = 0;
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
         if let Err(error) = flush(&app).await {
-            tracing::debug!(%error, "the last use of keys could not be written");
+            tracing::debug!(%error, "the last use of keys and sessions could not be written");
         }
         if flushes.is_multiple_of(PRUNE_EVERY_FLUSHES)
             && let Err(error) = prune(&app).await
@@ -145,11 +153,26 @@ async fn prune(app: &App) -> Result<(), Error> {
     challenge_prune(app.db.system(), now).await
 }
 
-async fn flush(app: &App) -> Result<(), Error> {
+pub(super) async fn flush(app: &App) -> Result<(), Error> {
+    sessions_flush(app).await?;
     let used = std::mem::take(&mut *app.auth.used_keys.lock().unwrap_or_else(PoisonError::into_inner));
     if used.is_empty() {
         return Ok(());
     }
     let (keys, times): (Vec<_>, Vec<_>) = used.into_iter().map(|(key, at)| (key.0, at)).unzip();
     store::keys_used(app.db.system(), &keys, &times).await
+}
+
+async fn sessions_flush(app: &App) -> Result<(), Error> {
+    let used = std::mem::take(&mut *app.auth.used_sessions.lock().unwrap_or_else(PoisonError::into_inner));
+    if used.is_empty() {
+        return Ok(());
+    }
+    let mut batch = store::UsedSessions::default();
+    for (session, (at, from)) in used {
+        batch.ids.push(session.0);
+        batch.times.push(at);
+        batch.addresses.push(from.map(Into::into));
+    }
+    store::sessions_used(app.db.system(), &batch).await
 }

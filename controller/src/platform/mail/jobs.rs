@@ -44,14 +44,16 @@ pub async fn mail_send(app: &App, task: &Task) -> Result<Outcome> {
             store::mail_sent(system, mail_id, app.clock.now()).await?;
             Ok(Outcome::Done(None))
         }
-        Err(refusal) => {
+        Err(mut refusal) => {
+            let at = app.clock.now() + pause(task.attempt);
+            refusal.for_good |= task.deadline_at.is_some_and(|deadline| at > deadline);
             store::mail_refused(system, mail_id, &refusal.message, refusal.for_good).await?;
             tracing::warn!(mail = %mail_id, problem = %refusal.message, "a mail was not taken");
             if refusal.for_good {
                 return Ok(Outcome::failed("mail_refused", refusal.message));
             }
             let failure = JobFailure { code: "mail_refused".into(), message: refusal.message, retryable: true };
-            Ok(Outcome::Again { at: app.clock.now() + pause(task.attempt), failure })
+            Ok(Outcome::Again { at, failure })
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod jobs;
 pub mod model;
+pub mod routes;
 pub mod service;
 pub mod store;
 #[cfg(test)]

@@ -219,6 +219,17 @@ pub struct MailView {
     pub created_at: DateTime<Utc>,
 }
 
+/// A mail with its words.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MailOpened {
+    #[serde(flatten)]
+    pub mail: MailView,
+    /// None once it was sent.
+    pub text: Option<String>,
+    /// The address that its recipient is to open; it counts as a credential.
+    pub link: Option<String>,
+}
+
 /// How to reach the SMTP server.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
