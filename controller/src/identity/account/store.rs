@@ -197,6 +197,9 @@ pub async fn account_close(connection: &mut PgConnection, user: UserId, now: Dat
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!("delete from recovery_codes where user_id = $1", user.0).execute(&mut *connection).await?;
+    sqlx::query!("delete from connected_accounts where user_id = $1", user.0).execute(&mut *connection).await?;
+    sqlx::query!("delete from login_challenges where user_id = $1", user.0).execute(&mut *connection).await?;
     sqlx::query!("delete from ssh_keys where user_id = $1", user.0).execute(&mut *connection).await?;
     sqlx::query!("delete from mailed_tokens where user_id = $1", user.0).execute(&mut *connection).await?;
     sqlx::query!("delete from login_history where user_id = $1", user.0).execute(&mut *connection).await?;

@@ -14,10 +14,10 @@ use crate::identity::audit::store::audit_append;
 use crate::identity::auth::model::{Proof, SignedIn};
 use crate::identity::auth::refusal::sign_in_refused;
 use crate::identity::auth::service::{person, session_begin, signed_in};
+use crate::identity::auth::signup::model::{NewAccount, own_organization};
+use crate::identity::auth::signup::service::account_create;
 use crate::identity::authentication::Client;
 use crate::identity::challenges::{Challenge, NewChallenge, Purpose, challenge_put, challenge_take};
-use crate::identity::organizations::model::NewOrganization;
-use crate::identity::organizations::service::organization_create;
 use crate::identity::second_factors::service::{FactorOwed, factor_shown, second_factor_ask, way_in_left};
 use crate::identity::second_factors::store::{person_lock, ways_in};
 use crate::platform::bus::Signal;
@@ -222,12 +222,19 @@ async fn link(
         return Ok(Err(Failure::LinkedAlready));
     };
     let caller = person(client, user, session, false, &row.name);
-    let subject = Subject::new("connected_account", id.0, &provider.name);
-    let after =
-        json!({ "user": row.email, "provider": provider.id, "subject": identity.subject, "email": identity.email });
-    audit_append(&mut tx, None, &caller, "auth.account_linked", &subject, None, Some(after)).await?;
+    link_note(&mut tx, &caller, provider, identity, id, &row.email).await?;
     tx.commit().await?;
     Ok(Ok(Outcome::Linked(String::new())))
+}
+
+async fn link_note(
+    connection: &mut PgConnection, caller: &Caller, provider: &OAuthProvider, identity: &Identity,
+    id: ConnectedAccountId, user: &str,
+) -> Result<()> {
+    let subject = Subject::new("connected_account", id.0, &provider.name);
+    let Identity { subject: theirs, email, .. } = identity;
+    let after = json!({ "user": user, "provider": provider.id, "subject": theirs, "email": email });
+    audit_append(connection, None, caller, "auth.account_linked", &subject, None, Some(after)).await
 }
 
 /// Sign in whom it is connected to, or make an account where that is allowed.
@@ -286,22 +293,17 @@ async fn sign_up(
         return Ok(Err(Failure::SignupClosed));
     }
     let name = name_of(identity, email);
-    let Some(user) = store::user_insert(connection, email, &name, now).await? else {
+    // Whoever was invited has an organization to go to.
+    let organization_name = (signup == SignupMode::Open).then(|| own_organization(&name, None));
+    let new = NewAccount { email, name: &name, password_hash: None, organization_name };
+    let Some(user) = account_create(connection, client, &new, now).await? else {
         return Ok(Err(Failure::AccountExists));
     };
-    if store::connected_account_insert(connection, user, &provider.id, identity, now).await?.is_none() {
+    let Some(id) = store::connected_account_insert(connection, user, &provider.id, identity, now).await? else {
         return Ok(Err(Failure::LinkedElsewhere));
-    }
+    };
     let caller = person(client, user, SessionId(uuid::Uuid::nil()), false, &name);
-    let subject = Subject::new("user", user.0, &name);
-    let after = json!({ "email": email, "provider": provider.id, "is_admin": false });
-    audit_append(connection, None, &caller, "user.created", &subject, None, Some(after)).await?;
-    // Whoever was invited has an organization to go to.
-    if signup == SignupMode::Open {
-        let organization = format!("{}'s organization", name.chars().take(80).collect::<String>());
-        let new = NewOrganization { name: organization, slug: None };
-        organization_create(connection, &caller, user, &new, now).await?;
-    }
+    link_note(connection, &caller, provider, identity, id, email).await?;
     Ok(Ok((user, name)))
 }
 

@@ -128,23 +128,6 @@ pub async fn email_is_invited(connection: &mut PgConnection, email: &str, now: D
     Ok(invited)
 }
 
-/// A new person whose address the provider has verified. None: somebody was faster.
-pub async fn user_insert(
-    connection: &mut PgConnection, email: &str, name: &str, now: DateTime<Utc>,
-) -> Result<Option<UserId>> {
-    let id = sqlx::query_scalar!(
-        r#"insert into users (id, email, name, email_verified_at) values ($1, $2, $3, $4)
-           on conflict do nothing returning id as "id: UserId""#,
-        UserId::new().0,
-        email,
-        name,
-        now
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(id)
-}
-
 /// Whether a session of the person still goes on.
 pub async fn session_lives(
     connection: &mut PgConnection, user: UserId, session: SessionId, now: DateTime<Utc>,

@@ -101,8 +101,12 @@ async fn strangers_come_in_as_the_setting_says() {
     );
     let hedy = signed_in(&test, &sso(&anyone, &issuer).await).get("/api/user").await.is(StatusCode::OK).body;
     assert_eq!((&hedy["name"], &hedy["organizations"][0]["role"]), (&json!("Hedy"), &json!("owner")));
-    let noted = "select count(*) from audit_log where action = 'user.created' and after->>'provider' = 'sso'";
-    assert_eq!(count(&test.app, noted).await, 2);
+    for noted in [
+        "select count(*) from audit_log where action = 'user.created' and after->>'email' <> 'ada@example.com'",
+        "select count(*) from audit_log where action = 'auth.account_linked' and after->>'provider' = 'sso'",
+    ] {
+        assert_eq!(count(&test.app, noted).await, 2, "{noted}");
+    }
     let logins = "select count(*) from login_history where method = 'oauth:sso' and succeeded";
     assert_eq!(count(&test.app, logins).await, 3);
     assert_eq!(count(&test.app, "select count(*) from users where password_hash is null").await, 2);
