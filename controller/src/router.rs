@@ -119,4 +119,12 @@ fn panicked(cause: Box<dyn Any + Send>) -> Response {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
+mod secrecy_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod walk_tests;

@@ -2,6 +2,8 @@
 //! the passwords, of `settings` the bootstrap token. No permissions: these routes are where credentials come from.
 
 mod bootstrap;
+#[cfg(test)]
+mod enumeration_tests;
 pub mod model;
 pub mod recovery;
 pub mod refusal;
