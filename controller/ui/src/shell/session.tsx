@@ -24,6 +24,7 @@ export function SessionProvider({ children, fallback }: { children: ReactNode; f
   const organization =
     user.organizations.find((o) => o.slug === slug) ??
     user.organizations.find((o) => o.id === shown.current) ??
+    user.organizations.find((o) => o.id === user.default_organization_id) ??
     user.organizations[0];
   const chosen = organization?.slug ?? null;
   const id = organization?.id ?? null;
@@ -63,6 +64,11 @@ function isOfOrganization(query: Query): boolean {
 function allows(permissions: string[], permission: string): boolean {
   if (permissions.includes(permission)) return true;
   return permission.startsWith('view:') && permissions.includes(permission.replace('view:', 'manage:'));
+}
+
+/** For pages that are also there for who belongs to no organization. */
+export function useMaybeSession(): Session | null {
+  return useContext(SessionContext);
 }
 
 export function useSession(): Session {

@@ -3,6 +3,7 @@
 // `npm run generate` writes schema.ts from the controller's OpenAPI document; these names can then become
 // `components['schemas'][…]` without a change elsewhere.
 
+export * from './account';
 export * from './apps';
 export * from './common';
 export * from './fleet';
