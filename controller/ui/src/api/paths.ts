@@ -7,8 +7,6 @@ import type { Id, Operation, Paging } from './operation';
 import type { SignalsPaths } from './signalsPaths';
 import type * as t from './types';
 
-type SignIn = { expires_in: number; token_type: string; user: unknown };
-
 export interface paths extends AccountPaths, IdentityPaths, SignalsPaths, AdminPaths {
   '/api/auth/bootstrap/status': { get: Operation<t.BootstrapStatus> };
   '/api/auth/bootstrap': {
