@@ -71,7 +71,7 @@ fn is_word(text: &[char]) -> bool {
     }
     let core: String = core.iter().collect();
     let half = core.len() / 2;
-    let twice = core.len() % 2 == 0 && core.is_char_boundary(half) && core[..half] == core[half..];
+    let twice = core.len().is_multiple_of(2) && core.is_char_boundary(half) && core[..half] == core[half..];
     let known = |word: &str| WORDS.split_whitespace().any(|known| known == word);
     known(&core) || (twice && known(&core[..half]))
 }

@@ -45,6 +45,9 @@ const CACHE_ENTRIES: u64 = 20_000;
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const PRUNE_EVERY_FLUSHES: u32 = 120;
 
+/// When something was used, and from where.
+type Use = (DateTime<Utc>, Option<IpAddr>);
+
 /// Keys of tokens, passwords at work, and what was read a moment ago.
 pub struct AuthState {
     pub tokens: Tokens,
@@ -55,7 +58,7 @@ pub struct AuthState {
     slugs: Cache<String, OrganizationId>,
     organizations: Cache<UserId, Arc<[OrganizationId]>>,
     used_keys: Mutex<HashMap<ApiKeyId, DateTime<Utc>>>,
-    used_sessions: Mutex<HashMap<SessionId, (DateTime<Utc>, Option<IpAddr>)>>,
+    used_sessions: Mutex<HashMap<SessionId, Use>>,
 }
 
 impl AuthState {
@@ -158,7 +161,7 @@ async fn prune(app: &App) -> Result<(), Error> {
     challenge_prune(app.db.system(), now).await
 }
 
-pub(super) async fn flush(app: &App) -> Result<(), Error> {
+async fn flush(app: &App) -> Result<(), Error> {
     sessions_flush(app).await?;
     let used = std::mem::take(&mut *app.auth.used_keys.lock().unwrap_or_else(PoisonError::into_inner));
     if used.is_empty() {
