@@ -21,7 +21,7 @@ import { Logo } from '@/components/Logo';
 import { LoadingRows } from '@/components/States';
 import { LiveProvider } from '@/live/LiveProvider';
 import { causeOf, isAlarming, messageOf, sentenceOf } from '@/lib/events';
-import { ThemeMenu, UserMenu } from './HeaderMenus';
+import { UserMenu } from './HeaderMenus';
 import { LiveDot, OfflineBanner } from './LiveState';
 import { OrganizationMenu } from './OrganizationMenu';
 import { SessionProvider, useSession } from './session';
@@ -132,7 +132,6 @@ function Frame() {
           <OrganizationMenu />
           <span style={{ flex: 1 }} />
           <LiveDot />
-          <ThemeMenu />
           <UserMenu onShortcuts={helpHandlers.open} />
         </AppShell.Header>
         <AppShell.Navbar className={classes.nav} aria-label="Main">
