@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
+import { accountAnswer, signInAnswer } from './account.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
 
@@ -39,7 +40,7 @@ if (!empty) {
   jobs[2].steps[0].status = 'succeeded';
   Object.assign(jobs[2].steps[1], { status: 'failed', started_at: ago(400), finished_at: ago(390), message: 'manifest for odoo:99 not found' });
 }
-const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
+const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, version: 1, has_password: true, default_organization_id: null, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
 
 const listeners = new Set();
 let eventNumber = 0;
@@ -108,7 +109,7 @@ async function answer(method, url, body) {
   const server = noun === 'servers' && id ? servers.find((s) => s.id === id) : null;
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
   const job = noun === 'jobs' && id ? jobs.find((j) => j.id === id) : null;
-  if (noun === 'user') return { body: user };
+  if (noun === 'user') return accountAnswer(method, url.pathname, body, user) ?? notFound('page');
   const found = identity(method, url, body, page);
   if (found) return found;
   if (noun === 'servers') {
@@ -220,6 +221,8 @@ const http = createServer(async (req, res) => {
   const path = url.pathname;
   if (path === '/api/auth/bootstrap/status') return send(200, { needed: !bootstrapped, token_required: true, version: '0.1.0' });
   if (path === '/api/auth/bootstrap') { bootstrapped = true; return signIn(res, 201); }
+  const way = signInAnswer(path, body);
+  if (way) return way.signedIn ? signIn(res, 200) : send(way.status ?? 200, way.body);
   if (path === '/api/auth/login') return body.password === 'wrong' ? send(401, { error: { code: 'invalid_credentials', message: 'E-mail or password is wrong.' } }) : signIn(res, 200);
   if (path === '/api/auth/logout') { res.writeHead(204, { 'set-cookie': 'mock=; Path=/; Max-Age=0' }); return res.end(); }
   if (!req.headers.cookie?.includes('mock=1')) return send(401, { error: { code: 'unauthenticated', message: 'Sign in first.' } });

@@ -3,6 +3,7 @@ import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconAlertTriangle, IconPlugConnectedX } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { asApiError } from '@/api/errors';
+import { ButtonLink } from './ButtonLink';
 import classes from './components.module.css';
 import { Notice } from './Notice';
 
@@ -21,6 +22,7 @@ export function EmptyState(props: { icon: ReactNode; title: string; text: string
 
 export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const problem = asApiError(error);
+  const lacksFactor = problem.code === 'second_factor_required';
   return (
     <Notice
       tone={problem.isOffline ? 'warn' : 'bad'}
@@ -34,11 +36,18 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
           Request {problem.requestId}
         </Text>
       )}
-      {onRetry && (
-        <Group mt="sm">
-          <Button size="xs" variant="default" onClick={onRetry}>
-            Try again
-          </Button>
+      {(onRetry || lacksFactor) && (
+        <Group mt="sm" gap="xs">
+          {lacksFactor && (
+            <ButtonLink size="xs" to="/account" search={{ tab: 'security' }} data-testid="to-security">
+              Set it up in your account
+            </ButtonLink>
+          )}
+          {onRetry && (
+            <Button size="xs" variant="default" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
         </Group>
       )}
     </Notice>

@@ -8,6 +8,7 @@ import { Panel } from '@/components/Panel';
 import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
+import { humanize } from '@/lib/format';
 import { methodWords, reasonWords } from './methods';
 
 export function LoginHistory() {
@@ -42,13 +43,13 @@ export function LoginHistory() {
                     }
                   />
                   <Text size="xs" c="dimmed" hiddenFrom="sm">
-                    {methodWords(login.method)}
+                    {humanize(methodWords(login.method))}
                   </Text>
                 </Table.Td>
-                <Table.Td visibleFrom="sm">{methodWords(login.method)}</Table.Td>
+                <Table.Td visibleFrom="sm">{humanize(methodWords(login.method))}</Table.Td>
                 <Table.Td>
                   <span title={login.user_agent}>{login.device}</span>
-                  <Text size="xs" c="dimmed" hiddenFrom="sm" ff="monospace">
+                  <Text size="xs" c="dimmed" hiddenFrom="sm" ff="monospace" style={{ wordBreak: 'break-all' }}>
                     {login.address}
                   </Text>
                 </Table.Td>

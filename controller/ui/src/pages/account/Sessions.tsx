@@ -76,7 +76,7 @@ export function Sessions() {
                 detail={
                   <>
                     {session.address ?? 'unknown address'} · {session.current ? 'in use' : <>used <TimeAgo at={session.last_used_at} /></>}{' '}
-                    · since <TimeAgo at={session.created_at} /> by {methodWords(session.method).toLowerCase()}
+                    · since <TimeAgo at={session.created_at} /> by {methodWords(session.method)}
                   </>
                 }
                 actions={

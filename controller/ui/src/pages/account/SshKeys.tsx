@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Group, Menu, Text } from '@mantine/core';
+import { ActionIcon, Badge, Button, Group, Menu, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconDots, IconKey, IconPencil, IconPlus, IconStar, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -32,7 +32,7 @@ export function SshKeys() {
     </Button>
   );
   return (
-    <>
+    <Stack maw={760}>
       <Panel title="SSH keys" flush aside={list.data && list.data.length > 0 && addButton}>
         {list.isPending ? (
           <LoadingRows />
@@ -56,7 +56,7 @@ export function SshKeys() {
       <AddSshKey opened={dialog?.kind === 'add'} onClose={close} />
       <RenameSshKey sshKey={of('rename')} onClose={close} />
       <RemoveSshKey sshKey={of('remove')} onClose={close} />
-    </>
+    </Stack>
   );
 }
 

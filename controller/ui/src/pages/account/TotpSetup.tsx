@@ -85,7 +85,7 @@ function Scan({ enrollment, verify, busy, error, onCancel }: EnrollProps & { enr
           <Text size="sm" c="dimmed" mb={6}>
             Or type this key in, for codes by time with six digits:
           </Text>
-          <CommandBox command={grouped(enrollment.secret)} label="key" testId="totp-secret" />
+          <CommandBox command={grouped(enrollment.secret)} copied={enrollment.secret} label="key" testId="totp-secret" />
         </div>
         <div>
           <Text size="sm" fw={600} mb={4}>

@@ -2,13 +2,9 @@
 import { humanize } from '@/lib/format';
 
 const METHODS: Record<string, string> = {
-  password: 'Password',
-  passkey: 'Passkey',
-  totp: 'Code of the app',
-  recovery_code: 'Recovery code',
-  link: 'Mailed link',
-  bootstrap: 'First start',
-  signup: 'Sign-up',
+  totp: 'code of the app',
+  'oauth:github': 'GitHub',
+  'oauth:google': 'Google',
 };
 
 const REASONS: Record<string, string> = {
@@ -20,12 +16,11 @@ const REASONS: Record<string, string> = {
   email_unverified: 'Address not confirmed',
 };
 
-/** `password+totp` → `Password and code of the app`. */
+/** `password+totp` → `password and code of the app`. */
 export function methodWords(method: string): string {
   return method
     .split('+')
-    .map((one) => METHODS[one] ?? (one.startsWith('oauth:') ? humanize(one.slice('oauth:'.length)) : humanize(one)))
-    .map((word, index) => (index === 0 ? word : word.charAt(0).toLowerCase() + word.slice(1)))
+    .map((one) => METHODS[one] ?? one.replace(/^oauth:/, '').replace(/_/g, ' '))
     .join(' and ');
 }
 

@@ -35,7 +35,15 @@ export function CheckMail({ email, purpose, onResend, sent = true }: CheckMailPr
     <AuthCard title="Check your mail" text={purpose}>
       <Stack gap="md" data-testid="check-mail">
         <Notice tone="good" icon={<IconMailForward size={18} />} role="status">
-          If <b>{email}</b> is right, a mail with a link is there in a minute.
+          {sent ? (
+            <>
+              If <b>{email}</b> is right, a mail with a link is there in a minute.
+            </>
+          ) : (
+            <>
+              The mail went to <b>{email}</b> when you signed up. It can be sent again.
+            </>
+          )}
         </Notice>
         <Text size="sm" c="dimmed">
           Nothing there? Look among the unwanted mail. Where this platform sends no mail at all, its administrator can help.

@@ -15,9 +15,10 @@ import { hasPasskeys } from '@/lib/webauthn';
 import { AuthCard } from './AuthCard';
 import { CheckMail } from './CheckMail';
 import { LoginNotices } from './LoginNotices';
+import { owedOfHash, safeNext, type Owed } from './next';
 import { Or, Providers } from './Providers';
 import { SecondFactor } from './SecondFactor';
-import { owedOfHash, passkeySignIn, safeNext, usePasskeyAutofill, useSignedIn, type Owed } from './signIn';
+import { passkeySignIn, usePasskeyAutofill, useSignedIn } from './signIn';
 
 export default function LoginPage() {
   const { next } = useSearch({ from: '/login' });

@@ -1,7 +1,7 @@
 import { Button, Divider, Stack } from '@mantine/core';
 import { IconBrandGithub, IconBrandGoogle, IconBuildingCommunity } from '@tabler/icons-react';
 import type { SignInProvider } from '@/api/types';
-import { providerHref } from './signIn';
+import { providerHref } from './next';
 
 const ICONS = { github: IconBrandGithub, google: IconBrandGoogle, oidc: IconBuildingCommunity } as const;
 

@@ -9,8 +9,9 @@ import { CodeForm } from '@/components/CodeForm';
 import { FormError } from '@/components/FormError';
 import { hasPasskeys } from '@/lib/webauthn';
 import { AuthCard } from './AuthCard';
-import { passkeySignIn, type Owed } from './signIn';
+import type { Owed } from './next';
 import { Or } from './Providers';
+import { passkeySignIn } from './signIn';
 
 export interface SecondFactorProps {
   owed: Owed;

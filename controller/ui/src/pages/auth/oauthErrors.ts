@@ -17,5 +17,7 @@ const WORDS: Record<string, string> = {
 };
 
 export function oauthProblem(word: string): string {
-  return WORDS[word] ?? 'It did not work, and the controller has not said why. Try again, or sign in another way.';
+  // The word comes by the address, which anybody can write.
+  const known = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
+  return known ?? 'It did not work, and the controller has not said why. Try again, or sign in another way.';
 }
