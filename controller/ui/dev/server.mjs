@@ -6,6 +6,7 @@ import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
 import { accountAnswer, signInAnswer } from './account.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
+import { identity, permissions } from './identity.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
 const dist = new URL('../dist', import.meta.url).pathname;
@@ -39,9 +40,6 @@ if (!empty) {
   jobs[2].steps[0].status = 'succeeded';
   Object.assign(jobs[2].steps[1], { status: 'failed', started_at: ago(400), finished_at: ago(390), message: 'manifest for odoo:99 not found' });
 }
-const apiKeys = empty ? [] : [{ id: randomUUID(), name: 'Deploy pipeline', prefix: 'oc_4fk2', permissions: ['view:servers', 'manage:instances'], scope: null, expires_at: ago(-8e6), last_used_at: ago(70), created_at: ago(9e5), revoked_at: null }];
-const RESOURCES = ['org', 'members', 'roles', 'api-keys', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'jobs', 'audit'];
-const permissions = [...RESOURCES.flatMap((r) => [`view:${r}`, `manage:${r}`]), 'terminal:servers', 'console:instances', 'files:instances'];
 const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, version: 1, has_password: true, default_organization_id: null, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
 
 const listeners = new Set();
@@ -112,13 +110,8 @@ async function answer(method, url, body) {
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
   const job = noun === 'jobs' && id ? jobs.find((j) => j.id === id) : null;
   if (noun === 'user') return accountAnswer(method, url.pathname, body, user) ?? notFound('page');
-  if (noun === 'api-keys') {
-    if (method === 'GET') return { body: page(apiKeys, url, ['name']) };
-    if (method === 'DELETE') { apiKeys.find((k) => k.id === id).revoked_at = now(); return { status: 204 }; }
-    const key = { id: randomUUID(), prefix: 'oc_9xq1', last_used_at: null, created_at: now(), revoked_at: null, scope: null, expires_at: null, ...body };
-    apiKeys.unshift(key);
-    return { status: 201, body: { ...key, key: `oc_9xq1_${randomUUID().replace(/-/g, '')}` } };
-  }
+  const found = identity(method, url, body, page);
+  if (found) return found;
   if (noun === 'servers') {
     if (!id && method === 'GET') return { body: page(servers, url, ['name', 'description']) };
     if (!id) {

@@ -86,6 +86,24 @@ async function shoot(theme, width, height) {
   await take('jobs', '/jobs');
   await take('job', `/jobs/${jobs[0].id}`);
   await take('job-failed', `/jobs/${jobs.find((j) => j.status === 'failed').id}`);
+  const members = await get('/api/members');
+  const roles = await get('/api/roles');
+  const accounts = await get('/api/service-accounts');
+  await take('members', '/members');
+  await take('invitations', '/members?tab=invitations');
+  await take('invite', '/members', () => tab.getByTestId('invite').click());
+  await take('member', `/members/${find(members, 'Nina')}`);
+  await take('member-access', `/members/${find(members, 'Nina')}?tab=access`);
+  await take('remove-member', `/members/${find(members, 'Grace')}`, () => tab.getByTestId('remove-member').click());
+  await take('roles', '/roles');
+  await take('role', `/roles/${find(roles, 'support')}`);
+  await take('new-role', '/roles/new');
+  await take('service-accounts', '/service-accounts');
+  await take('service-account', `/service-accounts/${find(accounts, 'ci')}`);
+  await take('organization', '/organization');
+  await take('organizations', '/organization', () => tab.getByTestId('organization-menu').click());
+  await take('account', '/account');
+  await take('invitation', '/invite#token=mock');
   await take('keys', '/api-keys');
   await take('new-key', '/api-keys', () => tab.getByTestId('new-key').click());
   await take('key-made', '/api-keys', async () => {

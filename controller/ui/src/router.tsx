@@ -1,5 +1,5 @@
 // The table of contents: every page, its address, and what its address may carry.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, notFound, redirect } from '@tanstack/react-router';
 import { asApiError } from '@/api/errors';
 import { bootstrapQuery, userQuery } from '@/api/queries';
 import { retrying } from '@/lib/retrying';
@@ -7,6 +7,8 @@ import { queryClient } from '@/queryClient';
 import { NotFound, RouteError } from '@/shell/RouteStates';
 
 type Search = Record<string, unknown>;
+
+const AUDIT_SEARCH = ['q', 'actor', 'action', 'resource_type', 'resource_id', 'address', 'period', 'from', 'to'] as const;
 
 /** Takes the named values as text, and only where they are set. */
 function texts<K extends string>(...names: K[]) {
@@ -184,8 +186,109 @@ const pages = [
   }),
 ] as const;
 
+const signals = [
+  createRoute({
+    getParentRoute: () => app,
+    path: '/webhooks',
+    validateSearch: texts('q', 'active'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/WebhooksPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/webhooks/new',
+    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/NewWebhookPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/webhooks/$id',
+    validateSearch: texts('tab', 'status', 'type', 'subject', 'delivery'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/WebhookPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/audit',
+    validateSearch: texts(...AUDIT_SEARCH),
+    component: lazyRouteComponent(retrying(() => import('@/pages/audit/AuditPage'))),
+  }),
+] as const;
+
+const admin = createRoute({
+  getParentRoute: () => app,
+  path: '/admin',
+  beforeLoad: async () => {
+    const user = await queryClient.ensureQueryData(userQuery);
+    if (!user.is_admin) throw notFound();
+  },
+});
+
+const adminPages = [
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/',
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/OverviewPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/users',
+    validateSearch: texts('q', 'status', 'is_admin'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/users/UsersPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/users/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/users/UserPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/organizations',
+    validateSearch: texts('q'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/organizations/OrganizationsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/organizations/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/organizations/OrganizationPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/jobs',
+    validateSearch: texts('status', 'kind', 'executor', 'organization_id'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/jobs/JobsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/mails',
+    validateSearch: texts('q', 'status'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/mails/MailsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/tunnels',
+    validateSearch: texts('name'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/TunnelsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/audit',
+    validateSearch: texts(...AUDIT_SEARCH, 'organization_id'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/audit/PlatformAuditPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/settings',
+    validateSearch: texts('tab'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/settings/SettingsPage'))),
+  }),
+] as const;
+
 export const router = createRouter({
-  routeTree: root.addChildren([login, bootstrap, ...waysIn, invite, app.addChildren(pages)]),
+  routeTree: root.addChildren([
+    login,
+    bootstrap,
+    ...waysIn,
+    invite,
+    app.addChildren([...pages, ...signals, admin.addChildren(adminPages)]),
+  ]),
   defaultPreload: 'intent',
   scrollRestoration: true,
 });

@@ -6,6 +6,7 @@ import {
   ActionIcon,
   Badge,
   Button,
+  Drawer,
   Modal,
   Table,
   Tooltip,
@@ -51,6 +52,14 @@ export const theme = createTheme({
       defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.5 } },
       styles: {
         content: { background: 'var(--oc-surface)', border: '1px solid var(--oc-border)' },
+        header: { background: 'var(--oc-surface)' },
+        title: { fontWeight: 600, fontSize: 'var(--mantine-font-size-lg)' },
+      },
+    }),
+    Drawer: Drawer.extend({
+      defaultProps: { position: 'right', size: 'xl', overlayProps: { backgroundOpacity: 0.35 } },
+      styles: {
+        content: { background: 'var(--oc-surface)', borderLeft: '1px solid var(--oc-border)' },
         header: { background: 'var(--oc-surface)' },
         title: { fontWeight: 600, fontSize: 'var(--mantine-font-size-lg)' },
       },

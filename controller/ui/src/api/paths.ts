@@ -1,11 +1,13 @@
 // The operations that the console uses, in the form that openapi-fetch reads. The same form comes out of
 // `npm run generate`, so the generated `paths` can take this one's place.
 import type { AccountPaths } from './accountPaths';
+import type { AdminPaths } from './adminPaths';
 import type { IdentityPaths } from './identityPaths';
 import type { Id, Operation, Paging } from './operation';
+import type { SignalsPaths } from './signalsPaths';
 import type * as t from './types';
 
-export interface paths extends AccountPaths, IdentityPaths {
+export interface paths extends AccountPaths, IdentityPaths, SignalsPaths, AdminPaths {
   '/api/auth/bootstrap/status': { get: Operation<t.BootstrapStatus> };
   '/api/auth/bootstrap': {
     post: Operation<

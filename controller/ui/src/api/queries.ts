@@ -29,6 +29,12 @@ export const keys = {
   role: (id: string) => ['role', id] as const,
   serviceAccounts: ['service-accounts'] as const,
   serviceAccount: (id: string) => ['service_account', id] as const,
+  webhooks: ['webhooks'] as const,
+  webhook: (id: string) => ['webhook_endpoint', id] as const,
+  deliveries: ['webhook-deliveries'] as const,
+  notices: ['notices'] as const,
+  audit: ['audit'] as const,
+  admin: ['admin'] as const,
   counts: ['counts'] as const,
 };
 

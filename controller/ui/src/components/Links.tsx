@@ -51,6 +51,32 @@ export function ServiceAccountLink({ id, strong, children }: { id: string; stron
   );
 }
 
+export function WebhookLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/webhooks/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+/** For the platform's administrator. */
+export function AdminOrganizationLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/admin/organizations/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
+/** For the platform's administrator. */
+export function AdminUserLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/admin/users/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
 /** What a job or an event is about, with a link where the console has a page for it. */
 export function SubjectLink({ subject }: { subject: Reference | null | undefined }) {
   if (!subject) return <>–</>;
@@ -61,5 +87,6 @@ export function SubjectLink({ subject }: { subject: Reference | null | undefined
   if (subject.id && subject.type === 'member') return <MemberLink id={subject.id}>{name}</MemberLink>;
   if (subject.id && subject.type === 'role') return <RoleLink id={subject.id}>{name}</RoleLink>;
   if (subject.id && subject.type === 'service_account') return <ServiceAccountLink id={subject.id}>{name}</ServiceAccountLink>;
+  if (subject.id && subject.type === 'webhook_endpoint') return <WebhookLink id={subject.id}>{name}</WebhookLink>;
   return <>{name}</>;
 }

@@ -9,13 +9,13 @@ export interface Column {
   hiddenLabel?: boolean;
 }
 
-/** A click anywhere on a row follows the link in its first cell, as its highlight promises. */
+/** A click anywhere on a row follows the link in its first cell, or what opens the row, as its highlight promises. */
 function followRow(event: MouseEvent<HTMLElement>) {
   const target = event.target as HTMLElement;
   // Only what is rendered inside the table: a menu's items bubble through React, not through the document.
   if (!event.currentTarget.contains(target) || target.closest('a, button, input, label, [role="menuitem"]')) return;
   if (window.getSelection()?.toString()) return;
-  target.closest('tr')?.querySelector<HTMLAnchorElement>('td:first-child a')?.click();
+  target.closest('tr')?.querySelector<HTMLElement>('td:first-child :is(a, [data-row])')?.click();
 }
 
 /** A table's frame; the rows are given as `Table.Tr`. */

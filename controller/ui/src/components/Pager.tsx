@@ -33,13 +33,13 @@ export function usePaging(filter: string): Paging {
   };
 }
 
-export function Pager({ paging, page, noun }: { paging: Paging; page: Page<unknown> | undefined; noun: string }) {
+export function Pager({ paging, page, noun, many }: { paging: Paging; page: Page<unknown> | undefined; noun: string; many?: string }) {
   if (!page || (paging.number === 1 && !page.has_more && page.data.length <= 10)) return null;
   const next = page.has_more ? page.next_cursor : null;
   return (
     <Group justify="space-between" px="md" py="xs" component="nav" aria-label="Pages">
       <Text size="xs" c="dimmed">
-        {plural(page.data.length, noun)} on this page
+        {plural(page.data.length, noun, many)} on this page
       </Text>
       <Group gap="xs">
         <NativeSelect

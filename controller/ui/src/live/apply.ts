@@ -14,6 +14,8 @@ const LISTS: Record<SubjectType, QueryKey> = {
   invitation: keys.invitations,
   role: keys.roles,
   service_account: keys.serviceAccounts,
+  webhook_endpoint: keys.webhooks,
+  notice: keys.notices,
 };
 
 /** What decides on what the person at the console sees and may do. */

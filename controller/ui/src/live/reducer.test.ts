@@ -27,6 +27,14 @@ describe('effectsOf', () => {
       { kind: 'refetch', subject: 'instance', id: 'i1' },
     ]);
   });
+  it('asks for the notices again when one comes or goes', () => {
+    const e = { ...event('2', 'notice.raised'), subject: { type: 'server', id: 's1', name: 'web-1' } };
+    expect(effectsOf(message('notice.raised', e, '6-2'))).toEqual([
+      { kind: 'happened', event: e },
+      { kind: 'refetch', subject: 'notice', id: null },
+      { kind: 'refetch', subject: 'server', id: 's1' },
+    ]);
+  });
   it('patches metrics and progress, and resets', () => {
     expect(effectsOf(message('metrics', { server_id: 's', sample: sample(1) }))[0]?.kind).toBe('metrics');
     expect(effectsOf(message('progress', { job_id: 'j', step: 'pull', progress: { done: 1, total: 2, unit: 'bytes' } }))).toEqual([

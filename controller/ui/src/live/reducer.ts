@@ -11,7 +11,9 @@ export type SubjectType =
   | 'member'
   | 'invitation'
   | 'role'
-  | 'service_account';
+  | 'service_account'
+  | 'webhook_endpoint'
+  | 'notice';
 
 export type Effect =
   | { kind: 'refetch'; subject: SubjectType; id: string | null }
@@ -22,6 +24,7 @@ export type Effect =
 
 const SUBJECTS: readonly string[] = [
   'server', 'instance', 'job', 'api_key', 'organization', 'member', 'invitation', 'role', 'service_account',
+  'webhook_endpoint',
 ] satisfies SubjectType[];
 
 export function effectsOf(message: SseMessage): Effect[] {
@@ -43,7 +46,9 @@ export function effectsOf(message: SseMessage): Effect[] {
       const event = data as Event;
       // A type without a point is a later invention of the controller: nothing to show.
       if (!event.id || !message.event.includes('.')) return [];
-      return [{ kind: 'happened', event }, ...subjectEffects(event.subject)];
+      // A notice is about something else and has no page of its own.
+      const notices: Effect[] = event.type.startsWith('notice.') ? [{ kind: 'refetch', subject: 'notice', id: null }] : [];
+      return [{ kind: 'happened', event }, ...notices, ...subjectEffects(event.subject)];
     }
   }
 }

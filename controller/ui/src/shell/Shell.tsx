@@ -5,6 +5,7 @@ import {
   IconApi,
   IconBook2,
   IconBox,
+  IconHistory,
   IconKey,
   IconLayoutDashboard,
   IconListCheck,
@@ -13,6 +14,7 @@ import {
   IconSettings,
   IconShieldCheck,
   IconUsersGroup,
+  IconWebhook,
 } from '@tabler/icons-react';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { Suspense, useEffect, useRef } from 'react';
@@ -21,6 +23,8 @@ import { Logo } from '@/components/Logo';
 import { LoadingRows } from '@/components/States';
 import { LiveProvider } from '@/live/LiveProvider';
 import { causeOf, isAlarming, messageOf, sentenceOf } from '@/lib/events';
+import { NoticeBell } from '@/pages/notices/NoticeBell';
+import { AdminNavigation } from './AdminNavigation';
 import { UserMenu } from './HeaderMenus';
 import { LiveDot, OfflineBanner } from './LiveState';
 import { OrganizationMenu } from './OrganizationMenu';
@@ -41,6 +45,8 @@ const ORGANIZATION_PAGES = [
   { to: '/roles', label: 'Roles', icon: IconShieldCheck, needs: 'view:roles' },
   { to: '/api-keys', label: 'API keys', icon: IconKey, needs: 'view:api-keys' },
   { to: '/service-accounts', label: 'Service accounts', icon: IconRobot, needs: 'view:api-keys' },
+  { to: '/webhooks', label: 'Webhooks', icon: IconWebhook, needs: 'view:webhooks' },
+  { to: '/audit', label: 'Audit log', icon: IconHistory, needs: 'view:audit' },
   { to: '/organization', label: 'Settings', icon: IconSettings, needs: 'view:org' },
 ] as const;
 
@@ -65,6 +71,7 @@ function Navigation({ onGo }: { onGo: () => void }) {
       <Pages pages={allowed(PAGES)} onGo={onGo} />
       {ofOrganization.length > 0 && <div className={classes.navSection}>Organization</div>}
       <Pages pages={ofOrganization} onGo={onGo} />
+      <AdminNavigation onGo={onGo} />
       <div className={classes.navSection}>Help</div>
       <a href="/docs/guide" className={classes.navLink}>
         <IconBook2 size={18} stroke={1.7} aria-hidden />
@@ -132,6 +139,7 @@ function Frame() {
           <OrganizationMenu />
           <span style={{ flex: 1 }} />
           <LiveDot />
+          <NoticeBell />
           <UserMenu onShortcuts={helpHandlers.open} />
         </AppShell.Header>
         <AppShell.Navbar className={classes.nav} aria-label="Main">

@@ -4,8 +4,11 @@
 // `components['schemas'][…]` without a change elsewhere.
 
 export * from './account';
+export * from './admin';
 export * from './apps';
+export * from './audit';
 export * from './common';
 export * from './fleet';
 export * from './identity';
 export * from './jobs';
+export * from './signals';
