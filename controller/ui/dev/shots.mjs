@@ -29,11 +29,14 @@ async function shoot(theme, width, height) {
     await tab.screenshot({ path: `${out}${label}-${name}.png` });
   };
   await take('login', '/servers');
+  for (const page of ['signup', 'forgot-password', 'reset-password#token=x', 'verify-email#token=x']) await take(page.split('#')[0], `/${page}`);
   await tab.goto(base + '/login');
   await tab.getByLabel('E-mail').fill('ada@acme.example');
   await tab.locator('input[type=password]').fill('secret123');
-  await tab.getByRole('button', { name: 'Sign in' }).click();
+  await tab.getByRole('button', { name: 'Sign in', exact: true }).click();
   await tab.waitForURL(base + '/');
+  for (const part of ['profile', 'security', 'sessions', 'history', 'ssh', 'notifications']) await take(`account-${part}`, `/account?tab=${part}`);
+  await take('account-totp', '/account?tab=security', () => tab.getByTestId('totp-set-up').click());
   const get = async (path) => (await (await context.request.get(base + path)).json()).data;
   const servers = await get('/api/servers');
   const instances = await get('/api/instances');

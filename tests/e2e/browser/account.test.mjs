@@ -151,13 +151,23 @@ test('an invitation by mail leads to an account that has joined', { timeout: 90_
   assert.match(await organizationOf(grace), /Example/);
 });
 
+/** Opens the dialog; the codes of an app that was given its key. */
+async function beginTotp(page) {
+  await page.getByTestId('totp-set-up').click();
+  await page.getByTestId('qr').waitFor();
+  return app(await page.getByTestId('totp-secret').innerText());
+}
+
+async function keepCodes(page) {
+  await page.getByTestId('codes-kept').check();
+  await page.getByTestId('codes-done').click();
+}
+
 test('an authenticator app is set up and asked for; a recovery code does in its place', { timeout: 120_000 }, async () => {
   const page = await state.controller.visitor();
   await signIn(page, 'grace@example.com', PASSWORD);
   await page.goto(`${state.base}/account?tab=security`);
-  await page.getByTestId('totp-set-up').click();
-  await page.getByTestId('qr').waitFor();
-  const next = app(await page.getByTestId('totp-secret').innerText());
+  const next = await beginTotp(page);
   await page.getByTestId('code').fill('000000');
   await page.getByText('The code is wrong').waitFor();
   await picture(page, 'totp');
@@ -170,8 +180,7 @@ test('an authenticator app is set up and asked for; a recovery code does in its 
   assert.ok(await page.getByTestId('codes-done').isDisabled(), 'it is not left by accident');
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-codes').click()]);
   assert.equal(file.suggestedFilename(), 'ocore-recovery-codes.txt');
-  await page.getByTestId('codes-kept').check();
-  await page.getByTestId('codes-done').click();
+  await keepCodes(page);
   await page.getByTestId('codes-left').filter({ hasText: '8 recovery codes' }).waitFor();
 
   await signOut(page);
@@ -319,6 +328,85 @@ test('an account elsewhere signs up, is refused where it could take over, and is
   await grace.getByTestId('recovery-code').fill(state.graceCodes[3]);
   await grace.getByTestId('code-submit').click();
   await grace.getByTestId('user-menu').waitFor();
+});
+
+/** A request of the page itself, with its session. */
+const ask = (page, method, path, body) =>
+  page.evaluate(
+    async (given) => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(given.path, { method: given.method, headers, body: JSON.stringify(given.body) });
+      return { status: answer.status, body: await answer.json() };
+    },
+    { method, path, body },
+  );
+
+test('an organization that asks for a second factor says so and lets in who sets one up', { timeout: 120_000 }, async () => {
+  const ada = await state.controller.visitor();
+  await signIn(ada, 'ada@example.com', PASSWORD);
+  await ada.goto(`${state.base}/account?tab=security`);
+  const next = await beginTotp(ada);
+  await ada.getByTestId('code').fill(next());
+  await keepCodes(ada);
+  assert.equal((await ask(ada, 'PUT', '/api/org/settings', { require_second_factor: true })).status, 200);
+  const roles = (await ask(ada, 'GET', '/api/roles')).body.data;
+  const role_id = roles.find((role) => role.name === 'developer').id;
+  assert.equal((await ask(ada, 'POST', '/api/members/invite', { email: 'vic@example.com', role_id })).status, 201);
+
+  const vic = await state.controller.visitor();
+  await vic.goto(await state.mailbox.link('vic@example.com'));
+  const signup = vic.getByTestId('signup-form');
+  await signup.getByLabel('Your name').fill('Vic');
+  await signup.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await signup.getByRole('button', { name: /join/ }).click();
+  await vic.getByTestId('to-security').first().waitFor();
+  await picture(vic, 'factor-required');
+  await vic.getByTestId('to-security').first().click();
+  const code = await beginTotp(vic);
+  await vic.getByTestId('code').fill(code());
+  await keepCodes(vic);
+  await vic.goto(`${state.base}/servers`);
+  await vic.getByTestId('empty').waitFor();
+  assert.equal((await ask(ada, 'PUT', '/api/org/settings', { require_second_factor: false })).status, 200);
+});
+
+test('SSH keys and notices are kept', { timeout: 90_000 }, async () => {
+  const page = await state.controller.visitor();
+  await signIn(page, 'bob@example.com', ANOTHER);
+  await page.goto(`${state.base}/account?tab=ssh`);
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ bob@laptop';
+  await page.getByTestId('add-ssh-key').click();
+  const form = page.getByTestId('ssh-key-form');
+  await form.getByLabel('Public key').fill('-----BEGIN OPENSSH PRIVATE KEY-----');
+  await form.getByText(/private key/).waitFor();
+  assert.equal(await form.getByLabel('Public key').inputValue(), '', 'it does not even stay in the field');
+  await form.getByLabel('Public key').fill(key);
+  await form.getByRole('button', { name: 'Add the key' }).click();
+  const row = page.getByTestId('ssh-key-row').filter({ hasText: 'bob@laptop' });
+  await row.getByText('default').waitFor();
+  await page.getByTestId('add-ssh-key').click();
+  await form.getByLabel('Public key').fill(key);
+  await form.getByRole('button', { name: 'Add the key' }).click();
+  await page.getByTestId('form-error').waitFor();
+  await form.getByRole('button', { name: 'Cancel' }).click();
+  await row.getByTestId('ssh-key-actions').click();
+  await page.getByTestId('action-remove').click();
+  await page.getByTestId('confirm').click();
+  await page.getByTestId('empty').waitFor();
+
+  await page.goto(`${state.base}/account?tab=notifications`);
+  const kinds = ['server_offline', 'job_failed', 'disk_full'];
+  // One right after the other: each is saved on top of the one before.
+  for (const kind of kinds) await page.getByTestId(`notice-${kind}`).uncheck({ force: true });
+  await until('three muted kinds', 10, async () => {
+    const { muted } = (await ask(page, 'GET', '/api/user/notices')).body;
+    return kinds.every((kind) => muted.includes(kind)) && muted.length === 3;
+  });
+  await page.reload();
+  await page.getByTestId('notice-job_failed').waitFor();
+  assert.equal(await page.getByTestId('notice-job_failed').isChecked(), false);
+  assert.equal(await page.getByTestId('notice-api_key_expiring').isChecked(), true);
+  assert.equal(await page.getByText('This did not work').count(), 0);
 });
 
 test('sessions are ended, an address is changed, an account is closed', { timeout: 120_000 }, async () => {

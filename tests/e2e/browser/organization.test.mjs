@@ -146,7 +146,7 @@ test('she sees who invites her where, signs in and joins', { timeout: 60_000 }, 
   assert.ok(!grace.url().includes('token'), 'the token stays out of addresses that are sent');
   assert.equal(await grace.getByLabel('E-mail').inputValue(), 'grace@example.com');
   await grace.locator('input[type=password]').fill(PASSWORD);
-  await grace.getByRole('button', { name: 'Sign in' }).click();
+  await grace.getByRole('button', { name: 'Sign in', exact: true }).click();
   await grace.getByTestId('accept-invitation').click();
   await grace.waitForURL(`${state.base}/`);
   await grace.getByTestId('organization-menu').getByText('Example').waitFor();

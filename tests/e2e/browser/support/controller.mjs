@@ -70,8 +70,8 @@ export async function startController(env = {}) {
   const errors = [];
   /** A browser of somebody else, without a cookie. */
   const visitor = async () => {
-    const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, permissions: [] })).newPage();
-    page.setDefaultTimeout(15_000);
+    const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
+    page.setDefaultTimeout(30_000);
     page.on('pageerror', (error) => errors.push(error.message));
     return page;
   };

@@ -31,7 +31,7 @@ export function LoginHistory() {
               { label: 'Method', from: 'sm' },
               { label: 'Device' },
               { label: 'Address', from: 'sm' },
-              { label: 'When' },
+              { label: 'When', from: 'sm' },
             ]}
           >
             {list.data.data.map((login) => (
@@ -44,6 +44,8 @@ export function LoginHistory() {
                   />
                   <Text size="xs" c="dimmed" hiddenFrom="sm">
                     {humanize(methodWords(login.method))}
+                    <br />
+                    <TimeAgo at={login.created_at} />
                   </Text>
                 </Table.Td>
                 <Table.Td visibleFrom="sm">{humanize(methodWords(login.method))}</Table.Td>
@@ -58,7 +60,7 @@ export function LoginHistory() {
                     {login.address ?? '–'}
                   </Text>
                 </Table.Td>
-                <Table.Td style={{ whiteSpace: 'nowrap' }}>
+                <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>
                   <TimeAgo at={login.created_at} />
                 </Table.Td>
               </Table.Tr>
