@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
+import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
@@ -39,7 +40,7 @@ if (!empty) {
   Object.assign(jobs[2].steps[1], { status: 'failed', started_at: ago(400), finished_at: ago(390), message: 'manifest for odoo:99 not found' });
 }
 const apiKeys = empty ? [] : [{ id: randomUUID(), name: 'Deploy pipeline', prefix: 'oc_4fk2', permissions: ['view:servers', 'manage:instances'], scope: null, expires_at: ago(-8e6), last_used_at: ago(70), created_at: ago(9e5), revoked_at: null }];
-const RESOURCES = ['org', 'members', 'roles', 'api-keys', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'jobs', 'audit'];
+const RESOURCES = ['org', 'members', 'roles', 'api-keys', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'jobs', 'audit', 'webhooks'];
 const permissions = [...RESOURCES.flatMap((r) => [`view:${r}`, `manage:${r}`]), 'terminal:servers', 'console:instances', 'files:instances'];
 const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
 
@@ -106,6 +107,8 @@ const notFound = (what) => ({ status: 404, body: { error: { code: 'not_found', m
 const accepted = (id, job_id) => ({ status: 202, body: { id, status: 'accepted', message: 'Accepted', job_id } });
 
 async function answer(method, url, body) {
+  const answered = platform(method, url, body);
+  if (answered) return answered;
   const [, , noun, id, verb, sub] = url.pathname.split('/');
   const server = noun === 'servers' && id ? servers.find((s) => s.id === id) : null;
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
