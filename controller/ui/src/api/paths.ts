@@ -1,14 +1,14 @@
 // The operations that the console uses, in the form that openapi-fetch reads. The same form comes out of
 // `npm run generate`, so the generated `paths` can take this one's place.
-import type { AdminPaths } from './adminPaths';
 import type { IdentityPaths } from './identityPaths';
 import type { Id, Operation, Paging } from './operation';
 import type { SignalsPaths } from './signalsPaths';
+import type { AdminPaths } from './adminPaths';
 import type * as t from './types';
 
 type SignIn = { expires_in: number; token_type: string; user: unknown };
 
-export interface paths extends IdentityPaths, SignalsPaths, AdminPaths {
+export interface paths extends IdentityPaths {
   '/api/auth/bootstrap/status': { get: Operation<t.BootstrapStatus> };
   '/api/auth/bootstrap': {
     post: Operation<
@@ -76,3 +76,5 @@ export interface paths extends IdentityPaths, SignalsPaths, AdminPaths {
   '/api/jobs/{id}': { get: Operation<t.Job, Id> };
   '/api/jobs/{id}/cancel': { post: Operation<t.Accepted, Id> };
 }
+
+export interface paths extends SignalsPaths, AdminPaths {}
