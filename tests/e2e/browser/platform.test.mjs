@@ -68,7 +68,8 @@ test('an account is made by link and by password, and suspended', { timeout: 90_
   await picture(page, 'admin-user');
   assert.notEqual((await signIn('vic@example.com', 'another quiet place 8')).status, 200, 'whoever is suspended stays out');
   await page.goto(`${stack.base}/admin/users?q=vic`);
-  await page.getByTestId('user-row').getByText('Suspended').waitFor();
+  const row = page.locator('[data-testid="user-row"][data-email="vic@example.com"]');
+  await row.getByTestId('status').getByText('Suspended').waitFor();
 });
 
 test('a webhook gets signed events, which are seen and sent again', { timeout: 120_000 }, async () => {
