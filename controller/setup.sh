@@ -44,6 +44,17 @@ ensure_node() {
     export PATH="$TOOLS/node/bin:$PATH"
 }
 
+# What asks the API by its documents, from PyPI, in the versions that are written down.
+ensure_schemathesis() {
+    export OCORE_SCHEMATHESIS=$TOOLS/schemathesis/bin/schemathesis
+    ! cmp -s tests/fuzz/requirements.txt "$TOOLS/schemathesis/requirements.txt" || return 0
+    packages python3-venv
+    say "installing schemathesis"
+    python3 -m venv --clear "$TOOLS/schemathesis"
+    "$TOOLS/schemathesis/bin/pip" install --quiet --disable-pip-version-check -r tests/fuzz/requirements.txt
+    cp tests/fuzz/requirements.txt "$TOOLS/schemathesis/requirements.txt"
+}
+
 # The console's packages, unless what is there is what the lock file says.
 console_packages() {
     ensure_node

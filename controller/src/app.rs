@@ -1,17 +1,23 @@
 //! Everything that handlers and tasks share, passed and never global.
 
 use crate::apps::instances::log_hub::LogHub;
+use crate::business::settings::model::SettingsCache;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
+use crate::identity::audit::AuditState;
 use crate::identity::authentication::AuthState;
 use crate::platform::bus::Bus;
 use crate::platform::db::Db;
 use crate::platform::http::limit::Limiter;
 use crate::platform::jobs::JobsRuntime;
-use crate::platform::pki::Pki;
+use crate::platform::outbound::Outbound;
+use crate::platform::pki::{PeopleCertificate, Pki};
 use crate::platform::public_urls::PublicUrls;
 use crate::platform::secrets::Keyring;
+use crate::platform::telemetry::LogLevel;
 use crate::platform::tunnel::Tunnels;
+use arc_swap::ArcSwapOption;
+use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::ReplicaId;
@@ -28,11 +34,16 @@ pub struct AppState {
     pub config: Config,
     pub db: Db,
     pub clock: Arc<dyn Clock>,
+    pub started_at: DateTime<Utc>,
     pub keyring: Keyring,
     /// This process among its replicas; new at every start.
     pub replica: ReplicaId,
     pub auth: AuthState,
+    pub audit: AuditState,
+    pub settings: SettingsCache,
     pub pki: Pki,
+    /// What people's port shows, once it is open.
+    pub people_certificate: ArcSwapOption<PeopleCertificate>,
     pub public_urls: PublicUrls,
     pub tunnels: Tunnels,
     pub jobs: JobsRuntime,
@@ -40,6 +51,10 @@ pub struct AppState {
     pub logs: LogHub,
     pub metrics_buffer: MetricsBuffer,
     pub limiter: Limiter,
+    /// How much the process writes into its log.
+    pub log: LogLevel,
+    /// For addresses that users give.
+    pub outbound: Outbound,
     /// None where the process has no recorder (tests).
     pub metrics: Option<PrometheusHandle>,
     /// Background tasks: they end with the application.
@@ -60,16 +75,22 @@ impl App {
         config: Config, db: Db, clock: Arc<dyn Clock>, keyring: Keyring, metrics: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
         let auth = AuthState::new(&config, &keyring)?;
+        let audit = AuditState::new(&config, &keyring)?;
         let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
+        let outbound = Outbound::new(&config);
         Ok(Self(Arc::new(AppState {
             config,
             db,
+            started_at: clock.now(),
             clock,
             keyring,
             replica: ReplicaId::new(),
             auth,
+            audit,
+            settings: SettingsCache::default(),
             pki,
+            people_certificate: ArcSwapOption::empty(),
             public_urls: PublicUrls::default(),
             tunnels: Tunnels::default(),
             jobs: JobsRuntime::default(),
@@ -77,6 +98,8 @@ impl App {
             logs: LogHub::default(),
             metrics_buffer: MetricsBuffer::default(),
             limiter,
+            log: LogLevel::default(),
+            outbound,
             metrics,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

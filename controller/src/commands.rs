@@ -30,6 +30,11 @@ pub fn openapi_text() -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&router::openapi())?)
 }
 
+/// The document of `/v1` as it is committed.
+pub fn openapi_v1_text() -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&router::openapi_v1()?)?)
+}
+
 /// Check what can be checked from here; every finding says what to mend.
 pub async fn doctor(config: Config) -> anyhow::Result<()> {
     let mut problems = 0;
@@ -122,12 +127,16 @@ pub async fn admin(config: Config, command: AdminCommand) -> anyhow::Result<()> 
             public_urls::store::public_urls_set(&mut connection, &urls).await?;
             println!("New servers are told {}.", addresses::agents(&app.config, &urls).join(", "));
         }
-        AdminCommand::ResetPassword { email } => {
+        AdminCommand::ResetPassword { email, without_second_factor } => {
             let mut password = String::new();
             std::io::stdin().read_to_string(&mut password).context("the new password is read from standard input")?;
             let password = Secret::new(password.trim_end_matches('\n'));
             identity::auth::service::password_reset_by_host(&app, &email, password).await?;
             println!("The password of {email} was set; all sessions ended.");
+            if without_second_factor {
+                identity::second_factors::service::totp_remove_by_host(&app, &email).await?;
+                println!("No codes are asked for any more; set the second factor up anew.");
+            }
         }
         AdminCommand::AddServer { organization, name, raw } => {
             let install = fleet::servers::service::server_create_by_host(&app, organization.as_deref(), &name).await?;

@@ -1,7 +1,9 @@
 //! One typed configuration, from flags, `OCORE_*` variables and `*_FILE` variables, in that order.
 
+use crate::platform::http::cors::parse_origin;
 use crate::platform::mail::model::MailTls;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use ipnetwork::IpNetwork;
 use ocore_shared::secret::Secret;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -40,7 +42,12 @@ pub enum AdminCommand {
     /// Print a new one-time link for making the first admin.
     BootstrapLink,
     /// Set a person's password; it is read from standard input. All sessions of that person end.
-    ResetPassword { email: String },
+    ResetPassword {
+        email: String,
+        /// Ask for no codes of an authenticator app any more: the phone and the recovery codes are lost.
+        #[arg(long)]
+        without_second_factor: bool,
+    },
     /// Set the addresses by which people and servers reach this controller. Agents learn of them as they connect.
     PublicUrl {
         /// https://HOST:PORT, the one to show first; none means to guess.
@@ -135,9 +142,18 @@ pub struct Config {
     /// Sender of all mail, `oCore <noreply@example.com>`.
     #[arg(long, env = "SMTP_FROM", global = true)]
     pub smtp_from: Option<String>,
+    /// Private networks that webhooks and other addresses of users may reach, also by plain http; none by default.
+    #[arg(long, env = "OCORE_OUTBOUND_ALLOW", value_delimiter = ',', global = true)]
+    pub outbound_allow: Vec<IpNetwork>,
+    /// How long the receiver of a webhook, or another address of a user, may take to answer.
+    #[arg(long, env = "OCORE_OUTBOUND_TIMEOUT", default_value = "15s", value_parser = parse_duration, global = true)]
+    pub outbound_timeout: Duration,
     /// Proxies whose X-Forwarded-For is believed.
     #[arg(long, env = "OCORE_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Origins of other sites' pages that may call the API from a browser, e.g. https://panel.example.com; none by default.
+    #[arg(long, env = "OCORE_CORS_ORIGINS", value_delimiter = ',', value_parser = parse_origin, global = true)]
+    pub cors_origins: Vec<String>,
     /// Seconds that open requests get at shutdown.
     #[arg(long, env = "OCORE_DRAIN_SECONDS", default_value_t = 10, global = true)]
     pub drain_seconds: u64,

@@ -27,6 +27,10 @@ pub enum Error {
     /// Understood, but it cannot be done with what is there.
     #[error("{message}")]
     Unprocessable { code: &'static str, message: String },
+    #[error("This takes JSON; send it with the header Content-Type: application/json (curl: --json).")]
+    UnsupportedMediaType,
+    #[error("This address takes other methods; the Allow header names them.")]
+    MethodNotAllowed,
     #[error("{message}")]
     RateLimited { message: String, retry_after: u64 },
     #[error("{message}")]
@@ -110,6 +114,8 @@ impl Error {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::AgentOffline { .. } | Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::AgentFailed { .. } => StatusCode::BAD_GATEWAY,
@@ -126,6 +132,8 @@ impl Error {
             | Self::Unprocessable { code, .. } => code,
             Self::Invalid(_) => "validation_error",
             Self::PreconditionFailed { .. } => "precondition_failed",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::RateLimited { .. } => "rate_limited",
             Self::AgentOffline { .. } => "agent_offline",
             Self::AgentFailed { code, .. } => code,

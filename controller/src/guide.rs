@@ -15,10 +15,11 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 6] = [
+const CONTENTS: [(&str, &str); 7] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("instances", "Instances"),
+    ("webhooks", "Webhooks and notices"),
     ("api", "API conventions"),
     ("operations", "Running the controller"),
     ("performance", "Performance"),

@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod apps;
+pub mod business;
 pub mod commands;
+pub mod compat;
 pub mod config;
 pub mod console;
 pub mod delivery;

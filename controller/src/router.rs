@@ -2,11 +2,13 @@
 
 use crate::app::App;
 use crate::identity::authentication::authenticate;
-use crate::platform::http::{idempotency, layers, limit};
-use crate::{apps, console, delivery, error, fleet, guide, health, identity, platform, signals};
+use crate::platform::http::{cors, describe, idempotency, layers, limit};
+use crate::{apps, business, compat, console, delivery, error, fleet, guide, health, identity, platform, signals};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -30,13 +32,22 @@ fn api() -> OpenApiRouter<App> {
         .merge(fleet::routes())
         .merge(delivery::routes())
         .merge(apps::routes())
+        .merge(business::routes())
         .merge(platform::jobs::routes::routes())
-        .merge(signals::events::routes::routes())
+        .merge(platform::mail::routes::routes())
+        .merge(signals::routes())
 }
 
 /// The OpenAPI document, as generated from the code.
 pub fn openapi() -> OpenApi {
-    finish(api().into_openapi())
+    let mut document = api().into_openapi();
+    document.merge(health::routes().into_openapi());
+    finish(document)
+}
+
+/// The document of `/v1`, derived from the canonical one.
+pub fn openapi_v1() -> serde_json::Result<serde_json::Value> {
+    Ok(compat::document(&serde_json::to_value(openapi())?))
 }
 
 fn finish(mut document: OpenApi) -> OpenApi {
@@ -47,33 +58,45 @@ fn finish(mut document: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", bearer);
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-KEY")));
     components.add_security_scheme("api_key", key);
+    describe::bodies(&mut document);
+    describe::meanings(&mut document);
     document
 }
 
 /// The port of people and programs.
 pub fn people(app: &App) -> Router {
-    let (api, document) = api().split_for_parts();
-    let document = finish(document);
-    let explorer = SwaggerUi::new("/docs").config(SwaggerConfig::from("/api/openapi.json").validator_url("none"));
-    let for_json = document.clone();
+    let document = serde_json::to_value(openapi()).unwrap_or_default();
+    let documents = ["/api/openapi.json", "/v1/openapi.json"];
+    let explorer = SwaggerUi::new("/docs").config(SwaggerConfig::new(documents).validator_url("none"));
+    let (api, _) = api().split_for_parts();
+    let (health, _) = health::routes().split_for_parts();
     let api = api
         .layer(from_fn_with_state(app.clone(), idempotency::idempotency))
         .layer(from_fn_with_state(app.clone(), limit::limit))
         .layer(from_fn_with_state(app.clone(), authenticate))
         .layer(DefaultBodyLimit::max(platform::http::body::MAX_BODY));
+    let second = compat::routes::routes(app, api.clone().with_state(app.clone()), &document);
     // Streams are flushed line by line; compressing them would hold lines back.
     let compressed = SizeAbove::new(860).and(NotForContentType::SSE).and(NotForContentType::const_new("text/plain"));
-    Router::new()
+    let router = Router::new()
         .merge(api)
         .merge(explorer)
-        .route("/api/openapi.json", axum::routing::get(move || async move { Json(for_json) }))
-        .merge(health::routes())
+        .route("/api/openapi.json", axum::routing::get(move || async move { Json(document) }))
+        .merge(second)
+        .merge(health)
+        .merge(health::metrics_route())
         .merge(guide::routes())
         .fallback(console::serve)
-        .layer(CompressionLayer::new().compress_when(compressed))
+        .method_not_allowed_fallback(|| async { error::Error::MethodNotAllowed })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CompressionLayer::new().compress_when(compressed));
+    let router = match cors::layer(&app.config) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    router
         .layer(from_fn_with_state(app.clone(), layers::secure))
         .layer(from_fn(layers::observe))
-        .layer(CatchPanicLayer::new())
         .with_state(app.clone())
 }
 
@@ -83,10 +106,25 @@ pub fn agents(app: &App) -> Router {
         .merge(fleet::enrollment::routes::routes())
         .merge(fleet::connection::routes::routes())
         .fallback(|| async { error::Error::NotFound("route on the agents' port") })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), layers::secure))
         .layer(from_fn(layers::observe))
-        .layer(CatchPanicLayer::new())
         .with_state(app.clone())
 }
 
+/// A defect of ours is answered like any other failure: with an id that finds it in the log.
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    error::Error::internal(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
+}
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
+mod secrecy_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod walk_tests;

@@ -1,6 +1,7 @@
 //! Put together, run, and drain.
 
 use crate::app::App;
+use crate::business::admin::logs::service as logs_settings;
 use crate::config::Config;
 use crate::fleet::enrollment::addresses;
 use crate::fleet::{connection, metrics};
@@ -86,6 +87,10 @@ pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     app.spawn(metrics::service::flush_task(app.clone()));
     app.spawn(metrics::service::maintain_task(app.clone()));
     app.spawn(identity::authentication::flush_task(app.clone()));
+    app.spawn(identity::audit::sealer::seal_task(app.clone()));
+    app.spawn(logs_settings::log_level_task(app.clone()));
+    app.spawn(signals::webhooks::deliveries::fan_out::fan_out_task(app.clone()));
+    app.spawn(signals::notices::watch::watch_task(app.clone()));
     app.spawn(prune_task(app.clone()));
     let (db, stop) = (app.db.clone(), app.stop.clone());
     app.spawn(async move { db.watch(stop).await });
@@ -105,10 +110,16 @@ async fn prune_task(app: App) {
     loop {
         let system = app.db.system();
         let pruned = async {
-            logs::store::job_log_prune(system).await?;
-            signals::events::store::event_prune(system).await?;
+            let keep = logs_settings::log_settings_get(&app).await?;
+            logs::store::job_log_prune(system, keep.job_log_days).await?;
+            signals::events::store::event_prune(system, keep.event_days).await?;
             tasks::store::task_prune(system, app.clock.now()).await?;
             mail::store::mail_prune(system, app.clock.now()).await?;
+            identity::audit::retention::audit_prune(&app).await?;
+            signals::webhooks::service::webhooks_prune(&app).await?;
+            signals::notices::store::notice_prune(system, app.clock.now()).await?;
+            identity::auth::recovery::store::links_prune(system, app.clock.now()).await?;
+            identity::sessions::store::login_history_prune(system, app.clock.now()).await?;
             idempotency_prune(system).await
         };
         if let Err(error) = pruned.await {
@@ -121,10 +132,11 @@ async fn prune_task(app: App) {
 
 /// Run until SIGTERM or SIGINT.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::log_install(&config)?;
+    let log = telemetry::log_install(&config)?;
     let database = Database::open(&config).await?;
     db::migrate(&database.options).await?;
     let app = app_open(config, &database, true).await?;
+    app.log.attach(log, &app.config.log_filter);
     let people = TcpListener::bind(app.config.listen)
         .await
         .with_context(|| format!("cannot listen on {} (--listen): is another program there?", app.config.listen))?;
@@ -167,6 +179,7 @@ pub async fn ports_serve(app: &App, people: TcpListener, agents: TcpListener) ->
     let drain = Duration::from_secs(app.config.drain_seconds);
     let hosts = addresses::certificate_hosts(&app.config, &app.public_urls.get());
     let tls = app.pki.people_tls(&app.db, &app.keyring, &app.config, &hosts, now).await?;
+    app.people_certificate.store(Some(Arc::new(tls.certificate)));
     let plain = if app.config.allow_plain_http { Plain::Everybody } else { Plain::Loopback };
     let port = Port { listener: people, tls: tls.config, plain };
     let people = tokio::spawn(listener::serve(port, router::people(app), app.stop.clone(), drain));

@@ -4,10 +4,12 @@ use crate::app::App;
 use crate::apps::instances;
 use crate::error::Result;
 use crate::fleet::servers;
+use crate::identity;
 use crate::platform::bus::Signal;
 use crate::platform::jobs::model::Reported;
 use crate::platform::jobs::tasks::{Outcome, Task};
 use crate::platform::mail;
+use crate::signals::webhooks;
 use ocore_shared::protocol::jobs::JobSnapshot;
 use sqlx::PgConnection;
 
@@ -26,6 +28,8 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
 pub async fn task_run(app: &App, task: &Task) -> Result<Outcome> {
     match task.kind.as_str() {
         "mail_send" => mail::jobs::mail_send(app, task).await,
+        "webhook_deliver" => webhooks::deliveries::jobs::webhook_deliver(app, task).await,
+        "account_mail" => identity::auth::recovery::jobs::account_mail(app, task).await,
         kind => {
             Ok(Outcome::failed("unknown_kind", format!("This version of oCore does not know jobs of kind {kind}.")))
         }

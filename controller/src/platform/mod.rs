@@ -5,6 +5,7 @@ pub mod db;
 pub mod http;
 pub mod jobs;
 pub mod mail;
+pub mod outbound;
 pub mod pki;
 pub mod public_urls;
 pub mod secrets;

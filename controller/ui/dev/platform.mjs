@@ -194,7 +194,6 @@ export function platform(method, url, body) {
   }
   if (noun === 'notices') return found({ data: process.env.MOCK === 'empty' ? [] : notices, has_more: false, next_cursor: null });
   if (noun === 'audit-logs') return listAudit(url, id);
-  if (noun === 'members') return found({ data: [{ id: 'u', name: 'Ada Martin', email: 'ada@acme.example', role: 'owner', is_owner: true, grants: [], second_factor: true, joined_at: ago(9e6), last_login_at: ago(60) }], has_more: false, next_cursor: null });
   if (noun === 'tunnel') return found({ connected: 44, disconnected: 1, streams: 44, oldest_connection: ago(9e4), newest_connection: ago(300), replicas: [{ replica_id: 'r', version: '0.1.0', seen_at: ago(2), agents: 44 }] });
   if (noun === 'admin') return administration(method, url, body, id, verb, sub, url.pathname.split('/')[6]);
   return undefined;

@@ -4,8 +4,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
+import { accountAnswer, signInAnswer } from './account.mjs';
 import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
+import { identity, permissions } from './identity.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
 const dist = new URL('../dist', import.meta.url).pathname;
@@ -39,10 +41,7 @@ if (!empty) {
   jobs[2].steps[0].status = 'succeeded';
   Object.assign(jobs[2].steps[1], { status: 'failed', started_at: ago(400), finished_at: ago(390), message: 'manifest for odoo:99 not found' });
 }
-const apiKeys = empty ? [] : [{ id: randomUUID(), name: 'Deploy pipeline', prefix: 'oc_4fk2', permissions: ['view:servers', 'manage:instances'], scope: null, expires_at: ago(-8e6), last_used_at: ago(70), created_at: ago(9e5), revoked_at: null }];
-const RESOURCES = ['org', 'members', 'roles', 'api-keys', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'jobs', 'audit', 'webhooks'];
-const permissions = [...RESOURCES.flatMap((r) => [`view:${r}`, `manage:${r}`]), 'terminal:servers', 'console:instances', 'files:instances'];
-const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
+const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, version: 1, has_password: true, default_organization_id: null, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
 
 const listeners = new Set();
 let eventNumber = 0;
@@ -113,14 +112,9 @@ async function answer(method, url, body) {
   const server = noun === 'servers' && id ? servers.find((s) => s.id === id) : null;
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
   const job = noun === 'jobs' && id ? jobs.find((j) => j.id === id) : null;
-  if (noun === 'user') return { body: user };
-  if (noun === 'api-keys') {
-    if (method === 'GET') return { body: page(apiKeys, url, ['name']) };
-    if (method === 'DELETE') { apiKeys.find((k) => k.id === id).revoked_at = now(); return { status: 204 }; }
-    const key = { id: randomUUID(), prefix: 'oc_9xq1', last_used_at: null, created_at: now(), revoked_at: null, scope: null, expires_at: null, ...body };
-    apiKeys.unshift(key);
-    return { status: 201, body: { ...key, key: `oc_9xq1_${randomUUID().replace(/-/g, '')}` } };
-  }
+  if (noun === 'user') return accountAnswer(method, url.pathname, body, user) ?? notFound('page');
+  const found = identity(method, url, body, page);
+  if (found) return found;
   if (noun === 'servers') {
     if (!id && method === 'GET') return { body: page(servers, url, ['name', 'description']) };
     if (!id) {
@@ -230,6 +224,8 @@ const http = createServer(async (req, res) => {
   const path = url.pathname;
   if (path === '/api/auth/bootstrap/status') return send(200, { needed: !bootstrapped, token_required: true, version: '0.1.0' });
   if (path === '/api/auth/bootstrap') { bootstrapped = true; return signIn(res, 201); }
+  const way = signInAnswer(path, body);
+  if (way) return way.signedIn ? signIn(res, 200) : send(way.status ?? 200, way.body);
   if (path === '/api/auth/login') return body.password === 'wrong' ? send(401, { error: { code: 'invalid_credentials', message: 'E-mail or password is wrong.' } }) : signIn(res, 200);
   if (path === '/api/auth/logout') { res.writeHead(204, { 'set-cookie': 'mock=; Path=/; Max-Age=0' }); return res.end(); }
   if (!req.headers.cookie?.includes('mock=1')) return send(401, { error: { code: 'unauthenticated', message: 'Sign in first.' } });

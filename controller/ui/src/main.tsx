@@ -13,7 +13,7 @@ import { queryClient } from '@/queryClient';
 import { router } from '@/router';
 import { cssVariables, theme } from '@/theme';
 
-const PUBLIC_PAGES = ['/login', '/bootstrap', '/invite'];
+const PUBLIC_PAGES = ['/login', '/bootstrap', '/invite', '/signup', '/verify-email', '/forgot-password', '/reset-password'];
 
 onSignedOut(() => {
   forgetPerson();

@@ -23,7 +23,7 @@ const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: Rout
 const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
-  validateSearch: texts('next', 'email'),
+  validateSearch: texts('next', 'email', 'oauth_error', 'email_change'),
   component: lazyRouteComponent(retrying(() => import('@/pages/auth/LoginPage'))),
 });
 
@@ -32,6 +32,31 @@ const bootstrap = createRoute({
   path: '/bootstrap',
   component: lazyRouteComponent(retrying(() => import('@/pages/auth/BootstrapPage'))),
 });
+
+const waysIn = [
+  createRoute({
+    getParentRoute: () => root,
+    path: '/signup',
+    validateSearch: texts('email'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/auth/SignUpPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/verify-email',
+    component: lazyRouteComponent(retrying(() => import('@/pages/auth/VerifyEmailPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/forgot-password',
+    validateSearch: texts('email'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/auth/ForgotPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/reset-password',
+    component: lazyRouteComponent(retrying(() => import('@/pages/auth/ResetPage'))),
+  }),
+] as const;
 
 const invite = createRoute({
   getParentRoute: () => root,
@@ -251,6 +276,7 @@ const pages = [
   createRoute({
     getParentRoute: () => app,
     path: '/account',
+    validateSearch: texts('tab', 'oauth_error', 'connected'),
     component: lazyRouteComponent(retrying(() => import('@/pages/account/AccountPage'))),
   }),
   ...signals,
@@ -258,7 +284,7 @@ const pages = [
 ] as const;
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, bootstrap, invite, app.addChildren(pages)]),
+  routeTree: root.addChildren([login, bootstrap, ...waysIn, invite, app.addChildren(pages)]),
   defaultPreload: 'intent',
   scrollRestoration: true,
 });

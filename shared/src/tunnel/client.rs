@@ -80,6 +80,12 @@ where
 }
 
 impl TunnelClient {
+    /// Requests that are open now, long ones and short ones.
+    pub fn open_streams(&self) -> u32 {
+        let free = self.long.available_permits() + self.short.available_permits();
+        MAX_STREAMS.saturating_sub(u32::try_from(free).unwrap_or(MAX_STREAMS))
+    }
+
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }

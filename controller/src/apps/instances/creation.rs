@@ -1,7 +1,7 @@
 //! How an instance comes to be: what is asked for, whether it fits, and the job that provisions it.
 
 use super::model;
-use super::service::{PROVISION_SECONDS, accepted, job_of, told};
+use super::service::{PROVISION_SECONDS, accepted, env_masked, job_of, told};
 use super::store::{self, NewInstance};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -202,7 +202,8 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         ..job_of(ctx, job, "instance_provision", input.server_id, id, &subject, json!(spec))
     };
     let enqueued = jobs::job_enqueue(&mut tx, app.replica, &new_job).await?;
-    let after = json!({"name": input.name, "server_id": input.server_id, "spec": spec});
+    let mut after = json!({"name": input.name, "server_id": input.server_id, "spec": spec});
+    after["spec"]["env"] = env_masked(&spec.env, &spec.env);
     let (organization, caller) = (ctx.organization, &ctx.caller);
     audit_append(&mut tx, Some(organization), caller, "instance.created", &subject, None, Some(after)).await?;
     event_append(&mut tx, organization, "instance.requested", ctx.actor(), &subject, json!({"job_id": job})).await?;

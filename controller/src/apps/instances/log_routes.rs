@@ -59,6 +59,10 @@ async fn instance_logs(
         tail: query.tail.unwrap_or(200),
         follow: query.follow.map_or(live, |follow| follow != 0),
     };
+    if !live {
+        // As plain text it is a file to keep.
+        logs::log_download_note(&ctx, &app, id, "instance_log.downloaded").await?;
+    }
     let view = logs::log_view(ctx, app, id, request).await?;
     Ok(streams::respond(form, view.stream()))
 }

@@ -4,9 +4,11 @@ use super::log_hub::Upstream;
 use super::service::instance_get;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::identity::audit::store::audit_append;
 use crate::identity::authentication::while_allowed;
 use crate::platform::http::Ctx;
 use crate::platform::http::streams::StreamItem;
+use crate::signals::events::Subject;
 use bytes::{Buf, BytesMut};
 use futures::Stream;
 use http::Method;
@@ -15,6 +17,7 @@ use ocore_shared::ids::{InstanceId, ServerId};
 use ocore_shared::logs::{Cursor, InvalidCursor, Joined, Resume, mark_dropped};
 use ocore_shared::protocol::logs::{LogPage, LogRecord};
 use ocore_shared::tunnel::{ResponseBody, TunnelError};
+use sqlx::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -75,6 +78,17 @@ pub async fn log_history(ctx: &Ctx, app: &App, id: InstanceId, request: HistoryR
     let path = format!("/instances/{id}/logs/history?{query}");
     let (_, page) = tunnel.client.call(Method::GET, &path, &(), PAGE_TIMEOUT).await?;
     Ok(page)
+}
+
+/// Note that a log leaves the house.
+pub async fn log_download_note(ctx: &Ctx, app: &App, id: InstanceId, action: &str) -> Result<()> {
+    let instance = instance_get(ctx, app, id).await?;
+    let subject = Subject::new("instance", id, instance.name);
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, &subject, None, None).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// An open log on its server: one record a line.

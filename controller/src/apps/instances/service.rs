@@ -1,6 +1,7 @@
 //! Rules of instances.
 
 use super::creation::{sane_env, sane_limits};
+use super::logs::log_download_note;
 use super::model::{Instance, InstanceStatus};
 use super::store::{self, InstanceFilter};
 use crate::app::App;
@@ -232,9 +233,9 @@ pub async fn instance_update(
         let updating = InstanceStatus::Updating;
         store::instance_intend(&mut tx, ctx.organization, id, job.id, None, updating).await?;
     }
-    let state = |name: &str, labels: &BTreeMap<String, String>, env: &BTreeMap<String, String>, limits: &Limits| json!({"name": name, "labels": labels, "env": env, "limits": limits});
-    let before = state(&present.name, &present.labels, &present.env, &present.limits);
-    let after = state(&wanted.name, &wanted.labels, &spec.env, &spec.limits);
+    let state = |name: &str, labels: &BTreeMap<String, String>, env: Value, limits: &Limits| json!({"name": name, "labels": labels, "env": env, "limits": limits});
+    let before = state(&present.name, &present.labels, env_masked(&present.env, &present.env), &present.limits);
+    let after = state(&wanted.name, &wanted.labels, env_masked(&spec.env, &present.env), &spec.limits);
     let (organization, caller) = (ctx.organization, &ctx.caller);
     audit_append(&mut tx, Some(organization), caller, "instance.settings_updated", &subject, Some(before), Some(after))
         .await?;
@@ -245,6 +246,15 @@ pub async fn instance_update(
     }
     app.bus.changed(ctx.organization, Kind::Instance, id);
     instance_get(ctx, app, id).await
+}
+
+/// Variables for the audit log: which there are and which were changed, never what they hold.
+pub(super) fn env_masked(env: &BTreeMap<String, String>, before: &BTreeMap<String, String>) -> Value {
+    let masked = |(name, value): (&String, &String)| {
+        let word = if before.get(name) == Some(value) { "•••" } else { "••• (changed)" };
+        (name.clone(), Value::from(word))
+    };
+    env.iter().map(masked).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// What an instance's container uses now.
@@ -267,7 +277,7 @@ pub struct InstallLog {
 }
 
 pub async fn instance_install_log(ctx: &Ctx, app: &App, id: InstanceId) -> Result<InstallLog> {
-    instance_get(ctx, app, id).await?;
+    log_download_note(ctx, app, id, "install_log.downloaded").await?;
     let mut connection = app.db.org(ctx.organization).await?;
     let job = store::instance_provision_job(&mut connection, ctx.organization, id).await?;
     let data = match job {

@@ -5,6 +5,7 @@ use super::service::{self, EnrollBody};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::platform::http::body;
+use crate::platform::http::listener::Peer;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -55,14 +56,18 @@ async fn agent_download(State(app): State<App>, Query(query): Query<DownloadQuer
 }
 
 async fn agent_enroll(State(app): State<App>, request: Request) -> Result<Response> {
-    match body::parse(&body::read(request).await?)? {
+    let address = request.extensions().get::<Peer>().map(|p| p.address.ip().to_canonical());
+    service::refusals_check(&app, address).await?;
+    let done = match body::parse(&body::read(request).await?)? {
         EnrollBody::Enroll(request) => {
-            let identity = service::agent_enroll(&app, *request).await?;
-            Ok((StatusCode::CREATED, Json(identity)).into_response())
+            service::agent_enroll(&app, *request).await.map(|made| (StatusCode::CREATED, Json(made)).into_response())
         }
         EnrollBody::Report(report) => {
-            service::install_report(&app, report).await?;
-            Ok(StatusCode::NO_CONTENT.into_response())
+            service::install_report(&app, report).await.map(|()| StatusCode::NO_CONTENT.into_response())
         }
+    };
+    if let Err(error) = &done {
+        service::refusal_count(&app, address, error).await?;
     }
+    done
 }

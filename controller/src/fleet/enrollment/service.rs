@@ -7,6 +7,7 @@ use crate::fleet::connection::store as identities;
 use crate::fleet::servers::model::InstallCommand;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::Actor;
+use crate::platform::http::limit::network;
 use crate::platform::pki::AgentName;
 use crate::platform::secrets::{token_hash, token_make};
 use crate::signals::events::Subject;
@@ -18,11 +19,21 @@ use ocore_shared::secret::Secret;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
+use std::net::IpAddr;
 
 const TOKEN_LIFE: TimeDelta = TimeDelta::hours(1);
 /// More makes certificates invalid in ways that nobody understands.
 const MOST_SKEW: TimeDelta = TimeDelta::minutes(5);
 const LONGEST_PROBLEM: usize = 500;
+/// How many wrong join tokens an address may show. A right one does not count, so that a rack of servers behind one
+/// address comes in at once.
+pub struct RefusalLimit {
+    pub refusals: i32,
+    pub window: TimeDelta,
+    pub lock: TimeDelta,
+}
+pub const REFUSAL_LIMIT: RefusalLimit =
+    RefusalLimit { refusals: 30, window: TimeDelta::minutes(15), lock: TimeDelta::minutes(15) };
 /// For root, also where there is no sudo, and for whoever may use it.
 const AS_ROOT: &str = "$(command -v sudo) sh";
 
@@ -75,6 +86,32 @@ pub enum EnrollBody {
 
 fn token_refused(message: &str) -> Error {
     Error::Unauthenticated { code: "token_refused", message: message.into() }
+}
+
+/// Whoever shows wrong tokens over and over waits, on every replica and across restarts.
+pub async fn refusals_check(app: &App, address: Option<IpAddr>) -> Result<()> {
+    let now = app.clock.now();
+    let Some(until) = store::refusals_locked_until(app.db.system(), &bucket(address), now).await? else {
+        return Ok(());
+    };
+    let retry_after = u64::try_from((until - now).num_seconds() + 1).unwrap_or(1);
+    let message = format!(
+        "Too many wrong join tokens came from this address; try again in {} minutes.",
+        retry_after.div_ceil(60)
+    );
+    Err(Error::RateLimited { message, retry_after })
+}
+
+/// Count the answer when it is a refusal of the token.
+pub async fn refusal_count(app: &App, address: Option<IpAddr>, error: &Error) -> Result<()> {
+    if !matches!(error, Error::Unauthenticated { .. }) {
+        return Ok(());
+    }
+    store::refusal_note(app.db.system(), &bucket(address), &REFUSAL_LIMIT, app.clock.now()).await
+}
+
+fn bucket(address: Option<IpAddr>) -> String {
+    format!("enroll:{}", address.map_or_else(|| "unknown".to_owned(), |a| network(a).to_string()))
 }
 
 /// Follow an installation.

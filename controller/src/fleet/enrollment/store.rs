@@ -1,13 +1,14 @@
 //! Every query on `join_tokens`, and what enrolment writes elsewhere.
 
+use super::service::RefusalLimit;
 use crate::error::Result;
 use crate::fleet::servers::model::StageReached;
 use crate::platform::pki::Issued;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::enrollment::InstallStage;
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// Add a token; older ones of the server end.
@@ -39,6 +40,37 @@ pub async fn token_insert(
         server.0
     )
     .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Until when the bucket of an address is locked, if it is.
+pub async fn refusals_locked_until(system: &PgPool, bucket: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let until = sqlx::query_scalar!(
+        r#"select locked_until as "until!" from attempt_buckets where key = $1 and locked_until > $2"#,
+        bucket,
+        now
+    )
+    .fetch_optional(system)
+    .await?;
+    Ok(until)
+}
+
+/// A token was refused; the last one that is allowed within the window locks the bucket.
+pub async fn refusal_note(system: &PgPool, bucket: &str, limit: &RefusalLimit, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "insert into attempt_buckets as b (key, failures, window_started_at) values ($1, 1, $2)
+         on conflict (key) do update set
+             failures = case when b.window_started_at <= $3 then 1 else b.failures + 1 end,
+             window_started_at = case when b.window_started_at <= $3 then $2 else b.window_started_at end,
+             locked_until = case when b.window_started_at > $3 and b.failures + 1 >= $4 then $5::timestamptz end",
+        bucket,
+        now,
+        now - limit.window,
+        limit.refusals,
+        now + limit.lock
+    )
+    .execute(system)
     .await?;
     Ok(())
 }

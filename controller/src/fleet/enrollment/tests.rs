@@ -1,11 +1,14 @@
 //! What an install command is, what it may say about its server, and whose certificate counts.
 
-use super::service::{InstallReport, agent_renew, install_report};
+use super::service::{InstallReport, REFUSAL_LIMIT, agent_renew, install_report};
 use super::store::identity_replace;
 use crate::app::App;
 use crate::identity::authentication::tests::Visitor;
+use crate::platform::http::listener::Peer;
 use crate::platform::pki::{AgentName, Issued};
 use crate::testing::TestApp;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use chrono::TimeDelta;
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::enrollment::RenewRequest;
@@ -14,6 +17,7 @@ use sqlx::ConnectOptions;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
+use tower::ServiceExt;
 
 fn report(token: &str, more: Value) -> InstallReport {
     let mut body = json!({"token": token});
@@ -127,4 +131,49 @@ async fn the_command_is_for_root_and_for_who_may_use_sudo() {
     std::fs::write(&sudo, "#!/bin/sh\necho as root:\nexec \"$@\"\n").unwrap();
     std::fs::set_permissions(&sudo, std::fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(said(uninstall), "as root:\n--uninstall\n");
+}
+
+/// What the agents' port answers to a token from that address.
+async fn show(app: &App, from: &str, token: &str) -> (StatusCode, Option<u64>) {
+    let peer = Peer { address: from.parse().unwrap(), tls: true, certificate: None };
+    let body = json!({"token": token, "stage": "fetched"}).to_string();
+    let request: Request = axum::http::Request::post("/agent/enroll").extension(peer).body(body.into()).unwrap();
+    let answer = crate::router::agents(app).oneshot(request).await.unwrap();
+    let wait = answer.headers().get("retry-after").map(|v| v.to_str().unwrap().parse().unwrap());
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    (answer.status(), wait)
+}
+
+#[tokio::test]
+async fn wrong_tokens_lock_their_address_and_a_restart_does_not_unlock() {
+    let test = TestApp::start().await;
+    let (ada, _) = Visitor::new(&test.app).bootstrap().await;
+    let made = ada.post("/api/servers", json!({"name": "first"})).await.body;
+    let token = made["install"]["command"].as_str().unwrap().split("--token ").nth(1).unwrap().to_owned();
+    let limit = usize::try_from(REFUSAL_LIMIT.refusals).unwrap();
+
+    // Right ones do not count, however many.
+    for _ in 0..limit + 5 {
+        assert_eq!(show(&test.app, "192.0.2.9:1", &token).await.0, StatusCode::NO_CONTENT);
+    }
+    for _ in 0..limit {
+        assert_eq!(show(&test.app, "192.0.2.7:1", "guess").await.0, StatusCode::UNAUTHORIZED);
+    }
+    let (status, wait) = show(&test.app, "192.0.2.7:2", "guess").await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert!((1..=901).contains(&wait.unwrap()), "{wait:?}");
+    let restarted = test.restart().await;
+    assert_eq!(show(&restarted, "192.0.2.7:3", &token).await.0, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(show(&restarted, "192.0.2.8:1", &token).await.0, StatusCode::NO_CONTENT, "another address is not");
+
+    // Of many at once, too; the whole network of an IPv6 customer is one.
+    let many = (0..50).map(|i| {
+        let app = test.app.clone();
+        async move { show(&app, &format!("[2001:db8::{i}]:1"), "guess").await.0 }
+    });
+    futures::future::join_all(many).await;
+    assert_eq!(show(&test.app, "[2001:db8::ffff]:1", "guess").await.0, StatusCode::TOO_MANY_REQUESTS);
+
+    test.clock.shift(REFUSAL_LIMIT.lock + TimeDelta::seconds(1));
+    assert_eq!(show(&test.app, "192.0.2.7:4", "guess").await.0, StatusCode::UNAUTHORIZED);
 }

@@ -8,7 +8,7 @@ use crate::fleet::{enrollment, metrics};
 use crate::identity::audit::store::audit_append;
 use crate::identity::organizations::service::organization_for_host;
 use crate::platform::bus::{Kind, Signal};
-use crate::platform::http::{Accepted, Actor, Ctx, IfMatch, List, Page, Patch, PatchFields, Place};
+use crate::platform::http::{Accepted, Actor, Caller, Ctx, IfMatch, List, Page, Patch, PatchFields, Place};
 use crate::platform::jobs::{NewJob, dispatch, store as jobs};
 use crate::signals::events::store::event_append;
 use crate::signals::events::{Event, Subject, store as events};
@@ -289,6 +289,7 @@ pub async fn server_create_by_host(app: &App, organization: Option<&str>, name: 
         ));
     }
     let organization = organization_for_host(app, organization).await?;
+    let caller = Caller::host();
     let mut tx = app.db.system().begin().await?;
     let id = match store::server_find_by_name(&mut tx, organization, name).await? {
         Some(id) => id,
@@ -296,11 +297,15 @@ pub async fn server_create_by_host(app: &App, organization: Option<&str>, name: 
             let id = ServerId::new();
             store::server_insert(&mut tx, organization, id, name, "", &BTreeMap::new()).await?;
             let subject = Subject::new("server", id, name);
+            let after = json!({ "name": name });
+            audit_append(&mut tx, Some(organization), &caller, "server.created", &subject, None, Some(after)).await?;
             event_append(&mut tx, organization, "server.created", &Actor::system(), &subject, json!({})).await?;
             id
         }
     };
     let (install, token) = enrollment::service::install_command_make(app, &mut tx, organization, id).await?;
+    let action = "server.install_command_made";
+    audit_append(&mut tx, Some(organization), &caller, action, &Subject::new("server", id, name), None, None).await?;
     tx.commit().await?;
     Ok(HostInstall { command: install.command, addresses: install.addresses, pin: install.pin, token })
 }

@@ -60,7 +60,9 @@ async fn open(
             tunnel.client.call(Method::GET, "/terminals", &(), OPEN_TIMEOUT).await?;
         // Only the same target: an id of one instance's shell must not open another's.
         let info = open.into_iter().find(|info| info.id == id && info.target == target);
-        return info.map(|info| (tunnel, info)).ok_or(Error::NotFound("terminal"));
+        let info = info.ok_or(Error::NotFound("terminal"))?;
+        note(ctx, app, subject, "terminal.attached", id, &info.target).await?;
+        return Ok((tunnel, info));
     }
     let open = TerminalOpen {
         id: TerminalId::new(),
@@ -69,14 +71,21 @@ async fn open(
         rows: request.rows.clamp(1, 1000),
         actor: ctx.actor().name.clone(),
     };
-    let mut connection = app.db.org(ctx.organization).await?;
-    let mut tx = connection.begin().await?;
-    let after = json!({"terminal_id": open.id, "target": open.target});
-    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, "terminal.opened", subject, None, Some(after)).await?;
-    tx.commit().await?;
-    drop(connection);
+    note(ctx, app, subject, "terminal.opened", open.id, &open.target).await?;
     let (_, info) = tunnel.client.call(Method::POST, "/terminals", &open, OPEN_TIMEOUT).await?;
     Ok((tunnel, info))
+}
+
+/// Who sees what is typed there is told before they see it.
+async fn note(
+    ctx: &Ctx, app: &App, subject: &Subject, action: &str, terminal: TerminalId, target: &TerminalTarget,
+) -> Result<()> {
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let after = json!({"terminal_id": terminal, "target": target});
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, subject, None, Some(after)).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Cancelled when the controller stops or, within 5 s, when the caller loses the permission. Then the shell ends too,

@@ -2,6 +2,7 @@
 
 use crate::identity::roles::model::ScopeRef;
 use crate::platform::http::Place;
+use crate::platform::http::surface::Surface;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{ApiKeyId, ServiceAccountId};
 use ocore_shared::secret::Secret;
@@ -13,6 +14,15 @@ use utoipa::ToSchema;
 
 /// What keys begin with; either is taken on every surface.
 pub const KEY_PREFIXES: [&str; 2] = ["ocore_k_", "shardlyn_api_"];
+
+/// What keys begin with that are made on a surface.
+pub fn key_prefix(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Api => KEY_PREFIXES[0],
+        Surface::V1 => KEY_PREFIXES[1],
+    }
+}
+
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 6;
 /// Characters of the random part that lists show.

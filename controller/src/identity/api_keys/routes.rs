@@ -1,9 +1,10 @@
-use super::model::{ApiKey, ApiKeyChange, KEY_PREFIXES, NewApiKey, network_parse};
+use super::model::{ApiKey, ApiKeyChange, NewApiKey, key_prefix, network_parse};
 use super::service;
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Problem, Result};
 use crate::identity::roles::model::ScopeRef;
 use crate::platform::http::names::name_check;
+use crate::platform::http::surface::Surface;
 use crate::platform::http::{
     Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
 };
@@ -52,7 +53,7 @@ pub struct ApiKeyCreate {
     #[garde(length(chars, min = 3, max = 64), custom(name_check))]
     #[schema(min_length = 3, max_length = 64)]
     name: String,
-    /// Keys of permissions, none beyond your own.
+    /// Keys of permissions, none beyond your own; `["*"]` for all that you have in that scope.
     #[garde(length(min = 1, max = 128))]
     permissions: Vec<String>,
     /// The whole organization when left out.
@@ -134,18 +135,18 @@ async fn api_key_list(
         (status = 400, description = "A field is wrong", body = ErrorBody),
         (status = 409, description = "The name is taken", body = ErrorBody)))]
 async fn api_key_create(
-    ctx: Ctx, State(app): State<App>, Body(body): Body<ApiKeyCreate>,
+    ctx: Ctx, State(app): State<App>, surface: Surface, Body(body): Body<ApiKeyCreate>,
 ) -> Result<Versioned<ApiKeyCreated>> {
-    let (api_key, secret) = service::api_key_create(&ctx, &app, body.read()?).await?;
+    let (api_key, secret) = service::api_key_create(&ctx, &app, body.read(surface)?).await?;
     let version = api_key.version;
     let created = ApiKeyCreated { api_key, key: secret.expose().to_owned() };
     Ok(Versioned(StatusCode::CREATED, created, version))
 }
 
 impl ApiKeyCreate {
-    fn read(self) -> Result<NewApiKey> {
+    fn read(self, surface: Surface) -> Result<NewApiKey> {
         Ok(NewApiKey {
-            prefix: KEY_PREFIXES[0],
+            prefix: key_prefix(surface),
             allowed_addresses: networks(&self.allowed_addresses)?,
             name: self.name,
             permissions: self.permissions,

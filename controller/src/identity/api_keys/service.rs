@@ -41,8 +41,11 @@ async fn visible(ctx: &Ctx, connection: &mut PgConnection, id: ApiKeyId) -> Resu
 
 /// Make a key. The secret is in the answer and nowhere else.
 pub async fn api_key_create(ctx: &Ctx, app: &App, mut new: NewApiKey) -> Result<(ApiKey, Secret)> {
-    let wanted = check(app, &new)?;
-    new.permissions = wanted.keys();
+    let everything = new.permissions == ["*"];
+    if everything {
+        new.permissions.clear();
+    }
+    let mut wanted = check(app, &new)?;
 
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
@@ -51,6 +54,10 @@ pub async fn api_key_create(ctx: &Ctx, app: &App, mut new: NewApiKey) -> Result<
         let word = new.scope.kind.word();
         Error::field("scope.id", "exists", format!("There is no such {word}, or it is not visible to you."))
     })?;
+    if everything {
+        wanted = ctx.access.at(&place);
+    }
+    new.permissions = wanted.keys();
     ctx.require_held(wanted.union([Permission::ManageApiKeys].into_iter().collect()), &place)?;
     if let Some(account) = new.service_account
         && !store::service_account_exists(&mut tx, ctx.organization, account).await?

@@ -1,6 +1,7 @@
 //! Sessions, limits of signing in, and what is asked for.
 
 use crate::identity::account::model::Account;
+use crate::identity::authentication::Client;
 use chrono::{DateTime, TimeDelta, Utc};
 use ocore_shared::ids::UserId;
 use ocore_shared::secret::Secret;
@@ -30,9 +31,29 @@ pub struct Bootstrap {
 /// A person with a password, as signing in needs them.
 pub struct PersonRow {
     pub id: UserId,
+    pub email: String,
     pub name: String,
     pub password_hash: Option<String>,
     pub deactivated: bool,
+}
+
+/// Somebody who has proved who they are, and how.
+pub struct Proof {
+    pub user: UserId,
+    pub name: String,
+    /// `password`, `passkey`, `oauth:google`…
+    pub method: String,
+    /// With more than one factor.
+    pub second_factor: bool,
+}
+
+/// One sign-in, or an attempt at one, as its person sees it later.
+pub struct LoginNote<'a> {
+    pub user: UserId,
+    pub method: &'a str,
+    /// Why it was refused; None: it succeeded.
+    pub refused: Option<&'a str>,
+    pub client: &'a Client,
 }
 
 /// A session as refreshing needs it.
@@ -78,24 +99,40 @@ pub const LOCK: TimeDelta = TimeDelta::minutes(15);
 
 /// The bucket of an account and an address. Whether there is such an account makes no difference.
 pub fn attempt_key(email: &str, address: Option<IpAddr>) -> String {
-    let address = match address {
+    format!("{}{}", attempt_key_prefix(email), network(address))
+}
+
+/// The bucket of what one client asks for without an account.
+pub fn client_key(what: &str, address: Option<IpAddr>) -> String {
+    format!("client:{what}:{}", network(address))
+}
+
+/// The bucket of mails that anybody can have sent to an address.
+pub fn mail_key(email: &str) -> String {
+    format!("mail:{}", email_hash(email))
+}
+
+fn network(address: Option<IpAddr>) -> String {
+    match address {
         // One customer has at least a /64 of IPv6.
         Some(IpAddr::V6(v6)) => format!("{:x}", u128::from(v6) >> 64),
         Some(v4) => v4.to_string(),
         None => "unknown".into(),
-    };
-    format!("{}{address}", attempt_key_prefix(email))
+    }
 }
 
 /// What all buckets of an account begin with. The address of the person is hashed: it may be mistyped, or a password.
 pub fn attempt_key_prefix(email: &str) -> String {
+    format!("login:{}:", email_hash(email))
+}
+
+fn email_hash(email: &str) -> String {
     use std::fmt::Write;
-    let mut key = String::from("login:");
+    let mut key = String::new();
     for byte in Sha256::digest(email.trim().to_lowercase().as_bytes()) {
         // Writing to a string cannot fail.
         let _ = write!(key, "{byte:02x}");
     }
-    key.push(':');
     key
 }
 

@@ -1,9 +1,12 @@
 use super::model::{Bootstrap, SignedIn};
-use super::service;
+use super::service::{self, Login};
 use crate::app::App;
+use crate::business::settings::model::SignupMode;
+use crate::business::settings::service::settings_get;
 use crate::error::{Error, ErrorBody, Result};
 use crate::identity::account::model::Account;
 use crate::identity::authentication::Client;
+use crate::identity::second_factors::routes::SecondFactorOwed;
 use crate::platform::http::guard::Identified;
 use crate::platform::http::{Body, Caller, public, user};
 use axum::extract::State;
@@ -25,14 +28,18 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(public(routes!(refresh)))
         .routes(user(routes!(logout)))
         .routes(user(routes!(ticket_create)))
+        .merge(super::signup::routes::routes())
+        .merge(super::recovery::routes::routes())
 }
 
-/// Whether the first admin is still to be made.
+/// Whether the first admin is still to be made, and who may sign up.
 #[derive(Serialize, ToSchema)]
 struct BootstrapStatus {
     needed: bool,
     /// From here the one-time token is needed.
     token_required: bool,
+    /// Who may make an account for themself (POST /api/auth/signup).
+    signup: SignupMode,
     /// Version of the controller.
     version: &'static str,
 }
@@ -97,6 +104,15 @@ pub struct LoginAnswer {
     user: Account,
 }
 
+/// What comes of a right password: a session, or the demand for a second factor.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it says in the document what the answer is; each part is made where it is known")]
+enum LoginOutcome {
+    SignedIn(LoginAnswer),
+    SecondFactor(SecondFactorOwed),
+}
+
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TicketRequest {
@@ -118,7 +134,8 @@ pub struct Ticket {
     responses((status = 200, description = "What is needed", body = BootstrapStatus)))]
 async fn bootstrap_status(State(app): State<App>, client: Client) -> Result<Json<BootstrapStatus>> {
     let (needed, token_required) = service::bootstrap_status(&app, &client).await?;
-    Ok(Json(BootstrapStatus { needed, token_required, version: env!("CARGO_PKG_VERSION") }))
+    let signup = settings_get(&app).await?.signup;
+    Ok(Json(BootstrapStatus { needed, token_required, signup, version: env!("CARGO_PKG_VERSION") }))
 }
 
 /// Make the first admin, with an organization.
@@ -131,17 +148,23 @@ async fn bootstrap(State(app): State<App>, client: Client, Body(body): Body<Boot
     let BootstrapRequest { email, password, name, organization_name, token, public_urls, public_urls_unchecked } = body;
     let new = Bootstrap { email, password, name, organization_name, token, public_urls, public_urls_unchecked };
     let signed_in = service::bootstrap(&app, &client, &new).await?;
-    Ok(answer(&app, &client, StatusCode::CREATED, signed_in))
+    Ok(signed_in_answer(&app, &client, StatusCode::CREATED, signed_in))
 }
 
 /// Sign in with a password.
+///
+/// Where the person has set up an authenticator app there are no tokens and no cookies yet, but `mfa_required` with a
+/// token for POST /api/auth/login/totp, or for a passkey at POST /api/auth/passkey/login/begin.
 #[utoipa::path(post, path = "/api/auth/login", tag = "Authentication", request_body = LoginRequest,
-    responses((status = 200, description = "Signed in", body = LoginAnswer),
+    responses((status = 200, description = "Signed in, or a second factor is to be shown", body = LoginOutcome),
         (status = 400, description = "A field is wrong", body = ErrorBody),
-        (status = 401, description = "Address or password is wrong", body = ErrorBody)))]
+        (status = 401, description = "Address or password is wrong", body = ErrorBody),
+        (status = 403, description = "The address is not confirmed yet (`email_unverified`)", body = ErrorBody)))]
 async fn login(State(app): State<App>, client: Client, Body(body): Body<LoginRequest>) -> Result<Response> {
-    let signed_in = service::login(&app, &client, &body.email, &body.password).await?;
-    Ok(answer(&app, &client, StatusCode::OK, signed_in))
+    match service::login(&app, &client, &body.email, &body.password).await? {
+        Login::Done(signed_in) => Ok(signed_in_answer(&app, &client, StatusCode::OK, signed_in)),
+        Login::SecondFactor(owed) => Ok(no_store(Json(SecondFactorOwed::from(owed)).into_response())),
+    }
 }
 
 /// Exchange a refresh token for a new pair.
@@ -164,7 +187,7 @@ async fn refresh(State(app): State<App>, client: Client, Body(body): Body<Refres
         }
     };
     let signed_in = service::refresh(&app, &client, token.expose()).await?;
-    Ok(answer(&app, &client, StatusCode::OK, signed_in))
+    Ok(signed_in_answer(&app, &client, StatusCode::OK, signed_in))
 }
 
 /// End this session.
@@ -188,26 +211,32 @@ async fn ticket_create(
     Ok(Json(Ticket { ticket: ticket.expose().to_owned(), expires_in }))
 }
 
-fn answer(app: &App, client: &Client, status: StatusCode, signed_in: SignedIn) -> Response {
+/// The tokens of a new session: in cookies where the client asks for that, else in the body.
+pub fn signed_in_answer(app: &App, client: &Client, status: StatusCode, signed_in: SignedIn) -> Response {
     let SignedIn { access_token, refresh_token, account } = signed_in;
     let tokens = &app.auth.tokens;
-    let expires_in = tokens.access_life.as_secs();
+    let access_life = tokens.access_life_on(client.surface);
+    let expires_in = access_life.as_secs();
     let mut body =
         LoginAnswer { access_token: None, refresh_token: None, expires_in, token_type: "Bearer", user: account };
     let mut cookies = Vec::new();
     if client.wants_cookies {
         let (access, refresh) = (access_token.as_str(), refresh_token.expose());
-        cookies = client.cookies((access, tokens.access_life), (refresh, tokens.refresh_life));
+        cookies = client.cookies((access, access_life), (refresh, tokens.refresh_life));
     } else {
         body.access_token = Some(access_token);
         body.refresh_token = Some(refresh_token.expose().to_owned());
     }
-    let mut response = with_cookies((status, Json(body)).into_response(), cookies);
+    no_store(with_cookies((status, Json(body)).into_response(), cookies))
+}
+
+/// Kept by no browser and no proxy.
+pub fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
+pub fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

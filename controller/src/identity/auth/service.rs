@@ -1,158 +1,139 @@
 //! The rules of signing in.
 
-use super::model::{Bootstrap, SignedIn, TokenAge, attempt_key, attempt_key_prefix};
+pub use super::bootstrap::{bootstrap, bootstrap_needed, bootstrap_status, bootstrap_token_make};
+
+use super::model::{LoginNote, PersonRow, Proof, SignedIn, TokenAge, attempt_key, attempt_key_prefix};
+use super::signup::store::signup_password;
 use super::store::{self, NewTicket};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::account::store::account_get;
 use crate::identity::audit::store::audit_append;
 use crate::identity::authentication::{Client, Passwords};
-use crate::identity::organizations::model::NewOrganization;
-use crate::identity::organizations::service::organization_create;
-use crate::platform::bus::Signal;
+use crate::identity::second_factors::service::{FactorOwed, second_factor_ask};
 use crate::platform::http::{Actor, Caller, Principal};
-use crate::platform::public_urls::{self, public_urls_check_form, public_urls_check_reach};
 use crate::platform::secrets::{token_hash, token_make};
 use crate::signals::events::Subject;
-use crate::signals::events::store::event_append;
 use chrono::{DateTime, TimeDelta, Utc};
 use ocore_shared::ids::{OrganizationId, SessionId, UserId};
 use ocore_shared::secret::Secret;
 use serde_json::json;
 use sqlx::PgConnection;
-use std::fmt::Write;
 use std::time::Duration;
-use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 const TICKET_LIFE: TimeDelta = TimeDelta::seconds(30);
 
-/// Whether the first admin is still to be made, and whether this client needs the token for it.
-pub async fn bootstrap_status(app: &App, client: &Client) -> Result<(bool, bool)> {
-    Ok((bootstrap_needed(app).await?, !client.is_local))
-}
-
-/// Whether the first admin is still to be made.
-pub async fn bootstrap_needed(app: &App) -> Result<bool> {
-    let mut connection = app.db.system().acquire().await?;
-    Ok(!store::any_user_exists(&mut connection).await?)
-}
-
-/// A new one-time token for making the first admin from elsewhere; the older one is void.
-pub async fn bootstrap_token_make(app: &App) -> Result<Secret> {
-    let token = token_make();
-    let mut tx = app.db.system().begin().await?;
-    store::bootstrap_lock(&mut tx).await?;
-    if store::any_user_exists(&mut tx).await? {
-        return Err(already_bootstrapped());
-    }
-    store::bootstrap_token_set(&mut tx, &hex(&token_hash(token.expose()))).await?;
-    tx.commit().await?;
-    Ok(token)
-}
-
-/// Make the first admin with an organization, and sign them in. Of many at once, one wins.
-pub async fn bootstrap(app: &App, client: &Client, new: &Bootstrap) -> Result<SignedIn> {
-    let mut connection = app.db.system().acquire().await?;
-    bootstrap_allowed(&mut connection, client, new.token.as_ref()).await?;
-    drop(connection);
-    Passwords::check("password", &new.password)?;
-    public_urls_check_form("public_urls", &new.public_urls)?;
-    if !new.public_urls_unchecked {
-        public_urls_check_reach(app, "public_urls", &new.public_urls).await?;
-    }
-    let password_hash = app.auth.passwords.hash(&new.password).await?;
-
-    let now = app.clock.now();
-    let mut tx = app.db.system().begin().await?;
-    store::bootstrap_lock(&mut tx).await?;
-    bootstrap_allowed(&mut tx, client, new.token.as_ref()).await?;
-    store::bootstrap_token_remove(&mut tx).await?;
-    if !new.public_urls.is_empty() {
-        public_urls::store::public_urls_set(&mut tx, &new.public_urls).await?;
-    }
-    let user = store::user_insert(&mut tx, new.email.trim(), new.name.trim(), &password_hash, true).await?;
-    let session = SessionId::new();
-    let caller = person(client, user, session, true, new.name.trim());
-    let organization = NewOrganization { name: new.organization_name.trim().to_owned(), slug: None };
-    let organization = organization_create(&mut tx, &caller, user, &organization, now).await?;
-    let subject = Subject::new("user", user.0, new.name.trim());
-    let after = json!({ "email": new.email.trim(), "is_admin": true });
-    audit_append(&mut tx, Some(organization.id), &caller, "user.created", &subject, None, Some(after)).await?;
-    event_append(&mut tx, organization.id, "user.created", &caller.actor, &subject, json!({})).await?;
-    let tokens = session_start(app, &mut tx, client, user, session, now).await?;
-    tx.commit().await?;
-    public_urls::public_urls_load(app).await?;
-    app.bus.send(Signal::EventsAppended);
-    signed_in(app, user, tokens).await
-}
-
-/// 409 once there is a user; from elsewhere the token is needed.
-async fn bootstrap_allowed(connection: &mut PgConnection, client: &Client, token: Option<&Secret>) -> Result<()> {
-    if store::any_user_exists(connection).await? {
-        return Err(already_bootstrapped());
-    }
-    match token {
-        Some(token) => {
-            let given = hex(&token_hash(token.expose()));
-            let stored = store::bootstrap_token_get(connection).await?.unwrap_or_default();
-            if bool::from(given.as_bytes().ct_eq(stored.as_bytes())) {
-                return Ok(());
-            }
-            Err(Error::forbidden(
-                "bootstrap_token_invalid",
-                "This bootstrap token is not the newest one; run 'ocore-controller admin bootstrap-link' on the host.",
-            ))
-        }
-        None if client.is_local => Ok(()),
-        None => Err(Error::forbidden(
-            "bootstrap_token_required",
-            "From another machine the first admin is made with the one-time link that the controller prints; run \
-             'ocore-controller admin bootstrap-link' on the host.",
-        )),
-    }
-}
-
-fn already_bootstrapped() -> Error {
-    Error::conflict("already_bootstrapped", "The first admin has been made already; sign in instead.")
-}
-
 /// Sign in with a password. Whether there is such an account makes no difference but in the right answer.
-pub async fn login(app: &App, client: &Client, email: &str, password: &Secret) -> Result<SignedIn> {
+pub async fn login(app: &App, client: &Client, email: &str, password: &Secret) -> Result<Login> {
+    let person = password_prove(app, client, email, password).await?;
+    let mut connection = app.db.system().acquire().await?;
+    let hash = person.password_hash.as_deref();
+    if let Some(owed) = second_factor_ask(app, &mut connection, person.id, "password", hash).await? {
+        return Ok(Login::SecondFactor(owed));
+    }
+    drop(connection);
+    let proof = Proof { user: person.id, name: person.name, method: "password".into(), second_factor: false };
+    Ok(Login::Done(sign_in(app, client, &proof).await?))
+}
+
+/// What comes of a right password.
+pub enum Login {
+    Done(SignedIn),
+    SecondFactor(FactorOwed),
+}
+
+/// Whoever has this address and this password. Each attempt counts, each failure is noted.
+async fn password_prove(app: &App, client: &Client, email: &str, password: &Secret) -> Result<PersonRow> {
     let now = app.clock.now();
     let bucket = attempt_key(email, client.address);
     attempt_begin(app, &bucket, now).await?;
     let found = store::person_by_email(app.db.system(), email.trim()).await?;
     let hash = found.as_ref().and_then(|p| p.password_hash.clone());
-    let right = match app.auth.passwords.verify(password, hash).await {
-        Ok(right) => right,
+    let (right, waits) = match password_try(app, email, password, hash, now).await {
+        Ok(tried) => tried,
         Err(error) => {
             store::attempt_return(app.db.system(), &bucket).await?;
             return Err(error);
         }
     };
-
     let mut tx = app.db.system().begin().await?;
-    let Some(row) = found.filter(|row| right && !row.deactivated) else {
-        store::attempt_failed(&mut tx, &bucket, now).await?;
-        let caller = person_of_system(client);
-        let subject = Subject::new("user", Uuid::nil(), email.trim());
-        audit_append(&mut tx, None, &caller, "auth.login_failed", &subject, None, None).await?;
+    if found.as_ref().is_some_and(|row| right && !row.deactivated) {
+        store::attempt_clear(&mut tx, &bucket).await?;
         tx.commit().await?;
-        return Err(Error::Unauthenticated {
-            code: "invalid_credentials",
-            message: "Address or password is wrong.".into(),
-        });
-    };
-    store::attempt_clear(&mut tx, &bucket).await?;
-    store::login_note(&mut tx, row.id, now).await?;
-    let session = SessionId::new();
-    let tokens = session_start(app, &mut tx, client, row.id, session, now).await?;
-    let caller = person(client, row.id, session, false, &row.name);
-    let subject = Subject::new("session", session.0, &row.name);
-    audit_append(&mut tx, None, &caller, "auth.login", &subject, None, Some(json!({ "method": "password" }))).await?;
+        return found.ok_or_else(wrong_credentials);
+    }
+    store::attempt_failed(&mut tx, &bucket, now).await?;
+    let reason = if right { "account_closed" } else { "wrong_password" };
+    login_refuse(&mut tx, client, email, found.map(|row| row.id), reason, now).await?;
     tx.commit().await?;
-    signed_in(app, row.id, tokens).await
+    Err(if waits { email_unverified() } else { wrong_credentials() })
+}
+
+/// Whether the password is right; if not, whether it is that of a sign-up whose link was not opened yet. An address that
+/// has an account answers, and takes as long, like any other.
+async fn password_try(
+    app: &App, email: &str, password: &Secret, hash: Option<String>, now: DateTime<Utc>,
+) -> Result<(bool, bool)> {
+    if app.auth.passwords.verify(password, hash).await? {
+        return Ok((true, false));
+    }
+    let waits = match signup_password(app.db.system(), email.trim(), now).await? {
+        Some(hash) => app.auth.passwords.verify(password, Some(hash)).await?,
+        None => false,
+    };
+    Ok((false, waits))
+}
+
+fn wrong_credentials() -> Error {
+    Error::Unauthenticated { code: "invalid_credentials", message: "Address or password is wrong.".into() }
+}
+
+fn email_unverified() -> Error {
+    Error::forbidden(
+        "email_unverified",
+        "Confirm your address first: open the link in the mail that was sent to you. POST /api/auth/verify-email/resend \
+         sends it again.",
+    )
+}
+
+/// Write down that somebody was not let in: for the administrator, and for whose account it is.
+async fn login_refuse(
+    connection: &mut PgConnection, client: &Client, email: &str, user: Option<UserId>, reason: &str, now: DateTime<Utc>,
+) -> Result<()> {
+    // The same steps where there is nobody.
+    let user = user.unwrap_or(UserId(Uuid::nil()));
+    let note = LoginNote { user, method: "password", refused: Some(reason), client };
+    store::login_history_add(connection, &note, now).await?;
+    let subject = Subject::new("user", Uuid::nil(), email.trim());
+    audit_append(connection, None, &person_of_system(client), "auth.login_failed", &subject, None, None).await
+}
+
+/// Begin a session for somebody who has proved who they are.
+pub async fn sign_in(app: &App, client: &Client, proof: &Proof) -> Result<SignedIn> {
+    let mut tx = app.db.system().begin().await?;
+    let tokens = session_begin(app, &mut tx, client, SessionId::new(), proof, app.clock.now()).await?;
+    tx.commit().await?;
+    signed_in(app, proof.user, tokens).await
+}
+
+/// The same in the caller's transaction, to be finished by [`signed_in`] after its commit.
+pub async fn session_begin(
+    app: &App, connection: &mut PgConnection, client: &Client, session: SessionId, proof: &Proof, now: DateTime<Utc>,
+) -> Result<(String, Secret)> {
+    let tokens = &app.auth.tokens;
+    let refresh = tokens.refresh_write(&tokens.refresh_first(session));
+    let expires_at = now + life(tokens.refresh_life);
+    let hash = token_hash(refresh.expose());
+    store::session_insert(connection, session, proof, &hash, client, now, expires_at).await?;
+    store::login_note(connection, proof.user, now).await?;
+    let note = LoginNote { user: proof.user, method: &proof.method, refused: None, client };
+    store::login_history_add(connection, &note, now).await?;
+    let caller = person(client, proof.user, session, false, &proof.name);
+    let subject = Subject::new("session", session.0, &proof.name);
+    let after = json!({ "method": proof.method, "second_factor": proof.second_factor });
+    audit_append(connection, None, &caller, "auth.login", &subject, None, Some(after)).await?;
+    Ok((tokens.access_make(proof.user, session, now, client.surface)?, refresh))
 }
 
 /// Exchange a refresh token for the next pair. A token that was replaced a moment ago gets the same successor again; an
@@ -188,7 +169,7 @@ pub async fn refresh(app: &App, client: &Client, token: &str) -> Result<SignedIn
         }
     }
     tx.commit().await?;
-    let access = tokens.access_make(row.user, token.session, now)?;
+    let access = tokens.access_make(row.user, token.session, now, client.surface)?;
     signed_in(app, row.user, (access, next)).await
 }
 
@@ -244,11 +225,11 @@ pub async fn password_confirm(app: &App, caller: &Caller, password: &Secret) -> 
 }
 
 /// Count an attempt before it is made; refused while the bucket is locked.
-async fn attempt_begin(app: &App, bucket: &str, now: DateTime<Utc>) -> Result<()> {
+pub async fn attempt_begin(app: &App, bucket: &str, now: DateTime<Utc>) -> Result<()> {
     let Some(until) = store::attempt_take(app.db.system(), bucket, now).await? else { return Ok(()) };
     let retry_after = u64::try_from((until - now).num_seconds() + 1).unwrap_or(1);
     let minutes = retry_after.div_ceil(60);
-    let message = format!("Too many failed attempts; try again in {minutes} minutes.");
+    let message = format!("Too many attempts; try again in {minutes} minutes.");
     Err(Error::RateLimited { message, retry_after })
 }
 
@@ -283,13 +264,7 @@ pub async fn password_reset_by_host(app: &App, email: &str, password: Secret) ->
     store::password_set(&mut tx, row.id, &hash).await?;
     let ended = store::sessions_revoke(&mut tx, row.id, app.clock.now()).await?;
     store::attempts_clear(&mut tx, &attempt_key_prefix(email)).await?;
-    let caller = Caller {
-        principal: nobody(),
-        actor: Actor::system(),
-        request_id: "host".into(),
-        address: None,
-        idempotency_claim: None,
-    };
+    let caller = caller_of_host();
     let subject = Subject::new("user", row.id.0, &row.name);
     audit_append(&mut tx, None, &caller, "auth.password_reset", &subject, None, None).await?;
     tx.commit().await?;
@@ -299,18 +274,8 @@ pub async fn password_reset_by_host(app: &App, email: &str, password: Secret) ->
     Ok(())
 }
 
-async fn session_start(
-    app: &App, connection: &mut PgConnection, client: &Client, user: UserId, session: SessionId, now: DateTime<Utc>,
-) -> Result<(String, Secret)> {
-    let tokens = &app.auth.tokens;
-    let refresh = tokens.refresh_write(&tokens.refresh_first(session));
-    let expires_at = now + life(tokens.refresh_life);
-    let hash = token_hash(refresh.expose());
-    store::session_insert(connection, session, user, &hash, client, now, expires_at).await?;
-    Ok((tokens.access_make(user, session, now)?, refresh))
-}
-
-async fn signed_in(app: &App, user: UserId, (access_token, refresh_token): (String, Secret)) -> Result<SignedIn> {
+/// What whoever has just signed in gets.
+pub async fn signed_in(app: &App, user: UserId, (access_token, refresh_token): (String, Secret)) -> Result<SignedIn> {
     let account = account_get(app.db.system(), user).await?.ok_or_else(refused)?;
     Ok(SignedIn { access_token, refresh_token, account })
 }
@@ -319,23 +284,28 @@ fn life(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::days(365))
 }
 
-fn person(client: &Client, user: UserId, session: SessionId, is_admin: bool, name: &str) -> Caller {
+/// The caller that somebody is from now on.
+pub fn person(client: &Client, user: UserId, session: SessionId, is_admin: bool, name: &str) -> Caller {
     let actor = Actor { kind: "user".into(), id: user.0, name: name.into() };
     client.caller(Principal::Person { user, session, is_admin }, actor)
 }
 
-fn person_of_system(client: &Client) -> Caller {
+pub fn person_of_system(client: &Client) -> Caller {
     client.caller(nobody(), Actor::system())
+}
+
+/// Whoever has a shell on the host.
+pub fn caller_of_host() -> Caller {
+    Caller {
+        principal: nobody(),
+        actor: Actor::system(),
+        request_id: "host".into(),
+        address: None,
+        user_agent: None,
+        idempotency_claim: None,
+    }
 }
 
 fn nobody() -> Principal {
     Principal::Person { user: UserId(Uuid::nil()), session: SessionId(Uuid::nil()), is_admin: false }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

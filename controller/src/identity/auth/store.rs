@@ -1,10 +1,10 @@
 //! Every query of signing in, through the system's pool: no organization is known yet.
 
-use super::model::{FAILURES, LOCK, PersonRow, SessionRow, WINDOW};
+use super::model::{FAILURES, LOCK, LoginNote, PersonRow, Proof, SessionRow, WINDOW};
 use crate::error::Result;
 use crate::identity::authentication::Client;
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
+use ocore_shared::ids::{ApiKeyId, LoginId, OrganizationId, SessionId, UserId};
 use sqlx::types::ipnetwork::IpNetwork;
 use sqlx::{PgConnection, PgPool};
 
@@ -48,12 +48,14 @@ pub async fn bootstrap_token_remove(connection: &mut PgConnection) -> Result<()>
     Ok(())
 }
 
+/// Somebody whose address nobody doubts: made by an administrator, or on the host.
 pub async fn user_insert(
     connection: &mut PgConnection, email: &str, name: &str, password_hash: &str, is_admin: bool,
 ) -> Result<UserId> {
     let id = UserId::new();
     sqlx::query!(
-        "insert into users (id, email, name, password_hash, is_admin) values ($1, $2, $3, $4, $5)",
+        "insert into users (id, email, name, password_hash, is_admin, email_verified_at)
+         values ($1, $2, $3, $4, $5, now())",
         id.0,
         email,
         name,
@@ -68,11 +70,26 @@ pub async fn user_insert(
 pub async fn person_by_email(system: &PgPool, email: &str) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
-        r#"select id as "id: UserId", name, password_hash, (deactivated_at is not null or suspended_at is not null) as "deactivated!"
+        r#"select id as "id: UserId", email, name, password_hash,
+                  (deactivated_at is not null or suspended_at is not null) as "deactivated!"
            from users where lower(email) = lower($1)"#,
         email
     )
     .fetch_optional(system)
+    .await?;
+    Ok(row)
+}
+
+/// A person, locked until the transaction ends.
+pub async fn person_by_id(connection: &mut PgConnection, user: UserId) -> Result<Option<PersonRow>> {
+    let row = sqlx::query_as!(
+        PersonRow,
+        r#"select id as "id: UserId", email, name, password_hash,
+                  (deactivated_at is not null or suspended_at is not null) as "deactivated!"
+           from users where id = $1 for update"#,
+        user.0
+    )
+    .fetch_optional(connection)
     .await?;
     Ok(row)
 }
@@ -88,9 +105,29 @@ pub async fn login_note(connection: &mut PgConnection, user: UserId, now: DateTi
     Ok(())
 }
 
+/// Write a sign-in, or a refused one, into the history of its person, if there is one.
+pub async fn login_history_add(connection: &mut PgConnection, note: &LoginNote<'_>, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "insert into login_history (id, user_id, method, succeeded, reason, address, user_agent, created_at)
+         select $1, id, $3, $4, $5, $6, $7, $8 from users where id = $2",
+        LoginId::new().0,
+        note.user.0,
+        note.method,
+        note.refused.is_none(),
+        note.refused,
+        note.client.address.map(IpNetwork::from) as _,
+        note.client.user_agent,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 pub async fn password_set(connection: &mut PgConnection, user: UserId, hash: &str) -> Result<()> {
     sqlx::query!(
-        "update users set password_hash = $2, updated_at = now(), version = version + 1 where id = $1",
+        "update users set password_hash = $2, password_changed_at = now(), updated_at = now(), version = version + 1
+         where id = $1",
         user.0,
         hash
     )
@@ -102,6 +139,13 @@ pub async fn password_set(connection: &mut PgConnection, user: UserId, hash: &st
 /// Count an attempt before it is made, so that many at once are not more than many in a row. None: go on;
 /// a time: locked until then.
 pub async fn attempt_take(system: &PgPool, key: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    attempt_take_of(system, key, FAILURES, now).await
+}
+
+/// The same where another number is allowed.
+pub async fn attempt_take_of(
+    system: &PgPool, key: &str, most: i32, now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
     let row = sqlx::query!(
         r#"insert into attempt_buckets as b (key, failures, window_started_at) values ($1, 1, $2)
            on conflict (key) do update set
@@ -118,7 +162,7 @@ pub async fn attempt_take(system: &PgPool, key: &str, now: DateTime<Utc>) -> Res
         key,
         now,
         now - WINDOW,
-        FAILURES,
+        most,
         now + LOCK
     )
     .fetch_one(system)
@@ -160,19 +204,22 @@ pub async fn attempts_clear(connection: &mut PgConnection, key_prefix: &str) -> 
 }
 
 pub async fn session_insert(
-    connection: &mut PgConnection, session: SessionId, user: UserId, refresh_hash: &[u8], client: &Client,
+    connection: &mut PgConnection, session: SessionId, proof: &Proof, refresh_hash: &[u8], client: &Client,
     now: DateTime<Utc>, expires_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into sessions (id, user_id, refresh_hash, rotated_at, user_agent, address, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $4, $7)",
+        "insert into sessions (id, user_id, refresh_hash, rotated_at, user_agent, address, created_at, expires_at, method,
+             second_factor, last_used_at, last_address)
+         values ($1, $2, $3, $4, $5, $6, $4, $7, $8, $9, $4, $6)",
         session.0,
-        user.0,
+        proof.user.0,
         refresh_hash,
         now,
         client.user_agent,
         client.address.map(IpNetwork::from) as _,
-        expires_at
+        expires_at,
+        proof.method,
+        proof.second_factor
     )
     .execute(connection)
     .await?;
@@ -198,7 +245,8 @@ pub async fn session_rotate(
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "update sessions set previous_hash = refresh_hash, refresh_hash = $2, rotated_at = $3, expires_at = $4
+        "update sessions set previous_hash = refresh_hash, refresh_hash = $2, rotated_at = $3, expires_at = $4,
+             last_used_at = $3
          where id = $1",
         session.0,
         refresh_hash,

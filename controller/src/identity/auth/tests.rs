@@ -3,6 +3,7 @@
 use super::service;
 use crate::app::App;
 use crate::identity::authentication::tests::{PASSWORD, Visitor, first_admin, run, sign_in};
+use crate::platform::http::surface::Surface;
 use crate::testing::TestApp;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -203,10 +204,10 @@ async fn tokens_end_with_their_time_and_their_session() {
     let claims = tokens.access_read(&answer.text("access_token"), test.app.clock.now()).unwrap();
 
     let long_ago = test.app.clock.now() - TimeDelta::hours(2);
-    let expired = tokens.access_make(claims.sub, claims.sid, long_ago).unwrap();
+    let expired = tokens.access_make(claims.sub, claims.sid, long_ago, Surface::Api).unwrap();
     anyone.bearer(&expired).get("/api/user").await.refused(StatusCode::UNAUTHORIZED, "token_expired");
     let other = ocore_shared::ids::UserId::new();
-    let someone_else = tokens.access_make(other, claims.sid, test.app.clock.now()).unwrap();
+    let someone_else = tokens.access_make(other, claims.sid, test.app.clock.now(), Surface::Api).unwrap();
     anyone.bearer(&someone_else).get("/api/user").await.refused(StatusCode::UNAUTHORIZED, "unauthenticated");
 
     let second = sign_in(&test.app, "ada@example.com").await;

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::platform::http::layers::REQUEST_ID;
 use crate::platform::http::listener::Peer;
+use crate::platform::http::surface::Surface;
 use crate::platform::http::{Actor, Caller, Principal};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -26,6 +27,7 @@ pub struct Client {
     pub request_id: String,
     pub address: Option<IpAddr>,
     pub https: bool,
+    pub surface: Surface,
     pub user_agent: String,
     /// Tokens go into cookies, not into the body.
     pub wants_cookies: bool,
@@ -44,14 +46,22 @@ pub fn address_of(config: &Config, request: &Request) -> Option<IpAddr> {
     client_address(config, peer, request.headers())
 }
 
+/// Whether the other end's browser speaks HTTPS, to us or to a trusted proxy.
+pub fn is_https(config: &Config, request: &Request) -> bool {
+    over_https(config, request.extensions().get::<Peer>(), request.headers())
+}
+
+fn over_https(config: &Config, peer: Option<&Peer>, headers: &HeaderMap) -> bool {
+    let behind_proxy = peer.is_some_and(|p| config.trusted_proxies.contains(&p.address.ip().to_canonical()));
+    peer.is_some_and(|p| p.tls) || (behind_proxy && text(headers, "x-forwarded-proto") == Some("https"))
+}
+
 impl Client {
     pub fn of(config: &Config, parts: &Parts) -> Self {
         let headers = &parts.headers;
         let peer = parts.extensions.get::<Peer>();
         let peer_address = peer.map(|p| p.address.ip().to_canonical());
-        let behind_proxy = peer_address.is_some_and(|a| config.trusted_proxies.contains(&a));
-        let https =
-            peer.is_some_and(|p| p.tls) || (behind_proxy && text(headers, "x-forwarded-proto") == Some("https"));
+        let https = over_https(config, peer, headers);
         let host = host(parts);
         let has_origin = headers.contains_key(header::ORIGIN);
         let origin_is_ours = origin(headers).is_some_and(|o| is_ours(config, &o, host.as_ref(), https));
@@ -60,6 +70,7 @@ impl Client {
             request_id: text(headers, REQUEST_ID).unwrap_or_default().to_owned(),
             address: client_address(config, peer_address, headers),
             https,
+            surface: Surface::of(parts),
             user_agent: text(headers, "user-agent").unwrap_or_default().chars().take(LONGEST_USER_AGENT).collect(),
             wants_cookies: text(headers, "x-session").is_some_and(|v| v.eq_ignore_ascii_case("cookie")),
             refresh_cookie: CookieJar::from_headers(headers).get(refresh_cookie(https)).map(|c| c.value().to_owned()),
@@ -73,7 +84,14 @@ impl Client {
     }
 
     pub fn caller(&self, principal: Principal, actor: Actor) -> Caller {
-        Caller { principal, actor, request_id: self.request_id.clone(), address: self.address, idempotency_claim: None }
+        Caller {
+            principal,
+            actor,
+            request_id: self.request_id.clone(),
+            address: self.address,
+            user_agent: Some(self.user_agent.clone()).filter(|text| !text.is_empty()),
+            idempotency_claim: None,
+        }
     }
 
     /// Both cookies of a session.
@@ -124,23 +142,30 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim)
 }
 
-/// The peer, or what trusted proxies say that was before them: the rightmost address that is no trusted proxy.
+/// The peer, or what trusted proxies say that was before them: the rightmost address that is no trusted proxy. What
+/// cannot be read ends the chain there: whatever is left of it was written by whom that proxy did not know.
 fn client_address(config: &Config, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
     let mut address = peer?;
-    let chain: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
-    for hop in chain.iter().rev() {
+    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    // As bytes: a line that a client began with nonsense is continued by the proxy all the same.
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
         if !config.trusted_proxies.contains(&address) {
             break;
         }
-        let hop = hop.trim();
-        // Some proxies add the port.
-        match hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|a| a.ip())) {
-            Ok(before) => address = before.to_canonical(),
-            Err(_) => break,
+        match forwarded_address(hop) {
+            Some(before) => address = before,
+            None => break,
         }
     }
     Some(address)
+}
+
+/// One hop: an address, of IPv6 with or without brackets; some proxies add the port.
+fn forwarded_address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    let bare = hop.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|a| a.ip())).ok()?;
+    Some(address.to_canonical())
 }
 
 fn host(parts: &Parts) -> Option<Authority> {
@@ -212,6 +237,51 @@ mod tests {
         assert_eq!(address("[::ffff:10.0.0.1]:1", "192.0.2.7"), "192.0.2.7");
         assert!(client(&config, "10.0.0.1:1", false, &[("x-forwarded-proto", "https")]).https);
         assert!(!client(&config, "192.0.2.7:1", false, &[("x-forwarded-proto", "https")]).https);
+    }
+
+    #[test]
+    fn odd_chains_lead_no_further_than_they_can_be_trusted() {
+        let config = config(&["--trusted-proxies", "10.0.0.1,10.0.0.2,127.0.0.1"]);
+        let address = |lines: &[&[u8]]| {
+            let mut request = Request::builder().uri("/");
+            for line in lines {
+                request = request.header("x-forwarded-for", *line);
+            }
+            let mut parts = request.body(()).unwrap().into_parts().0;
+            parts.extensions.insert(Peer { address: "10.0.0.1:1".parse().unwrap(), tls: false, certificate: None });
+            Client::of(&config, &parts).address.unwrap().to_string()
+        };
+        // Several lines are one list, in their order.
+        assert_eq!(address(&[b"6.6.6.6", b"192.0.2.7", b"10.0.0.2"]), "192.0.2.7");
+        // What a client wrote before the proxy's own word changes nothing, be it no text at all.
+        assert_eq!(address(&[b"\xff\xfe, 192.0.2.7"]), "192.0.2.7");
+        assert_eq!(address(&[b"127.0.0.1, 10.0.0.2, 192.0.2.7"]), "192.0.2.7");
+        assert_eq!(address(&[b"127.0.0.1", b"\xff, 192.0.2.7"]), "192.0.2.7");
+        assert_eq!(address(&[b",,, 192.0.2.7"]), "192.0.2.7");
+        // The chain ends where it cannot be read; nothing before that is believed.
+        for last in
+            [&b"192.0.2.7, "[..], b"192.0.2.7, unknown", b"192.0.2.7, _hidden", b"192.0.2.7, 1.2.3", b"192.0.2.7, \xff"]
+        {
+            assert_eq!(address(&[last]), "10.0.0.1", "{}", String::from_utf8_lossy(last));
+        }
+        assert_eq!(address(&[]), "10.0.0.1");
+        // Everybody in it is a proxy: the first of them.
+        assert_eq!(address(&[b"10.0.0.2, 10.0.0.1"]), "10.0.0.2");
+        for written in [&b"2001:db8::7"[..], b"[2001:db8::7]", b"[2001:db8::7]:4711"] {
+            assert_eq!(address(&[written]), "2001:db8::7");
+        }
+        assert_eq!(address(&[b"::ffff:192.0.2.7"]), "192.0.2.7");
+    }
+
+    #[test]
+    fn other_headers_of_proxies_name_nobody() {
+        let config = config(&["--trusted-proxies", "10.0.0.1"]);
+        for (name, value) in
+            [("forwarded", "for=192.0.2.7;proto=https"), ("x-real-ip", "192.0.2.7"), ("x-client-ip", "192.0.2.7")]
+        {
+            let seen = client(&config, "10.0.0.1:1", false, &[(name, value)]);
+            assert_eq!((seen.address.unwrap().to_string().as_str(), seen.https), ("10.0.0.1", false), "{name}");
+        }
     }
 
     #[test]

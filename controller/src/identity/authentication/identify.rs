@@ -10,6 +10,7 @@ use crate::identity::api_keys::model::key_is_well_formed;
 use crate::identity::organizations::model::slug_check;
 use crate::platform::http::ctx::Access;
 use crate::platform::http::guard::{Identified, Refusal, RefusalKind};
+use crate::platform::http::surface::Surface;
 use crate::platform::http::{Actor, Caller, Principal};
 use crate::platform::secrets::token_hash;
 use axum::extract::OriginalUri;
@@ -32,7 +33,8 @@ pub async fn identify(app: &App, parts: &Parts) -> Identified {
     let client = Client::of(&app.config, parts);
     match known(app, parts, &client).await {
         Ok(known) => {
-            let organization = organization(app, &known, credentials::organization(parts)).await;
+            let surface = Surface::of(parts);
+            let organization = organization(app, &known, credentials::organization(parts), surface).await;
             Identified { caller: Ok(Arc::new(known.caller)), organization }
         }
         Err(refusal) => Identified { caller: Err(refusal.clone()), organization: Err(refusal) },
@@ -90,6 +92,7 @@ async fn person(
     if row.ended || row.expires_at <= app.clock.now() {
         return Err(session_ended());
     }
+    app.auth.session_used(session, app.clock.now(), client.address);
     let principal = Principal::Person { user: row.user, session, is_admin: row.is_admin };
     let actor = Actor { kind: "user".into(), id: row.user.0, name: row.name.clone() };
     let second_factor = row.second_factor;
@@ -150,7 +153,7 @@ async fn by_ticket(app: &App, parts: &Parts, client: &Client, ticket: &str) -> R
 
 /// Which organization the request is for, and what the caller may do there.
 async fn organization(
-    app: &App, known: &Known, wanted: Option<String>,
+    app: &App, known: &Known, wanted: Option<String>, surface: Surface,
 ) -> Result<(OrganizationId, Arc<Access>), Refusal> {
     let found = match &wanted {
         Some(text) => organization_find(app, text).await?,
@@ -162,7 +165,7 @@ async fn organization(
         }
         (Some(own), _) => own,
         (None, Some(_)) => found.ok_or_else(no_such_organization)?,
-        (None, None) => only_organization(app, known).await?,
+        (None, None) => only_organization(app, known, surface).await?,
     };
     match (&known.key, known.caller.principal) {
         (Some(key), _) => {
@@ -184,7 +187,7 @@ async fn organization(
     }
 }
 
-async fn only_organization(app: &App, known: &Known) -> Result<OrganizationId, Refusal> {
+async fn only_organization(app: &App, known: &Known, surface: Surface) -> Result<OrganizationId, Refusal> {
     let Principal::Person { user, .. } = known.caller.principal else { return Err(unauthenticated()) };
     let list = match app.auth.organizations.get(&user).await {
         Some(list) => list,
@@ -197,6 +200,7 @@ async fn only_organization(app: &App, known: &Known) -> Result<OrganizationId, R
     };
     match *list {
         [only] => Ok(only),
+        [first, ..] if surface == Surface::V1 => Ok(first),
         [] => Err(which("You are in no organization yet; make one with POST /api/orgs.")),
         _ => Err(which("You are in several organizations; choose one with the header X-Org-Slug (slug or id).")),
     }

@@ -6,6 +6,7 @@
 
 mod access;
 mod client;
+mod common;
 mod credentials;
 mod identify;
 mod passwords;
@@ -15,14 +16,15 @@ pub mod tests;
 mod tokens;
 mod watch;
 
-pub use client::{Client, address_of};
+pub use client::{Client, address_of, is_https};
 pub use passwords::Passwords;
 pub use tokens::Tokens;
-pub use watch::{access_lost, access_of_member, still_allowed, while_allowed, while_unchanged};
+pub use watch::{access_lost, access_of_member, admin_still, still_allowed, while_allowed, while_unchanged};
 
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
+use crate::identity::challenges::store::challenge_prune;
 use crate::platform::secrets::Keyring;
 use access::Holding;
 use axum::extract::{Request, State};
@@ -32,6 +34,7 @@ use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use ocore_shared::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Holder, KeyRow, SessionRow};
@@ -52,6 +55,7 @@ pub struct AuthState {
     slugs: Cache<String, OrganizationId>,
     organizations: Cache<UserId, Arc<[OrganizationId]>>,
     used_keys: Mutex<HashMap<ApiKeyId, DateTime<Utc>>>,
+    used_sessions: Mutex<HashMap<SessionId, (DateTime<Utc>, Option<IpAddr>)>>,
 }
 
 impl AuthState {
@@ -65,12 +69,18 @@ impl AuthState {
             slugs: cache(),
             organizations: cache(),
             used_keys: Mutex::default(),
+            used_sessions: Mutex::default(),
         })
     }
 
     /// The session has ended: this replica knows it at once, the others in a moment.
     pub async fn forget_session(&self, session: SessionId) {
         self.sessions.invalidate(&session).await;
+    }
+
+    /// Rights of people have changed that their sessions carry.
+    pub fn forget_sessions(&self) {
+        self.sessions.invalidate_all();
     }
 
     /// The key was changed or revoked.
@@ -103,6 +113,10 @@ impl AuthState {
     fn key_used(&self, key: ApiKeyId, at: DateTime<Utc>) {
         self.used_keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key, at);
     }
+
+    fn session_used(&self, session: SessionId, at: DateTime<Utc>, from: Option<IpAddr>) {
+        self.used_sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session, (at, from));
+    }
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -121,16 +135,16 @@ pub async fn authenticate(State(app): State<App>, request: Request, next: Next) 
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Writes when keys were last used, in batches, and forgets what has expired. Losing a batch does no harm.
+/// Writes when keys and sessions were last used, in batches, and forgets what has expired. Losing a batch does no harm.
 pub async fn flush_task(app: App) {
     let mut flushes: u32 = 0;
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
         if let Err(error) = flush(&app).await {
-            tracing::debug!(%error, "the last use of keys could not be written");
+            tracing::debug!(%error, "the last use of keys and sessions could not be written");
         }
         if flushes.is_multiple_of(PRUNE_EVERY_FLUSHES)
-            && let Err(error) = store::expired_prune(app.db.system(), app.clock.now()).await
+            && let Err(error) = prune(&app).await
         {
             tracing::debug!(%error, "expired sessions and tickets could not be removed");
         }
@@ -138,11 +152,32 @@ pub async fn flush_task(app: App) {
     }
 }
 
-async fn flush(app: &App) -> Result<(), Error> {
+async fn prune(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    store::expired_prune(app.db.system(), now).await?;
+    challenge_prune(app.db.system(), now).await
+}
+
+pub(super) async fn flush(app: &App) -> Result<(), Error> {
+    sessions_flush(app).await?;
     let used = std::mem::take(&mut *app.auth.used_keys.lock().unwrap_or_else(PoisonError::into_inner));
     if used.is_empty() {
         return Ok(());
     }
     let (keys, times): (Vec<_>, Vec<_>) = used.into_iter().map(|(key, at)| (key.0, at)).unzip();
     store::keys_used(app.db.system(), &keys, &times).await
+}
+
+async fn sessions_flush(app: &App) -> Result<(), Error> {
+    let used = std::mem::take(&mut *app.auth.used_sessions.lock().unwrap_or_else(PoisonError::into_inner));
+    if used.is_empty() {
+        return Ok(());
+    }
+    let mut batch = store::UsedSessions::default();
+    for (session, (at, from)) in used {
+        batch.ids.push(session.0);
+        batch.times.push(at);
+        batch.addresses.push(from.map(Into::into));
+    }
+    store::sessions_used(app.db.system(), &batch).await
 }

@@ -1,5 +1,6 @@
 //! Passwords: Argon2id (m = 19456 KiB, t = 2, p = 1), two at a time, so that signing in cannot take the machine.
 
+use super::common;
 use crate::error::{Error, Result};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -17,58 +18,6 @@ const LONGEST: usize = 256;
 /// Nobody's password: verified where there is no account, so that the answer takes the same time.
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$NrTPP4aCj9B9mWPKcLGjxHOmzCbGzbNTxAF5YDUFB3U";
-
-/// Those that satisfy the rule below and are tried first all the same.
-const COMMON: [&str; 48] = [
-    "password1",
-    "password12",
-    "password123",
-    "password1234",
-    "passw0rd",
-    "passw0rd1",
-    "p@ssw0rd",
-    "p@ssword1",
-    "qwerty12",
-    "qwerty123",
-    "qwerty1234",
-    "qwertyuiop1",
-    "1q2w3e4r",
-    "1q2w3e4r5t",
-    "q1w2e3r4",
-    "1qaz2wsx",
-    "zaq12wsx",
-    "abc12345",
-    "abcd1234",
-    "abc123456",
-    "abcdef123",
-    "a1b2c3d4",
-    "aa123456",
-    "a1234567",
-    "a12345678",
-    "123456789a",
-    "12345678a",
-    "admin123",
-    "admin1234",
-    "admin12345",
-    "administrator1",
-    "welcome1",
-    "welcome123",
-    "letmein1",
-    "letmein123",
-    "iloveyou1",
-    "sunshine1",
-    "princess1",
-    "football1",
-    "baseball1",
-    "superman1",
-    "trustno1",
-    "changeme1",
-    "changeme123",
-    "secret123",
-    "test1234",
-    "odoo1234",
-    "postgres1",
-];
 
 /// Hashes and verifies.
 pub struct Passwords {
@@ -129,7 +78,7 @@ impl Passwords {
             Some(("max_length", format!("A password has at most {LONGEST} characters.")))
         } else if !text.chars().any(char::is_alphabetic) || !text.chars().any(char::is_numeric) {
             Some(("pattern", "A password has at least one letter and one digit.".to_owned()))
-        } else if COMMON.contains(&text.to_lowercase().as_str()) {
+        } else if common::is_common(text) {
             Some(("common", "This password is on everybody's list; choose another one.".to_owned()))
         } else {
             None

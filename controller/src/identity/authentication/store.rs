@@ -251,11 +251,35 @@ pub async fn keys_used(system: &PgPool, keys: &[Uuid], times: &[DateTime<Utc>]) 
     Ok(())
 }
 
+/// When and from where sessions were used, one entry in each list.
+#[derive(Default)]
+pub struct UsedSessions {
+    pub ids: Vec<Uuid>,
+    pub times: Vec<DateTime<Utc>>,
+    pub addresses: Vec<Option<IpNetwork>>,
+}
+
+/// Write when sessions were last used, and from where; never backwards.
+pub async fn sessions_used(system: &PgPool, used: &UsedSessions) -> Result<()> {
+    sqlx::query!(
+        "update sessions s set last_used_at = used.at, last_address = coalesce(used.address, s.last_address)
+         from unnest($1::uuid[], $2::timestamptz[], $3::inet[]) as used (id, at, address)
+         where s.id = used.id and (s.last_used_at is null or s.last_used_at < used.at)",
+        &used.ids,
+        &used.times,
+        &used.addresses as &[Option<IpNetwork>]
+    )
+    .execute(system)
+    .await?;
+    Ok(())
+}
+
 /// Remove what can no longer matter: tickets, attempts, sessions that ended a month ago.
 pub async fn expired_prune(system: &PgPool, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!("delete from websocket_tickets where expires_at < $1", now).execute(system).await?;
     sqlx::query!(
-        "delete from attempt_buckets where key like 'login:%' and window_started_at < $1
+        "delete from attempt_buckets
+          where key ~ '^(login|mfa|enroll|client|mail):' and window_started_at < $1
              and (locked_until is null or locked_until < $2)",
         now - TimeDelta::hours(1),
         now

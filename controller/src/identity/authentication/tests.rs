@@ -191,6 +191,7 @@ pub async fn first_admins_request(app: &App) -> Ctx {
             actor: Actor::system(),
             request_id: String::new(),
             address: None,
+            user_agent: None,
             idempotency_claim: None,
         }),
         organization,

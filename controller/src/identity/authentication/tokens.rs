@@ -6,6 +6,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::platform::http::surface::Surface;
 use crate::platform::secrets::Keyring;
 use anyhow::bail;
 use base64::Engine;
@@ -22,6 +23,8 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+/// What clients of `/v1` were promised.
+const ACCESS_LIFE_V1: Duration = Duration::from_secs(900);
 const ISSUER: &str = "ocore";
 const AUDIENCE: &str = "ocore";
 const ACCESS: &str = "access";
@@ -34,7 +37,7 @@ pub struct Tokens {
     decoding: DecodingKey,
     validation: Validation,
     refresh_key: Zeroizing<[u8; 32]>,
-    pub access_life: Duration,
+    access_life: Duration,
     pub refresh_life: Duration,
 }
 
@@ -98,14 +101,24 @@ impl Tokens {
         })
     }
 
+    /// How long access tokens live that are given out on a surface.
+    pub fn access_life_on(&self, surface: Surface) -> Duration {
+        match surface {
+            Surface::Api => self.access_life,
+            Surface::V1 => self.access_life.min(ACCESS_LIFE_V1),
+        }
+    }
+
     /// An access token for a session.
-    pub fn access_make(&self, user: UserId, session: SessionId, now: DateTime<Utc>) -> Result<String> {
+    pub fn access_make(
+        &self, user: UserId, session: SessionId, now: DateTime<Utc>, surface: Surface,
+    ) -> Result<String> {
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
             typ: ACCESS.into(),
             iat: now.timestamp(),
-            exp: now.timestamp().saturating_add_unsigned(self.access_life.as_secs()),
+            exp: now.timestamp().saturating_add_unsigned(self.access_life_on(surface).as_secs()),
             sub: user,
             sid: session,
         };

@@ -116,3 +116,15 @@ async fn access_now(app: &App, caller: &Caller, organization: OrganizationId) ->
         }
     }
 }
+
+/// Whether the caller is the platform's administrator at this moment. While the database is away nothing is revoked.
+pub async fn admin_still(app: &App, caller: &Caller) -> bool {
+    let Principal::Person { session, .. } = caller.principal else { return false };
+    match store::session_find(app.db.system(), session).await {
+        Ok(row) => row.is_some_and(|row| row.is_admin && !row.ended && row.expires_at > app.clock.now()),
+        Err(error) => {
+            tracing::debug!(%error, "an administrator could not be asked for again");
+            true
+        }
+    }
+}

@@ -16,7 +16,8 @@ use crate::platform::mail::service::{mail_queue, mail_settings, page_url};
 use crate::platform::secrets::{token_hash, token_make};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
-use ocore_shared::ids::{InvitationId, OrganizationId, RoleId};
+use chrono::{DateTime, Utc};
+use ocore_shared::ids::{InvitationId, OrganizationId, RoleId, UserId};
 use ocore_shared::secret::Secret;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -109,7 +110,7 @@ async fn send(
     let after = json!({ "email": invitation.email, "role_id": invitation.role_id, "role": invitation.role });
     audit_append(connection, Some(ctx.organization), &ctx.caller, action, &subject, None, Some(after)).await?;
     event_append(connection, ctx.organization, action, ctx.actor(), &subject, json!({})).await?;
-    let link = mail_settings(app).is_none().then_some(link);
+    let link = mail_settings(connection, app).await?.is_none().then_some(link);
     Ok(InvitationSent { invitation, link })
 }
 
@@ -141,29 +142,52 @@ pub async fn invitation_view(app: &App, token: &Secret) -> Result<InvitationView
 /// Join by an invitation, with an account of the invited address. The organization that was joined.
 pub async fn invitation_accept(caller: &Caller, app: &App, token: &Secret) -> Result<OrganizationId> {
     let (user, _) = caller.person()?;
-    let now = app.clock.now();
     let mut tx = app.db.system().begin().await?;
-    let taken = store::invitation_take(&mut tx, &token_hash(token.expose()), user, now).await?;
-    let accepted = taken.ok_or(Error::NotFound("invitation"))?;
     let (name, email) = store::email_of(&mut tx, user).await?.ok_or(Error::NotFound("account"))?;
-    if !email.eq_ignore_ascii_case(&accepted.email) && email.to_lowercase() != accepted.email.to_lowercase() {
-        return Err(Error::forbidden(
-            "other_address",
-            "This invitation is for another address; sign in with an account of that address.",
-        ));
-    }
-    if !store::membership_add(&mut tx, accepted.organization, user).await? {
-        return Err(Error::conflict("already_member", "You are a member of this organization already."));
-    }
-    let grant = WantedGrant { role: accepted.role, scope: ScopeRef::default() };
-    grant_add(&mut tx, accepted.organization, GrantHolder::User(user), grant).await?;
-    let subject = Subject::new("member", user.0, &name);
-    let after = json!({ "role_id": accepted.role });
-    let organization = accepted.organization;
-    audit_append(&mut tx, Some(organization), caller, "member.joined", &subject, None, Some(after)).await?;
-    event_append(&mut tx, organization, "member.joined", &caller.actor, &subject, json!({})).await?;
+    let joining = Joining { caller, user, name: &name, email: &email };
+    let organization = invitation_join(&mut tx, &joining, token, app.clock.now()).await?;
     tx.commit().await?;
     app.auth.forget_member(user, organization).await;
     app.bus.send(Signal::EventsAppended);
     Ok(organization)
+}
+
+/// Somebody who accepts an invitation.
+pub struct Joining<'a> {
+    pub caller: &'a Caller,
+    pub user: UserId,
+    pub name: &'a str,
+    pub email: &'a str,
+}
+
+/// Use an invitation up, in the caller's transaction, which is the system's. The organization that was joined.
+pub async fn invitation_join(
+    connection: &mut PgConnection, joining: &Joining<'_>, token: &Secret, now: DateTime<Utc>,
+) -> Result<OrganizationId> {
+    let Joining { caller, user, name, email } = *joining;
+    let taken = store::invitation_take(connection, &token_hash(token.expose()), user, now).await?;
+    let accepted = taken.ok_or(Error::NotFound("invitation"))?;
+    same_address(email, &accepted.email)?;
+    let organization = accepted.organization;
+    if !store::membership_add(connection, organization, user).await? {
+        return Err(Error::conflict("already_member", "You are a member of this organization already."));
+    }
+    let grant = WantedGrant { role: accepted.role, scope: ScopeRef::default() };
+    grant_add(connection, organization, GrantHolder::User(user), grant).await?;
+    let subject = Subject::new("member", user.0, name);
+    let after = json!({ "role_id": accepted.role });
+    audit_append(connection, Some(organization), caller, "member.joined", &subject, None, Some(after)).await?;
+    event_append(connection, organization, "member.joined", &caller.actor, &subject, json!({})).await?;
+    Ok(organization)
+}
+
+/// An invitation is one address's.
+pub fn same_address(own: &str, invited: &str) -> Result<()> {
+    if own.to_lowercase() == invited.to_lowercase() {
+        return Ok(());
+    }
+    Err(Error::forbidden(
+        "other_address",
+        "This invitation is for another address; sign in with an account of that address.",
+    ))
 }

@@ -5,7 +5,9 @@ use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
 use crate::identity::roles::model::{Grant, GrantInput, WantedGrant};
 use crate::platform::http::guard::Identified;
-use crate::platform::http::{Body, Caller, Ctx, IfMatch, List, Page, Params, Path, Permission, Versioned, guard, user};
+use crate::platform::http::{
+    Body, Caller, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard, user,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -103,6 +105,10 @@ pub struct MemberRole {
 pub struct MemberGrantsInput {
     #[garde(length(max = 200), dive)]
     grants: Vec<GrantInput>,
+}
+
+impl PatchFields for MemberGrantsInput {
+    const FIELDS: &'static [&'static str] = &["grants"];
 }
 
 /// All roles that a member holds.
@@ -212,8 +218,10 @@ async fn member_grants_get(
         (status = 404, description = "There is no such member", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn member_grants_set(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<UserId>, if_match: IfMatch, Body(body): Body<MemberGrantsInput>,
+    ctx: Ctx, State(app): State<App>, Path(id): Path<UserId>, if_match: IfMatch, patch: Patch<MemberGrantsInput>,
 ) -> Result<Versioned<MemberGrants>> {
+    let Versioned(_, present, _) = grants(service::member_get(&ctx, &app, id).await?);
+    let body = patch.read(&present)?;
     let wanted = body.grants.iter().map(WantedGrant::from).collect();
     service::member_grants_set(&ctx, &app, id, wanted, if_match).await.map(grants)
 }
@@ -231,7 +239,7 @@ async fn member_permissions_get(
 
 /// Let a member have or lack one permission, whatever the roles say.
 #[utoipa::path(put, path = "/api/members/{id}/permissions/{key}", tag = "Team Members",
-    params(UserId, ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
+    params(("id" = UserId, Path, description = "Id of the person"), ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
     request_body = OverrideInput,
     responses((status = 200, description = "What the member may do now", body = MemberPermissions),
         (status = 400, description = "There is no such permission", body = ErrorBody),
@@ -246,7 +254,7 @@ async fn member_permission_set(
 
 /// Drop an exception of a member.
 #[utoipa::path(delete, path = "/api/members/{id}/permissions/{key}", tag = "Team Members",
-    params(UserId, ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
+    params(("id" = UserId, Path, description = "Id of the person"), ("key" = String, Path, description = "Key of the permission, e.g. view:audit")),
     responses((status = 200, description = "What the member may do now", body = MemberPermissions),
         (status = 400, description = "There is no such permission", body = ErrorBody),
         (status = 404, description = "There is no such member or exception", body = ErrorBody),

@@ -30,6 +30,16 @@ impl Company {
         &self.test.app
     }
 
+    /// The same application in another process.
+    pub async fn restart(&self) -> App {
+        self.test.restart().await
+    }
+
+    /// The database's superuser.
+    pub async fn superuser(&self) -> sqlx::PgConnection {
+        sqlx::ConnectOptions::connect(&self.test.options).await.unwrap()
+    }
+
     /// Somebody who holds that role in the whole organization; who they are, and their visitor.
     pub async fn hire(&self, name: &str, role: &str) -> (String, Visitor) {
         let email = format!("{name}@example.com");

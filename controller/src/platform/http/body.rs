@@ -1,9 +1,12 @@
 //! Bodies and queries: every problem is told with its field, all at once where that is possible.
 
 use crate::error::{Error, Problem, Result};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use crate::platform::http::json;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use garde::Validate;
+use http_body::Body as _;
 use serde::de::DeserializeOwned;
 
 /// No JSON body of the API is larger.
@@ -27,31 +30,43 @@ where
     }
 }
 
-/// The raw bytes of a JSON body.
+/// The raw bytes of a JSON body. What says that it is something else, or that it is too large, is not read at all.
 pub async fn read(request: Request) -> Result<axum::body::Bytes> {
-    axum::body::to_bytes(request.into_body(), MAX_BODY)
-        .await
-        .map_err(|_| Error::field("body", "max_length", format!("The body is larger than {MAX_BODY} bytes.")))
+    let too_large = || Error::field("body", "max_length", format!("The body is larger than {MAX_BODY} bytes."));
+    let size = request.body().size_hint();
+    if size.lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    // Without a body its type does not matter.
+    if size.exact() != Some(0) && !is_json(request.headers()) {
+        return Err(Error::UnsupportedMediaType);
+    }
+    axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| too_large())
+}
+
+/// A form that a page of another site sends without asking is no JSON. What says nothing is taken for JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return true };
+    let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    values.next().is_none()
+        && (kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
 /// Parse JSON; an empty body counts as `{}`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    json::check(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         malformed(&path, error.inner())
-    })?;
-    deserializer.end().map_err(|error| malformed(".", &error))?;
-    Ok(value)
+    })
 }
 
 fn malformed(path: &str, error: &serde_json::Error) -> Error {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
-    if !error.is_data() {
-        return Error::field("body", "json", format!("The body is not valid JSON: {error}."));
-    }
     let named = text.split('`').nth(1);
     match named {
         Some(field) if text.starts_with("unknown field") => {
@@ -80,6 +95,10 @@ fn join(path: &str, field: &str) -> String {
 
 /// Check the rules of a type.
 pub fn validate<T: Validate<Context = ()>>(value: &T) -> Result<()> {
+    validate_as(value, |path| path)
+}
+
+fn validate_as<T: Validate<Context = ()>>(value: &T, field_of: impl Fn(String) -> String) -> Result<()> {
     let report = match value.validate() {
         Ok(()) => return Ok(()),
         Err(report) => report,
@@ -87,7 +106,7 @@ pub fn validate<T: Validate<Context = ()>>(value: &T) -> Result<()> {
     let problems = report
         .iter()
         .map(|(path, error)| {
-            let field = path.to_string();
+            let field = field_of(path.to_string());
             let rule = error.message();
             Problem { constraint: constraint_of(rule).into(), message: format!("{field}: {rule}."), field }
         })
@@ -120,6 +139,13 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        if let Ok(given) = RawPathParams::from_request_parts(parts, state).await {
+            let wrong: Vec<_> =
+                given.iter().filter(|(_, v)| !json::is_storable(v)).map(|(name, _)| json::unstorable(name)).collect();
+            if !wrong.is_empty() {
+                return Err(Error::Invalid(wrong));
+            }
+        }
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(path) => Ok(Self(path.0)),
             Err(_) => Err(Error::field("id", "uuid", "The id in the path is not a UUID; take it as a list gives it.")),
@@ -139,12 +165,18 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let query = parts.uri.query().unwrap_or_default();
+        let unstorable: Vec<_> =
+            form_pairs(query).filter(|(_, v)| !json::is_storable(v)).map(|(name, _)| json::unstorable(&name)).collect();
+        if !unstorable.is_empty() {
+            return Err(Error::Invalid(unstorable));
+        }
         let value: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(form_pairs(query)))
             .map_err(|error| {
                 let path = error.path().to_string();
                 Error::field(&path, "type", format!("The parameter '{path}' cannot be read: {}.", error.inner()))
             })?;
-        validate(&value)?;
+        // A query is flat, whatever the type that reads it: `page.limit` is the parameter `limit`.
+        validate_as(&value, |path| path.rsplit('.').next().unwrap_or_default().to_owned())?;
         Ok(Self(value))
     }
 }
@@ -156,6 +188,9 @@ fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::http::Page;
+    use axum::body::Body as Content;
+    use axum::http::Request as HttpRequest;
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize, Validate)]
@@ -186,5 +221,80 @@ mod tests {
         assert_eq!(problem(r#"{}"#), ("name".into(), "required".into()));
         assert_eq!(problem(r#"{"name":7}"#), ("name".into(), "type".into()));
         assert_eq!(problem(r#"{"name""#), ("body".into(), "json".into()));
+    }
+
+    async fn read_as(kind: &[&str], body: impl Into<Content>) -> Result<usize> {
+        let mut request = HttpRequest::builder().method("POST").uri("/");
+        for value in kind {
+            request = request.header("content-type", *value);
+        }
+        read(request.body(body.into()).unwrap()).await.map(|bytes| bytes.len())
+    }
+
+    #[tokio::test]
+    async fn only_json_is_read() {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"] {
+            assert_eq!(read_as(&[good], "{}").await.unwrap(), 2, "{good}");
+        }
+        assert_eq!(read_as(&[], "{}").await.unwrap(), 2);
+        assert_eq!(read_as(&["text/plain"], "").await.unwrap(), 0, "there is nothing to read");
+        for bad in [
+            &["text/plain"][..],
+            &["application/x-www-form-urlencoded"],
+            &["multipart/form-data; boundary=x"],
+            &["text/plain; application/json"],
+            &["application/jsonx"],
+            &[""],
+            &["application/json", "text/plain"],
+        ] {
+            assert!(matches!(read_as(bad, "{}").await, Err(Error::UnsupportedMediaType)), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_refused_by_its_length_and_by_its_end() {
+        let large = |result: Result<usize>| {
+            let Err(Error::Invalid(problems)) = result else { panic!("it was read") };
+            assert_eq!(problems[0].constraint, "max_length");
+        };
+        large(read_as(&[], vec![b' '; MAX_BODY + 1]).await);
+        assert_eq!(read_as(&[], vec![b' '; MAX_BODY]).await.unwrap(), MAX_BODY);
+        // Its length is not known: reading stops soon after the limit, though it never ends.
+        let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = sent.clone();
+        let endless = futures::stream::repeat_with(move || {
+            counted.fetch_add(64 * 1024, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, std::io::Error>(bytes::Bytes::from(vec![b' '; 64 * 1024]))
+        });
+        large(read_as(&[], Content::from_stream(endless)).await);
+        assert!(sent.load(std::sync::atomic::Ordering::Relaxed) <= 2 * MAX_BODY);
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Listed {
+        #[garde(inner(length(chars, max = 5)))]
+        name: Option<String>,
+        #[garde(dive)]
+        #[serde(flatten)]
+        page: Page,
+    }
+
+    #[tokio::test]
+    async fn parameters_are_named_as_they_are_written() {
+        let problem = async |query: &str| {
+            let (mut parts, ()) = HttpRequest::builder().uri(format!("/?{query}")).body(()).unwrap().into_parts();
+            match Params::<Listed>::from_request_parts(&mut parts, &()).await {
+                Err(Error::Invalid(problems)) => (problems[0].field.clone(), problems[0].constraint.clone()),
+                Ok(Params(read)) => (format!("{:?} {:?}", read.name, read.page.limit), String::new()),
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        let told = |field: &str, constraint: &str| (field.to_owned(), constraint.to_owned());
+        assert_eq!(problem("name=abc&limit=7").await, told("Some(\"abc\") Some(7)", ""));
+        assert_eq!(problem("limit=0").await, told("limit", "min"));
+        assert_eq!(problem("limit=99999999999999999999").await.1, "type");
+        assert_eq!(problem("name=toolong").await, told("name", "max_length"));
+        assert_eq!(problem("name=%00").await, told("name", "characters"));
+        assert_eq!(problem("cursor=a%00").await, told("cursor", "characters"));
     }
 }

@@ -47,11 +47,29 @@ pub struct Caller {
     pub actor: Actor,
     pub request_id: String,
     pub address: Option<IpAddr>,
+    /// What the client calls itself, where it is known.
+    pub user_agent: Option<String>,
     /// Its claim on the Idempotency-Key, where the request has one: work that it enqueues is written down under it.
     pub idempotency_claim: Option<Uuid>,
 }
 
 impl Caller {
+    /// Somebody with a shell on the controller's host.
+    pub fn host() -> Self {
+        Self {
+            principal: Principal::Person {
+                user: UserId(Uuid::nil()),
+                session: SessionId(Uuid::nil()),
+                is_admin: false,
+            },
+            actor: Actor::system(),
+            request_id: "host".into(),
+            address: None,
+            user_agent: None,
+            idempotency_claim: None,
+        }
+    }
+
     /// The signed-in person; keys are refused.
     pub fn person(&self) -> Result<(UserId, SessionId)> {
         match self.principal {

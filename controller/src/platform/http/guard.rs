@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::platform::http::ctx::{Access, Caller, Principal};
+use crate::platform::http::describe::{complete, operations_mut};
 use crate::platform::http::permissions::Permission;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -13,9 +14,8 @@ use axum::response::{IntoResponse, Response};
 use ocore_shared::ids::OrganizationId;
 use std::sync::Arc;
 use utoipa::openapi::extensions::ExtensionsBuilder;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 /// What a route asks of its caller.
@@ -106,8 +106,8 @@ where
 {
     let (schemas, mut paths, router) = routes;
     for item in paths.paths.values_mut() {
-        for operation in operations_mut(item) {
-            document(requirement, operation);
+        for (method, operation) in operations_mut(item) {
+            document(requirement, &method, operation);
         }
     }
     let router =
@@ -115,14 +115,7 @@ where
     (schemas, paths, router)
 }
 
-/// All operations of a path.
-pub fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch]
-        .into_iter()
-        .filter_map(Option::as_mut)
-}
-
-fn document(requirement: Requirement, operation: &mut Operation) {
+fn document(requirement: Requirement, method: &HttpMethod, operation: &mut Operation) {
     let word = match requirement {
         Requirement::Public => "public",
         Requirement::User => "user",
@@ -132,23 +125,15 @@ fn document(requirement: Requirement, operation: &mut Operation) {
     };
     let extension = ExtensionsBuilder::new().add("x-permission", word).build();
     operation.extensions.get_or_insert_default().merge(extension);
-    let mut answers = vec![("429", "Too many requests; Retry-After says when to try again.")];
-    if requirement == Requirement::Public {
-        operation.security = Some(vec![]);
+    operation.security = Some(if requirement == Requirement::Public {
+        vec![]
     } else {
-        operation.security = Some(vec![
+        vec![
             SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []),
             SecurityRequirement::new::<_, [&str; 0], &str>("api_key", []),
-        ]);
-        answers.push(("401", "No credentials, or none that can be read."));
-        answers.push(("403", "The credentials do not allow this, or have been revoked or have expired."));
-    }
-    for (status, text) in answers {
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| {
-            let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("ErrorBody"))));
-            RefOr::T(ResponseBuilder::new().description(text).content("application/json", content).build())
-        });
-    }
+        ]
+    });
+    complete(requirement, method, operation);
 }
 
 async fn check(requirement: Requirement, mut request: Request, next: Next) -> Response {

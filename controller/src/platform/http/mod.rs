@@ -1,9 +1,12 @@
 //! The conventions of the API: who asks, what they may, and how bodies, lists and answers look.
 
 pub mod body;
+pub mod cors;
 pub mod ctx;
+pub mod describe;
 pub mod guard;
 pub mod idempotency;
+pub mod json;
 pub mod layers;
 pub mod limit;
 pub mod listener;
@@ -12,6 +15,7 @@ pub mod page;
 pub mod patch;
 pub mod permissions;
 pub mod streams;
+pub mod surface;
 
 pub use body::{Body, Params, Path};
 pub use ctx::{Accepted, Actor, Caller, Ctx, IfMatch, Place, Principal, Reach, Versioned};

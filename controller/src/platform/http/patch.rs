@@ -5,8 +5,8 @@ use crate::error::{Error, Problem, Result};
 use crate::platform::http::body;
 use axum::extract::{FromRequest, Request};
 use garde::Validate;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::marker::PhantomData;
 
@@ -64,10 +64,18 @@ impl<T: PatchFields> Patch<T> {
     }
 }
 
+/// For fields that null empties: tells null from absent (`#[serde(default, deserialize_with = "present")]`).
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
     use serde_json::json;
 
     #[derive(Debug, Deserialize, Validate)]

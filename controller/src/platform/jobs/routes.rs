@@ -99,7 +99,11 @@ async fn job_logs(
     ctx: Ctx, State(app): State<App>, Path(id): Path<JobId>, Params(query): Params<LogsQuery>, headers: HeaderMap,
     form: StreamForm,
 ) -> Result<Response> {
-    service::job_get(&ctx, &app, id).await?;
+    let job = service::job_get(&ctx, &app, id).await?;
+    if matches!(form, StreamForm::Text) {
+        // As plain text it is a file to keep.
+        service::job_log_download_note(&ctx, &app, &job).await?;
+    }
     let resumed = streams::last_event_id(&headers).and_then(|id| id.parse().ok());
     let after = resumed.or(query.after).unwrap_or(0);
     Ok(streams::respond(form, service::job_log_stream(ctx, app, id, after, query.follow != Some(0))))

@@ -10,10 +10,10 @@ use crate::identity::audit::store::audit_append;
 use crate::identity::authentication::while_unchanged;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::streams::StreamItem;
-use crate::platform::http::{Ctx, List, Page, Permission};
+use crate::platform::http::{Caller, Ctx, List, Page, Permission};
 use crate::signals::events::Subject;
 use futures::Stream;
-use ocore_shared::ids::JobId;
+use ocore_shared::ids::{InstanceId, JobId, OrganizationId, ServerId};
 use ocore_shared::protocol::jobs::JobStatus;
 use serde_json::json;
 use sqlx::Connection;
@@ -90,23 +90,43 @@ pub async fn job_cancel(ctx: &Ctx, app: &App, id: JobId) -> Result<Job> {
         let message = format!("This needs {} and {} where the job works.", ctx.permission.key(), needed.key());
         return Err(Error::forbidden("permission_denied", message));
     }
-    let mut connection = app.db.org(ctx.organization).await?;
+    let Job { ref kind, server_id, instance_id, attempts, .. } = job;
+    let target = JobToCancel { id, kind, server: server_id, instance: instance_id, attempts };
+    job_cancel_now(&ctx.caller, app, ctx.organization, &target).await?;
+    job_get(ctx, app, id).await
+}
+
+/// What cancelling needs of a job of an agent.
+pub struct JobToCancel<'a> {
+    pub id: JobId,
+    pub kind: &'a str,
+    pub server: Option<ServerId>,
+    pub instance: Option<InstanceId>,
+    pub attempts: i32,
+}
+
+/// Cancel an agent's job for a caller who may.
+pub async fn job_cancel_now(
+    caller: &Caller, app: &App, organization: OrganizationId, job: &JobToCancel<'_>,
+) -> Result<()> {
+    let id = job.id;
+    let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
-    if !store::job_request_cancel(&mut tx, ctx.organization, id).await? {
+    if !store::job_request_cancel(&mut tx, organization, id).await? {
         return Err(Error::conflict("job_ended", "The job has ended already; there is nothing to cancel."));
     }
-    let subject = Subject::new("job", id.0, job.kind.clone());
-    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, "job.cancel_requested", &subject, None, None).await?;
+    let subject = Subject::new("job", id.0, job.kind);
+    audit_append(&mut tx, Some(organization), caller, "job.cancel_requested", &subject, None, None).await?;
     tx.commit().await?;
     drop(connection);
-    let ended = report::job_end_unsent(app, ctx.organization, id, JobStatus::Cancelled, None).await?;
-    if let (false, Some(server)) = (ended, job.server_id) {
+    let ended = report::job_end_unsent(app, organization, id, JobStatus::Cancelled, None).await?;
+    if let (false, Some(server)) = (ended, job.server) {
         let dispatch = Dispatch {
             id,
-            kind: job.kind,
-            organization: ctx.organization,
+            kind: job.kind.to_owned(),
+            organization,
             server,
-            instance: job.instance_id,
+            instance: job.instance,
             input: json!({}),
             secrets: Default::default(),
             timeout_seconds: None,
@@ -116,8 +136,19 @@ pub async fn job_cancel(ctx: &Ctx, app: &App, id: JobId) -> Result<Job> {
         };
         dispatch::job_cancel_dispatch(app, dispatch).await;
     }
-    app.bus.changed(ctx.organization, Kind::Job, id.0);
-    job_get(ctx, app, id).await
+    app.bus.changed(organization, Kind::Job, id.0);
+    Ok(())
+}
+
+/// Note that a log leaves the house.
+pub async fn job_log_download_note(ctx: &Ctx, app: &App, job: &Job) -> Result<()> {
+    let subject = Subject::new("job", job.id.0, job.kind.clone());
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let action = "job_log.downloaded";
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, &subject, None, None).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// The log from `after` on: what is there, then what comes, then the ended job; as long as the caller may see it.

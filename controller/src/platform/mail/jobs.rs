@@ -1,10 +1,11 @@
 //! `mail_send`: hand one mail to the SMTP server.
 
 use super::model::MailStatus;
-use super::service::{mail_settings, mail_unseal};
+use super::service::mail_unseal;
 use super::store;
 use super::transport::MailTransport;
 use crate::app::App;
+use crate::business::settings::service::settings_get;
 use crate::error::{Error, Result};
 use crate::platform::jobs::tasks::{Outcome, Task};
 use chrono::TimeDelta;
@@ -28,28 +29,31 @@ pub async fn mail_send(app: &App, task: &Task) -> Result<Outcome> {
         return Ok(Outcome::Done(None));
     };
     let body = mail_unseal(app, mail_id, &sealed)?;
-    let Some(settings) = mail_settings(app) else {
+    let settings = settings_get(app).await?;
+    let Some(settings) = &settings.mail else {
         let message = "No SMTP server is configured any more.";
         store::mail_refused(system, mail_id, message, true).await?;
         return Ok(Outcome::failed("no_smtp_server", message));
     };
-    let sent = match MailTransport::new(&settings) {
+    let sent = match MailTransport::new(settings) {
         Ok(transport) => transport.send(mail_id, &mail.recipient, &mail.subject, &body).await,
         Err(refusal) => Err(refusal),
     };
     match sent {
-        Ok(()) => {
+        Ok(_) => {
             store::mail_sent(system, mail_id, app.clock.now()).await?;
             Ok(Outcome::Done(None))
         }
-        Err(refusal) => {
+        Err(mut refusal) => {
+            let at = app.clock.now() + pause(task.attempt);
+            refusal.for_good |= task.deadline_at.is_some_and(|deadline| at > deadline);
             store::mail_refused(system, mail_id, &refusal.message, refusal.for_good).await?;
             tracing::warn!(mail = %mail_id, problem = %refusal.message, "a mail was not taken");
             if refusal.for_good {
                 return Ok(Outcome::failed("mail_refused", refusal.message));
             }
             let failure = JobFailure { code: "mail_refused".into(), message: refusal.message, retryable: true };
-            Ok(Outcome::Again { at: app.clock.now() + pause(task.attempt), failure })
+            Ok(Outcome::Again { at, failure })
         }
     }
 }

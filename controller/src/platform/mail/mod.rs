@@ -3,10 +3,11 @@
 
 pub mod jobs;
 pub mod model;
+pub mod routes;
 pub mod service;
 pub mod store;
 #[cfg(test)]
 pub mod tests;
 mod transport;
 
-pub use transport::MailTransport;
+pub use transport::{MailTransport, Refusal};

@@ -219,6 +219,17 @@ pub struct MailView {
     pub created_at: DateTime<Utc>,
 }
 
+/// A mail with its words.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MailOpened {
+    #[serde(flatten)]
+    pub mail: MailView,
+    /// None once it was sent.
+    pub text: Option<String>,
+    /// The address that its recipient is to open; it counts as a credential.
+    pub link: Option<String>,
+}
+
 /// How to reach the SMTP server.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
@@ -226,8 +237,14 @@ pub struct MailSettings {
     pub port: u16,
     pub tls: MailTls,
     pub login: Option<(String, Secret)>,
-    /// `Name <address>` or an address.
-    pub from: String,
+    pub from: Sender,
+}
+
+/// Who mail comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub address: String,
+    pub name: Option<String>,
 }
 
 /// How the connection to the SMTP server is kept secret.

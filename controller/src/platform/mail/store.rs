@@ -67,6 +67,18 @@ pub async fn mail_find(system: &PgPool, id: MailId) -> Result<Option<MailRow>> {
     Ok(row)
 }
 
+/// The same, locked until the transaction ends.
+pub async fn mail_lock(connection: &mut PgConnection, id: MailId) -> Result<Option<MailRow>> {
+    let row = sqlx::query_as!(
+        MailRow,
+        r#"select recipient, subject, sealed_body, status as "status: MailStatus" from mails where id = $1 for update"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row)
+}
+
 /// It was taken over by the SMTP server: nobody needs its words any more.
 pub async fn mail_sent(system: &PgPool, id: MailId, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
@@ -123,8 +135,15 @@ pub async fn mail_list(system: &PgPool, filter: &MailFilter<'_>, page: &Page) ->
     Ok(list)
 }
 
-/// Forget what was written a month ago.
+/// Forget what was written a month ago; what was given up without a word, while no replica was there, has failed.
 pub async fn mail_prune(system: &PgPool, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "update mails m set status = 'failed', problem = coalesce(m.problem, 'It could not be sent in time.'),
+             version = m.version + 1, updated_at = now()
+         from jobs j where j.id = m.job_id and m.status = 'queued' and j.status in ('failed', 'cancelled')"
+    )
+    .execute(system)
+    .await?;
     sqlx::query!("delete from mails where created_at < $1", now - TimeDelta::days(30)).execute(system).await?;
     Ok(())
 }

@@ -4,10 +4,14 @@ use super::model::{Letter, Mail, MailStatus};
 use super::service::mail_queue;
 use super::store::{self, MailFilter};
 use crate::app::App;
+use crate::identity::authentication::tests::{Visitor, sign_in, stranger};
 use crate::platform::http::Page;
 use crate::platform::jobs::tasks::{self, store::task_claim_due};
 use crate::platform::mail::model::MailTls;
 use crate::testing::TestApp;
+use axum::http::{Method, StatusCode};
+use futures::future::join_all;
+use serde_json::json;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -67,6 +71,12 @@ impl Sink {
     pub fn mails(&self) -> Vec<String> {
         self.mails.lock().unwrap().iter().map(|mail| mail.replace("=\n", "").replace("=3D", "=")).collect()
     }
+}
+
+/// The token of the link in a mail, or of the link itself.
+pub fn link_token(text: &str) -> String {
+    let (_, token) = text.split_once("token=").unwrap_or_else(|| panic!("no token in {text}"));
+    token.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).next().unwrap_or_default().to_owned()
 }
 
 /// An application that hands its mail to the sink.
@@ -183,4 +193,64 @@ async fn without_a_server_mail_is_kept_for_the_administrator() {
     let raw: Vec<u8> =
         sqlx::query_scalar("select sealed_body from mails").fetch_one(test.app.db.system()).await.unwrap();
     assert!(!raw.windows(6).any(|w| w == b"canary"));
+}
+
+#[tokio::test]
+async fn kept_mail_is_opened_by_the_administrator_and_that_is_written_down() {
+    let sink = Sink::start().await;
+    let test = TestApp::start().await;
+    let (ada, _) = Visitor::new(&test.app).bootstrap().await;
+    queue(&test.app, "vic@example.com", invitation("Example")).await;
+    let list = ada.get("/api/admin/mails?status=kept&q=VIC").await.is(StatusCode::OK);
+    assert_eq!(list.body["data"].as_array().unwrap().len(), 1);
+    assert!(!list.body.to_string().contains("canary"));
+    assert!(ada.get("/api/admin/mails?status=sent").await.body["data"].as_array().unwrap().is_empty());
+    let path = format!("/api/admin/mails/{}", list.body["data"][0]["id"].as_str().unwrap());
+    let opened = ada.get(&path).await.is(StatusCode::OK);
+    assert_eq!(opened.text("link"), "https://localhost:8080/invite#token=canary");
+    assert_eq!(opened.headers["cache-control"], "no-store");
+    let audit: String = sqlx::query_scalar("select json_agg(a)::text from audit_log a where action = 'mail.opened'")
+        .fetch_one(test.app.db.system())
+        .await
+        .unwrap();
+    assert!(audit.contains("vic@example.com") && !audit.contains("canary"), "{audit}");
+
+    let retry = format!("{path}/retry");
+    ada.post(&retry, json!({})).await.refused(StatusCode::UNPROCESSABLE_ENTITY, "no_smtp_server");
+    let mail = json!({ "host": "127.0.0.1", "port": sink.port, "tls": "none", "from_address": "noreply@example.com" });
+    ada.send(Method::PUT, "/api/admin/settings", Some(json!({ "mail": mail }))).await.is(StatusCode::OK);
+    let answers = join_all((0..50).map(|_| ada.post(&retry, json!({})))).await;
+    assert_eq!(answers.iter().filter(|a| a.status == StatusCode::ACCEPTED).count(), 1);
+    assert!(answers.iter().all(|a| a.status == StatusCode::ACCEPTED || a.code() == "mail_queued"), "{answers:?}");
+    work_off(&test.app).await;
+    assert_eq!(sink.mails().len(), 1);
+    let opened = ada.get(&path).await.is(StatusCode::OK);
+    assert_eq!((&opened.body["status"], &opened.body["text"]), (&json!("sent"), &json!(null)));
+    ada.post(&retry, json!({})).await.refused(StatusCode::CONFLICT, "mail_sent");
+    stranger(&test.app, "eve@example.com").await;
+    let eve = sign_in(&test.app, "eve@example.com").await;
+    eve.get(&path).await.refused(StatusCode::FORBIDDEN, "admin_required");
+}
+
+#[tokio::test]
+async fn a_mail_that_nobody_takes_within_a_day_has_failed() {
+    let sink = Sink::start().await;
+    let test = with_sink(&sink).await;
+    sink.answers("451 later");
+    queue(&test.app, "vic@example.com", Letter::Test).await;
+    for _ in 0..40 {
+        work_off(&test.app).await;
+        test.clock.shift(chrono::TimeDelta::minutes(61));
+    }
+    let mail = only(&test.app).await;
+    assert_eq!(mail.status, MailStatus::Failed);
+    assert!(mail.problem.unwrap().contains("later"));
+
+    // Nobody was there to try: it is not "on its way" for ever.
+    let test = with_sink(&sink).await;
+    queue(&test.app, "vic@example.com", Letter::Test).await;
+    test.clock.shift(chrono::TimeDelta::hours(25));
+    tasks::store::task_end_overdue(test.app.db.system(), test.app.clock.now()).await.unwrap();
+    store::mail_prune(test.app.db.system(), test.app.clock.now()).await.unwrap();
+    assert_eq!(only(&test.app).await.status, MailStatus::Failed);
 }

@@ -33,12 +33,13 @@ pub struct MailTransport {
 impl MailTransport {
     /// Nothing is connected yet.
     pub fn new(settings: &MailSettings) -> Result<Self, Refusal> {
-        let from = settings.from.parse().map_err(|_| {
+        let address = settings.from.address.parse().map_err(|_| {
             Refusal::for_good(format!(
                 "The sender '{}' is not an address such as oCore <noreply@example.com>.",
-                settings.from
+                settings.from.address
             ))
         })?;
+        let from = Mailbox::new(settings.from.name.clone(), address);
         let parameters = || {
             TlsParameters::new(settings.host.clone())
                 .map_err(|error| Refusal::for_good(format!("TLS for {} cannot be set up: {error}.", settings.host)))
@@ -58,8 +59,8 @@ impl MailTransport {
         Ok(Self { smtp: builder.build(), from })
     }
 
-    /// Hand one mail over. Its id is its Message-ID, so that one that is sent twice can be known as one.
-    pub async fn send(&self, id: MailId, to: &str, subject: &str, body: &Written) -> Result<(), Refusal> {
+    /// Hand one mail over; what the server answers. Its id is its Message-ID, so that one that is sent twice can be known as one.
+    pub async fn send(&self, id: MailId, to: &str, subject: &str, body: &Written) -> Result<String, Refusal> {
         let to: Mailbox =
             to.parse().map_err(|_| Refusal::for_good(format!("'{to}' is not an address that mail can be sent to.")))?;
         let domain = self.from.email.domain();
@@ -71,10 +72,26 @@ impl MailTransport {
             .header(lettre::message::header::ContentTransferEncoding::QuotedPrintable)
             .multipart(MultiPart::alternative_plain_html(body.text.clone(), body.html.clone()))
             .map_err(|error| Refusal::for_good(format!("The mail cannot be written: {error}.")))?;
-        self.smtp
-            .send(message)
-            .await
-            .map(drop)
-            .map_err(|error| Refusal { for_good: error.is_permanent(), message: format!("{error}") })
+        match self.smtp.send(message).await {
+            Ok(response) => {
+                let words: Vec<&str> = response.message().collect();
+                Ok(format!("{} {}", response.code(), words.join(" ")).trim_end().to_owned())
+            }
+            Err(error) => Err(Refusal { for_good: error.is_permanent(), message: told(&error) }),
+        }
     }
+}
+
+/// The error with its causes: "Connection error" alone helps nobody.
+fn told(error: &lettre::transport::smtp::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = inner.source();
+    }
+    text
 }

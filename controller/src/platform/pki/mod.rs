@@ -7,7 +7,7 @@
 mod people;
 mod store;
 
-pub use people::PeopleTls;
+pub use people::{PeopleCertificate, PeopleTls};
 
 use crate::platform::db::Db;
 use crate::platform::secrets::Keyring;

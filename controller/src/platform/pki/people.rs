@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use uuid::Uuid;
 use x509_parser::extensions::GeneralName;
 
 /// A certificate is replaced that long before its end.
@@ -25,6 +26,24 @@ pub struct PeopleTls {
     pub config: Arc<ServerConfig>,
     /// SHA-256 of the certificate, `AA:BB:…`.
     pub fingerprint: String,
+    pub certificate: PeopleCertificate,
+}
+
+/// The certificate that people's port shows.
+#[derive(Clone, Debug)]
+pub struct PeopleCertificate {
+    /// The same for the same certificate.
+    pub id: Uuid,
+    pub not_after: DateTime<Utc>,
+}
+
+impl PeopleCertificate {
+    fn of(der: &CertificateDer<'_>) -> anyhow::Result<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(der).context("the certificate cannot be read")?;
+        let seconds = certificate.validity().not_after.timestamp();
+        let not_after = DateTime::from_timestamp(seconds, 0).context("the certificate ends at no time")?;
+        Ok(Self { id: Uuid::from_slice(&Sha256::digest(der)[..16])?, not_after })
+    }
 }
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -50,6 +69,7 @@ impl Pki {
             _ => self.people_own(db, keyring, hosts, now).await?,
         };
         let fingerprint = fingerprint(&chain[0]);
+        let certificate = PeopleCertificate::of(&chain[0])?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut tls = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -57,7 +77,7 @@ impl Pki {
             .with_single_cert(chain, key)
             .context("certificate and key do not fit together")?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(PeopleTls { config: Arc::new(tls), fingerprint })
+        Ok(PeopleTls { config: Arc::new(tls), fingerprint, certificate })
     }
 
     async fn people_own(

@@ -123,9 +123,9 @@ pub async fn event_list_of_subject(
         .collect())
 }
 
-/// Forget what is older than 7 days.
-pub async fn event_prune(system: &sqlx::PgPool) -> Result<u64> {
-    sqlx::query!("delete from events where created_at < now() - interval '7 days'")
+/// Forget what is older.
+pub async fn event_prune(system: &sqlx::PgPool, days: i32) -> Result<u64> {
+    sqlx::query!("delete from events where created_at < now() - make_interval(days => $1)", days)
         .execute(system)
         .await
         .map(|done| done.rows_affected())

@@ -1,7 +1,7 @@
 import { Badge, Button, Checkbox, Group, Table, Text, TextInput, Tooltip } from '@mantine/core';
 import { IconCheck, IconLock, IconMinus, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { Fragment, useMemo, useState, type ReactNode } from 'react';
+import { Fragment, memo, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { permissionsQuery } from '@/api/identityQueries';
 import type { PermissionInfo } from '@/api/types';
 import { ErrorState, LoadingRows } from '@/components/States';
@@ -42,6 +42,12 @@ function Matrix({ permissions, value, onChange, held, lacking, label, height }: 
       (typeof part === 'string' ? part : part ? `${part.key} ${part.description}` : '').toLowerCase().includes(words),
     );
   const shown = sections.map((s) => ({ ...s, rows: s.rows.filter(matches) })).filter((s) => s.rows.length > 0);
+  // One that stays the same: a click then draws one box anew and not all of them.
+  const latest = useRef({ value, onChange });
+  useEffect(() => {
+    latest.current = { value, onChange };
+  });
+  const toggle = useCallback((key: string) => latest.current.onChange?.(toggled(latest.current.value, key)), []);
   const give = (wanted: PermissionInfo[]) => {
     // What is chosen and may not be given stays: only a click of its own takes it away.
     const kept = value.filter((key) => !mayGive(key));
@@ -55,7 +61,7 @@ function Matrix({ permissions, value, onChange, held, lacking, label, height }: 
         checked={chosen.has(permission.key)}
         implied={!chosen.has(permission.key) ? false : impliedBy(chosen, permission.key)}
         mayGive={mayGive(permission.key)}
-        onToggle={onChange && (() => onChange(toggled(value, permission.key)))}
+        onToggle={onChange && toggle}
       />
     );
   return (
@@ -163,10 +169,10 @@ interface CellProps {
   checked: boolean;
   implied: boolean;
   mayGive: boolean;
-  onToggle?: () => void;
+  onToggle?: (key: string) => void;
 }
 
-function Cell({ permission, text, checked, implied, mayGive, onToggle }: CellProps) {
+const Cell = memo(function Cell({ permission, text, checked, implied, mayGive, onToggle }: CellProps) {
   if (!onToggle) {
     return (
       <Mark title={permission.description} label={`${permission.description}: ${checked ? 'yes' : 'no'}`}>
@@ -191,15 +197,15 @@ function Cell({ permission, text, checked, implied, mayGive, onToggle }: CellPro
       <Checkbox
         size="xs"
         label={text}
-        aria-label={permission.description}
+        aria-label={text ? `${text}: ${permission.description}` : permission.description}
         checked={checked}
         disabled={implied || (!mayGive && !checked)}
-        onChange={onToggle}
+        onChange={() => onToggle(permission.key)}
         data-testid={permission.key}
       />
     </Tooltip>
   );
-}
+});
 
 function Mark({ title, label, children }: { title: string; label: string; children: ReactNode }) {
   return (

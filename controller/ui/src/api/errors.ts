@@ -30,11 +30,17 @@ export function errorFromBody(status: number, body: unknown, requestId?: string 
   if (!error?.message) {
     return new ApiError(status, 'http_' + status, `The controller answered with status ${status} and no explanation.`, [], id);
   }
-  const fields = [...(error.errors ?? [])];
+  const fields = (error.errors ?? []).map((problem) => ({ ...problem, message: forPeople(problem.message) }));
+  const message = forPeople(error.message);
   if (fields.length === 0 && error.details?.field) {
-    fields.push({ field: error.details.field, constraint: error.details.constraint, message: error.message });
+    fields.push({ field: error.details.field, constraint: error.details.constraint, message });
   }
-  return new ApiError(status, error.code, error.message, fields, id);
+  return new ApiError(status, error.code, message, fields, id);
+}
+
+/** Without the routes that messages name for programs: `… transfer it first (POST /api/org/transfer).` */
+export function forPeople(message: string): string {
+  return message.replace(/ \((?:GET|POST|PUT|PATCH|DELETE) \/api\/[^)]*\)/g, '');
 }
 
 export async function errorFromResponse(response: Response): Promise<ApiError> {

@@ -7,12 +7,6 @@ type OfMember = { path: { id: string; key: string } };
 type Named = { name: string; description: string };
 
 export interface IdentityPaths {
-  '/api/auth/signup': {
-    post: Operation<
-      { verification_required: boolean; organization_id?: string },
-      { body: { email: string; name: string; password: string; invitation_token?: string } }
-    >;
-  };
   '/api/orgs': { post: Operation<t.Organization, { body: { name: string; slug?: string } }> };
   '/api/org': {
     get: Operation<t.Organization>;

@@ -8,7 +8,7 @@ const ALL_PAGES = 10;
 const ALL_LIMIT = 200;
 
 /** All of a list that is short by nature, such as roles; of a long one the first two thousand. */
-async function all<T>(next: (query: { limit: number; cursor?: string }) => Promise<Page<T>>): Promise<T[]> {
+export async function all<T>(next: (query: { limit: number; cursor?: string }) => Promise<Page<T>>): Promise<T[]> {
   const found: T[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < ALL_PAGES; page += 1) {

@@ -1,18 +1,17 @@
 // The operations that the console uses, in the form that openapi-fetch reads. The same form comes out of
 // `npm run generate`, so the generated `paths` can take this one's place.
+import type { AccountPaths } from './accountPaths';
+import type { AdminPaths } from './adminPaths';
 import type { IdentityPaths } from './identityPaths';
 import type { Id, Operation, Paging } from './operation';
 import type { SignalsPaths } from './signalsPaths';
-import type { AdminPaths } from './adminPaths';
 import type * as t from './types';
 
-type SignIn = { expires_in: number; token_type: string; user: unknown };
-
-export interface paths extends IdentityPaths {
+export interface paths extends AccountPaths, IdentityPaths, SignalsPaths, AdminPaths {
   '/api/auth/bootstrap/status': { get: Operation<t.BootstrapStatus> };
   '/api/auth/bootstrap': {
     post: Operation<
-      SignIn,
+      t.SignedIn,
       {
         body: {
           email: string;
@@ -26,12 +25,10 @@ export interface paths extends IdentityPaths {
       }
     >;
   };
-  '/api/auth/login': { post: Operation<SignIn, { body: { email: string; password: string } }> };
   '/api/auth/logout': { post: Operation<never> };
   '/api/auth/ws-ticket': {
     post: Operation<{ ticket: string; expires_in: number }, { body: { target: string } }>;
   };
-  '/api/user': { get: Operation<t.User> };
   '/api/servers': {
     get: Operation<t.Page<t.Server>, { query: Paging & { status?: string; label?: string; q?: string } }>;
     post: Operation<{ server: t.Server; install: t.InstallCommand }, { body: t.ServerCreate }>;
@@ -76,5 +73,3 @@ export interface paths extends IdentityPaths {
   '/api/jobs/{id}': { get: Operation<t.Job, Id> };
   '/api/jobs/{id}/cancel': { post: Operation<t.Accepted, Id> };
 }
-
-export interface paths extends SignalsPaths, AdminPaths {}

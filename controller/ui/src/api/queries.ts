@@ -12,6 +12,8 @@ export interface ListParams {
 export const keys = {
   user: ['user'] as const,
   bootstrap: ['bootstrap'] as const,
+  signInWays: ['sign-in-ways'] as const,
+  account: ['account'] as const,
   servers: ['servers'] as const,
   server: (id: string) => ['server', id] as const,
   instances: ['instances'] as const,

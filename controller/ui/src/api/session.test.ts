@@ -90,6 +90,10 @@ describe('authorizedFetch', () => {
     const stop = onSignedOut(ended);
     vi.stubGlobal('fetch', () => Promise.resolve(status(401)));
     await authorizedFetch(new Request('http://c.test/api/auth/login', { method: 'POST', body: '{}' }));
+    for (const path of ['login/totp', 'passkey/login/finish', 'reset-password']) {
+      const answer = await authorizedFetch(new Request(`http://c.test/api/auth/${path}`, { method: 'POST', body: '{}' }));
+      expect(answer.status).toBe(401);
+    }
     vi.stubGlobal('fetch', (input: Request | string) => Promise.resolve(status(typeof input === 'string' ? 503 : 401)));
     await expect(authorizedFetch(new Request('http://c.test/api/x'))).rejects.toMatchObject({ code: 'offline' });
     expect(ended).not.toHaveBeenCalled();

@@ -99,10 +99,12 @@ async function send(request: Request): Promise<Response> {
 
 /** Asked before it is known which organizations there are: the stored one may be another account's. */
 function isAboutUser(url: string): boolean {
-  return isSigningIn(url) || new URL(url).pathname === '/api/user';
+  const { pathname } = new URL(url);
+  return isSigningIn(url) || pathname === '/api/user' || pathname.startsWith('/api/user/');
 }
 
+/** Its 401 is about what was typed, not about a session. */
 function isSigningIn(url: string): boolean {
   const { pathname } = new URL(url);
-  return ['/api/auth/login', '/api/auth/bootstrap', '/api/auth/logout', '/api/auth/signup'].includes(pathname);
+  return pathname.startsWith('/api/auth/') && pathname !== '/api/auth/ws-ticket';
 }

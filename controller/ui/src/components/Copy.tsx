@@ -24,15 +24,23 @@ export function CopyButton({ value, label = 'Copy' }: { value: string; label?: s
   );
 }
 
+export interface CommandBoxProps {
+  command: string;
+  label: string;
+  testId?: string;
+  /** What is copied, where it is shown with blanks for the eye. */
+  copied?: string;
+}
+
 /** A command to be run elsewhere. */
-export function CommandBox({ command, label, testId }: { command: string; label: string; testId?: string }) {
+export function CommandBox({ command, label, testId, copied }: CommandBoxProps) {
   return (
     <div className={classes.command} role="group" aria-label={label}>
       <code data-testid={testId} style={{ fontFamily: 'inherit' }}>
         {command}
       </code>
       <div className={classes.commandCopy}>
-        <CopyButton value={command} label={`Copy: ${label}`} />
+        <CopyButton value={copied ?? command} label={`Copy: ${label}`} />
       </div>
     </div>
   );

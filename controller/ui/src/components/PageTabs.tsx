@@ -1,5 +1,5 @@
 import { Tabs } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 
 export interface PageTab {
   value: string;
@@ -12,6 +12,11 @@ export interface PageTab {
 export function PageTabs({ tabs, value, onChange }: { tabs: PageTab[]; value: string | undefined; onChange: (value: string) => void }) {
   const shown = tabs.filter((tab) => !tab.hidden);
   const current = shown.find((tab) => tab.value === value) ?? shown[0];
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // On a narrow screen the chosen one may be beyond the edge.
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current?.value]);
   return (
     <Tabs
       value={current?.value ?? null}
@@ -20,7 +25,7 @@ export function PageTabs({ tabs, value, onChange }: { tabs: PageTab[]; value: st
       // Going past a tab must not open a shell.
       activateTabWithKeyboard={false}
     >
-      <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
+      <Tabs.List ref={list} mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
         {shown.map((tab) => (
           <Tabs.Tab key={tab.value} value={tab.value} data-testid={`tab-${tab.value}`}>
             {tab.label}

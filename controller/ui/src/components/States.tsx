@@ -1,8 +1,9 @@
 // What a page shows when there is nothing, when it waits, and when it failed.
 import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
-import { IconAlertTriangle, IconPlugConnectedX } from '@tabler/icons-react';
+import { IconAlertTriangle, IconLock, IconPlugConnectedX } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
-import { asApiError } from '@/api/errors';
+import { asApiError, type ApiError } from '@/api/errors';
+import { ButtonLink } from './ButtonLink';
 import classes from './components.module.css';
 import { Notice } from './Notice';
 
@@ -21,28 +22,44 @@ export function EmptyState(props: { icon: ReactNode; title: string; text: string
 
 export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const problem = asApiError(error);
+  const lacksFactor = problem.code === 'second_factor_required';
   return (
     <Notice
-      tone={problem.isOffline ? 'warn' : 'bad'}
-      icon={problem.isOffline ? <IconPlugConnectedX size={18} /> : <IconAlertTriangle size={18} />}
-      title={problem.status === 404 ? 'Not found' : problem.isOffline ? 'No connection' : 'This did not work'}
+      tone={problem.isOffline || lacksFactor ? 'warn' : 'bad'}
+      icon={
+        problem.isOffline ? <IconPlugConnectedX size={18} /> : lacksFactor ? <IconLock size={18} /> : <IconAlertTriangle size={18} />
+      }
+      title={titleOf(problem)}
       testId="error"
     >
       <Text size="sm">{problem.message}</Text>
-      {problem.requestId && (
+      {problem.requestId && !lacksFactor && (
         <Text size="xs" c="dimmed" mt={4}>
           Request {problem.requestId}
         </Text>
       )}
-      {onRetry && (
-        <Group mt="sm">
-          <Button size="xs" variant="default" onClick={onRetry}>
-            Try again
-          </Button>
+      {(onRetry || lacksFactor) && (
+        <Group mt="sm" gap="xs">
+          {lacksFactor && (
+            <ButtonLink size="xs" to="/account" search={{ tab: 'security' }} data-testid="to-security">
+              Set it up in your account
+            </ButtonLink>
+          )}
+          {onRetry && (
+            <Button size="xs" variant="default" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
         </Group>
       )}
     </Notice>
   );
+}
+
+function titleOf(problem: ApiError): string {
+  if (problem.status === 404) return 'Not found';
+  if (problem.isOffline) return 'No connection';
+  return problem.code === 'second_factor_required' ? 'A second factor is needed here' : 'This did not work';
 }
 
 export function LoadingRows({ rows = 5 }: { rows?: number }) {

@@ -83,6 +83,10 @@ export function LiveProvider({
         // What is not durable (progress, metrics, bare changes) may have been missed in between.
         if (next.kind === 'live' && wasLive) void client.invalidateQueries({ predicate: (q) => q.queryKey[0] !== keys.user[0] });
         if (next.kind === 'live') wasLive = true;
+        // Not let in any more: perhaps removed from the organization, or it is gone.
+        if (next.kind === 'waiting' && [403, 404].includes(next.error.status)) {
+          void client.invalidateQueries({ queryKey: keys.user });
+        }
       },
     });
     stream.current = connection;

@@ -1,4 +1,4 @@
-import { ActionIcon, Avatar, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { Avatar, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
 import { IconCheck, IconKeyboard, IconLogout, IconMoon, IconSun, IconSunMoon, IconUserCircle } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useSession } from './session';
@@ -11,30 +11,23 @@ const SCHEMES = [
   { value: 'dark', label: 'Dark', icon: IconMoon },
 ] as const;
 
-export function ThemeMenu() {
+/** The themes, as items of a menu that stays open to look at them. */
+function Themes() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const Current = SCHEMES.find((s) => s.value === colorScheme)?.icon ?? IconSunMoon;
-  return (
-    <Menu position="bottom-end" width={200}>
-      <Menu.Target>
-        <ActionIcon color="gray" size="lg" aria-label="Colour theme">
-          <Current size={18} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {SCHEMES.map(({ value, label, icon: Icon }) => (
-          <Menu.Item
-            key={value}
-            leftSection={<Icon size={16} />}
-            rightSection={colorScheme === value ? <IconCheck size={15} /> : null}
-            onClick={() => setColorScheme(value)}
-          >
-            {label}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
+  return SCHEMES.map(({ value, label, icon: Icon }) => (
+    <Menu.Item
+      key={value}
+      role="menuitemradio"
+      aria-checked={colorScheme === value}
+      closeMenuOnClick={false}
+      leftSection={<Icon size={16} />}
+      rightSection={colorScheme === value ? <IconCheck size={15} /> : null}
+      onClick={() => setColorScheme(value)}
+      data-testid={`theme-${value}`}
+    >
+      {label}
+    </Menu.Item>
+  ));
 }
 
 export function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
@@ -72,6 +65,10 @@ export function UserMenu({ onShortcuts }: { onShortcuts: () => void }) {
         <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={onShortcuts}>
           Keyboard shortcuts
         </Menu.Item>
+        <Menu.Divider />
+        <Menu.Label>Theme</Menu.Label>
+        <Themes />
+        <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => signOut.mutate()} data-testid="sign-out">
           Sign out
         </Menu.Item>

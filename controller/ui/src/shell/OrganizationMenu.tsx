@@ -2,7 +2,7 @@ import { Combobox, Text, UnstyledButton, useCombobox } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconCheck, IconPlus, IconSelector } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { NewOrganizationDialog } from '@/pages/organization/NewOrganizationDialog';
 import { useSession } from './session';
 import classes from './shell.module.css';
@@ -28,6 +28,10 @@ export function OrganizationMenu() {
       setSearch('');
     },
   });
+  useEffect(() => {
+    if (search) menu.selectFirstOption();
+    // What matches has been rendered by now.
+  }, [search]);
   const words = search.trim().toLowerCase();
   const shown = user.organizations.filter((o) => `${o.name} ${o.slug}`.toLowerCase().includes(words));
   const choose = (value: string) => {
@@ -48,7 +52,7 @@ export function OrganizationMenu() {
             data-testid="organization-menu"
           >
             <Initials name={organization.name} />
-            <Text size="sm" fw={500} truncate maw={{ base: 96, xs: 160, sm: 240 }}>
+            <Text size="sm" fw={500} truncate maw={{ base: 84, xs: 160, sm: 240 }}>
               {organization.name}
             </Text>
             <IconSelector size={14} aria-hidden />
@@ -58,39 +62,38 @@ export function OrganizationMenu() {
           {searched && (
             <Combobox.Search
               value={search}
-              onChange={(event) => {
-                setSearch(event.currentTarget.value);
-                menu.selectFirstOption();
-              }}
+              onChange={(event) => setSearch(event.currentTarget.value)}
               placeholder="Search organizations"
               aria-label="Search organizations"
             />
           )}
-          <Combobox.Options mah={320} style={{ overflowY: 'auto' }} aria-label="Organizations">
-            {shown.map((o) => (
-              <Combobox.Option key={o.slug} value={o.slug} active={o.slug === organization.slug}>
-                <span className={classes.organization}>
-                  <Initials name={o.name} />
-                  <span style={{ minWidth: 0, flex: 1 }}>
-                    <Text size="sm" truncate>
-                      {o.name}
-                    </Text>
-                    <Text size="xs" c="dimmed">
-                      {o.role}
-                    </Text>
+          <Combobox.Options aria-label="Organizations">
+            <div className={classes.organizations}>
+              {shown.map((o) => (
+                <Combobox.Option key={o.slug} value={o.slug} active={o.slug === organization.slug}>
+                  <span className={classes.organization}>
+                    <Initials name={o.name} />
+                    <span style={{ minWidth: 0, flex: 1 }}>
+                      <Text size="sm" truncate>
+                        {o.name}
+                      </Text>
+                      <Text size="xs" c="dimmed">
+                        {o.role}
+                      </Text>
+                    </span>
+                    {o.slug === organization.slug && <IconCheck size={16} aria-label="current" />}
                   </span>
-                  {o.slug === organization.slug && <IconCheck size={16} aria-label="current" />}
+                </Combobox.Option>
+              ))}
+              {shown.length === 0 && <Combobox.Empty>None matches</Combobox.Empty>}
+            </div>
+            <div className={classes.organizationFoot}>
+              <Combobox.Option value={NEW} data-testid="new-organization">
+                <span className={classes.organization}>
+                  <IconPlus size={16} aria-hidden /> New organization
                 </span>
               </Combobox.Option>
-            ))}
-            {shown.length === 0 && <Combobox.Empty>None matches</Combobox.Empty>}
-          </Combobox.Options>
-          <Combobox.Options className={classes.organizationFoot}>
-            <Combobox.Option value={NEW} data-testid="new-organization">
-              <span className={classes.organization}>
-                <IconPlus size={16} aria-hidden /> New organization
-              </span>
-            </Combobox.Option>
+            </div>
           </Combobox.Options>
         </Combobox.Dropdown>
       </Combobox>

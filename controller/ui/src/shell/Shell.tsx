@@ -25,7 +25,7 @@ import { LiveProvider } from '@/live/LiveProvider';
 import { causeOf, isAlarming, messageOf, sentenceOf } from '@/lib/events';
 import { NoticeBell } from '@/pages/notices/NoticeBell';
 import { AdminNavigation } from './AdminNavigation';
-import { ThemeMenu, UserMenu } from './HeaderMenus';
+import { UserMenu } from './HeaderMenus';
 import { LiveDot, OfflineBanner } from './LiveState';
 import { OrganizationMenu } from './OrganizationMenu';
 import { SessionProvider, useSession } from './session';
@@ -140,7 +140,6 @@ function Frame() {
           <span style={{ flex: 1 }} />
           <LiveDot />
           <NoticeBell />
-          <ThemeMenu />
           <UserMenu onShortcuts={helpHandlers.open} />
         </AppShell.Header>
         <AppShell.Navbar className={classes.nav} aria-label="Main">

@@ -1,13 +1,37 @@
 import { Button, Group } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconUsersGroup } from '@tabler/icons-react';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { Suspense } from 'react';
 import { setCurrentOrganization } from '@/api/session';
-import { EmptyState } from '@/components/States';
+import { ButtonLink } from '@/components/ButtonLink';
+import { Logo } from '@/components/Logo';
+import { EmptyState, LoadingRows } from '@/components/States';
 import { NewOrganizationDialog } from '@/pages/organization/NewOrganizationDialog';
+import classes from './shell.module.css';
 import { useSignOut } from './signOut';
 
-/** For somebody who belongs to no organization. */
+/** For somebody who belongs to no organization: they have their account all the same. */
 export function Unaffiliated() {
+  const { pathname } = useLocation();
+  if (pathname !== '/account') return <Nowhere />;
+  return (
+    <>
+      <header className={classes.header} style={{ height: 52 }}>
+        <Link to="/" className={classes.brand}>
+          <Logo /> oCore
+        </Link>
+      </header>
+      <main className={classes.main} style={{ padding: '16px 12px' }}>
+        <Suspense fallback={<LoadingRows />}>
+          <Outlet />
+        </Suspense>
+      </main>
+    </>
+  );
+}
+
+function Nowhere() {
   const [making, { open, close }] = useDisclosure();
   const signOut = useSignOut();
   return (
@@ -24,6 +48,9 @@ export function Unaffiliated() {
             <Button variant="default" onClick={() => window.location.reload()}>
               Load again
             </Button>
+            <ButtonLink to="/account" variant="default">
+              Account
+            </ButtonLink>
             <Button variant="subtle" onClick={() => signOut.mutate()}>
               Sign out
             </Button>

@@ -67,8 +67,9 @@ pub async fn job_log_forget(connection: &mut PgConnection, jobs: &[Uuid]) -> Res
     Ok(())
 }
 
-/// Forget logs older than 30 days.
-pub async fn job_log_prune(system: &PgPool) -> Result<u64> {
-    let done = sqlx::query!("delete from job_logs where at < now() - interval '30 days'").execute(system).await?;
+/// Forget logs that are older.
+pub async fn job_log_prune(system: &PgPool, days: i32) -> Result<u64> {
+    let done =
+        sqlx::query!("delete from job_logs where at < now() - make_interval(days => $1)", days).execute(system).await?;
     Ok(done.rows_affected())
 }

@@ -1,4 +1,5 @@
 // What the platform's administrator sees.
+import type { SignupMode } from './account';
 
 import type { JobFailure, JobStatus } from './jobs';
 import type { Reference } from './common';
@@ -200,7 +201,6 @@ export interface MailOpened extends Mail {
   link: string | null;
 }
 
-export type SignupMode = 'closed' | 'invitation' | 'open';
 export type MailTls = 'none' | 'starttls' | 'tls';
 export type OAuthKind = 'github' | 'google' | 'oidc';
 

@@ -14,6 +14,10 @@ export interface User {
   email: string;
   name: string;
   is_admin: boolean;
+  /** Where the console begins. */
+  default_organization_id: string | null;
+  has_password: boolean;
+  version: number;
   created_at: string;
   organizations: Membership[];
 }

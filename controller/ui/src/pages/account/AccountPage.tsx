@@ -1,74 +1,39 @@
-import { Badge, Button, Stack, Table, Text } from '@mantine/core';
-import { useNavigate } from '@tanstack/react-router';
-import { ListTable } from '@/components/ListTable';
+import { Badge } from '@mantine/core';
+import { useNavigate, useSearch } from '@tanstack/react-router';
 import { PageHeader } from '@/components/PageHeader';
-import { FactList, Panel } from '@/components/Panel';
-import { TimeAgo } from '@/components/Time';
-import { RoleBadge } from '@/pages/members/MemberList';
-import { useSession } from '@/shell/session';
+import { PageTabs } from '@/components/PageTabs';
+import { LoginHistory } from './LoginHistory';
+import { Notifications } from './Notifications';
+import { Profile } from './Profile';
+import { Security } from './Security';
+import { Sessions } from './Sessions';
+import { SshKeys } from './SshKeys';
+import { useUser } from './useUser';
 
-/** One's own account. */
+/** One's own account, the same in every organization. */
 export default function AccountPage() {
-  const { user, organization, switchTo } = useSession();
-  const navigate = useNavigate();
+  const { tab } = useSearch({ from: '/app/account' });
+  const navigate = useNavigate({ from: '/account' });
+  const user = useUser();
   return (
     <>
       <PageHeader
         title="Account"
-        subtitle="You, in every organization that you belong to."
+        subtitle={`${user.name} · ${user.email}`}
         status={user.is_admin && <Badge color="orange">platform administrator</Badge>}
       />
-      <Stack gap="md" maw={760}>
-        <Panel title="Profile">
-          <FactList
-            facts={[
-              ['Name', user.name],
-              ['E-mail', user.email],
-              ['Member since', <TimeAgo key="since" at={user.created_at} />],
-            ]}
-          />
-        </Panel>
-        <Panel title="Organizations" flush>
-          <ListTable
-            label="Organizations"
-            columns={[{ label: 'Name' }, { label: 'Role' }, { label: 'Go there', hiddenLabel: true }]}
-          >
-            {user.organizations.map((one) => (
-              <Table.Tr key={one.id}>
-                <Table.Td>
-                  <Text size="sm" fw={600}>
-                    {one.name}
-                  </Text>
-                  <Text size="xs" c="dimmed">
-                    {one.slug}
-                  </Text>
-                </Table.Td>
-                <Table.Td>
-                  <RoleBadge role={one.role} />
-                </Table.Td>
-                <Table.Td ta="right">
-                  {one.slug === organization.slug ? (
-                    <Text size="xs" c="dimmed">
-                      you are here
-                    </Text>
-                  ) : (
-                    <Button
-                      size="compact-xs"
-                      variant="default"
-                      onClick={() => {
-                        switchTo(one.slug);
-                        void navigate({ to: '/' });
-                      }}
-                    >
-                      Go there
-                    </Button>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </ListTable>
-        </Panel>
-      </Stack>
+      <PageTabs
+        value={tab}
+        onChange={(value) => void navigate({ search: { tab: value === 'profile' ? undefined : value }, replace: true })}
+        tabs={[
+          { value: 'profile', label: 'Profile', render: () => <Profile /> },
+          { value: 'security', label: 'Security', render: () => <Security /> },
+          { value: 'sessions', label: 'Sessions', render: () => <Sessions /> },
+          { value: 'history', label: 'Sign-in history', render: () => <LoginHistory /> },
+          { value: 'ssh', label: 'SSH keys', render: () => <SshKeys /> },
+          { value: 'notifications', label: 'Notifications', render: () => <Notifications /> },
+        ]}
+      />
     </>
   );
 }

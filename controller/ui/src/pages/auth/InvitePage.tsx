@@ -3,6 +3,7 @@ import { IconMailX, IconUserExclamation } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { useState } from 'react';
+import { signInWaysQuery } from '@/api/accountQueries';
 import { api, unwrap } from '@/api/client';
 import { asApiError } from '@/api/errors';
 import { invitationQuery } from '@/api/identityQueries';
@@ -18,6 +19,7 @@ import { TimeAgo } from '@/components/Time';
 import { useSignOut } from '@/shell/signOut';
 import { AuthCard } from './AuthCard';
 import { forgetInvitation, tokenOfInvitation } from './invitation';
+import { Or, Providers } from './Providers';
 import { SignUp } from './SignUp';
 
 /** Where the link of an invitation leads: it says who invites where, and works signed out. */
@@ -85,7 +87,21 @@ function Invitation({ token }: { token: string }) {
 }
 
 function SignInFirst({ token, view }: { token: string; view: InvitationView }) {
-  if (!view.has_account) return <SignUp token={token} view={view} />;
+  const ways = useQuery({ ...signInWaysQuery, retry: false });
+  const providers = ways.data?.providers ?? [];
+  if (!view.has_account) {
+    return (
+      <div>
+        <SignUp token={token} view={view} />
+        {providers.length > 0 && ways.data?.signup !== 'closed' && (
+          <>
+            <Or />
+            <Providers providers={providers} next="/invite" />
+          </>
+        )}
+      </div>
+    );
+  }
   return (
     <Stack gap="xs">
       <ButtonLink to="/login" search={{ next: '/invite', email: view.email }} fullWidth data-testid="invite-sign-in">

@@ -32,9 +32,8 @@ export function Delete({ organization }: { organization: Organization }) {
     meta: { showsError: true },
     onSuccess: async () => {
       close();
-      await navigate({ to: '/' });
-      client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'user' });
       await client.fetchQuery({ ...userQuery, staleTime: 0 });
+      await navigate({ to: '/' });
       notifications.show({ message: `${organization.name} is deleted` });
     },
   });

@@ -19,9 +19,8 @@ export function Leave() {
     meta: { showsError: true },
     onSuccess: async () => {
       close();
-      await navigate({ to: '/' });
-      client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'user' });
       await client.fetchQuery({ ...userQuery, staleTime: 0 });
+      await navigate({ to: '/' });
       notifications.show({ message: `You have left ${organization.name}` });
     },
   });

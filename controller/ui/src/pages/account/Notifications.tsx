@@ -1,0 +1,69 @@
+import { Stack, Switch, Text } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { noticeChoiceQuery } from '@/api/accountQueries';
+import { api, unwrap } from '@/api/client';
+import { keys } from '@/api/queries';
+import { Panel } from '@/components/Panel';
+import { ErrorState, LoadingRows } from '@/components/States';
+import { humanize } from '@/lib/format';
+import classes from './account.module.css';
+import { toggled } from './notices';
+import { useUser } from './useUser';
+
+/** Which notices come by mail. A switch is saved as it is turned. */
+export function Notifications() {
+  const client = useQueryClient();
+  const user = useUser();
+  const choice = useQuery(noticeChoiceQuery);
+  const set = useMutation({
+    // One after the other: each builds on what the one before has saved.
+    scope: { id: 'notices' },
+    mutationFn: async ({ kind, mailed }: { kind: string; mailed: boolean }) => {
+      const now = client.getQueryData(noticeChoiceQuery.queryKey) ?? (await client.fetchQuery(noticeChoiceQuery));
+      const saved = await unwrap(
+        api.PUT('/api/user/notices', {
+          headers: { 'If-Match': `"${now.version}"` },
+          body: { muted: toggled(now.muted, kind, mailed) },
+        }),
+      );
+      client.setQueryData(noticeChoiceQuery.queryKey, saved);
+      // The account counts it as a change of its own.
+      await client.invalidateQueries({ queryKey: keys.user });
+    },
+    onError: () => void client.invalidateQueries({ queryKey: noticeChoiceQuery.queryKey }),
+  });
+  return (
+    <Stack gap="md" maw={760}>
+      <Panel title="By mail" flush>
+        {choice.isPending ? (
+          <LoadingRows />
+        ) : choice.isError ? (
+          <ErrorState error={choice.error} onRetry={() => void choice.refetch()} />
+        ) : (
+          <ul className={classes.rows} aria-label="Kinds of notices">
+            {choice.data.kinds.map(({ kind, description }) => {
+              const turning = set.isPending && set.variables.kind === kind;
+              const mailed = turning ? set.variables.mailed : !choice.data.muted.includes(kind);
+              return (
+                <li key={kind} className={classes.row}>
+                  <Switch
+                    checked={mailed}
+                    onChange={(event) => set.mutate({ kind, mailed: event.currentTarget.checked })}
+                    label={humanize(kind)}
+                    description={description}
+                    styles={{ label: { fontWeight: 600 } }}
+                    data-testid={`notice-${kind}`}
+                  />
+                </li>
+              );
+            })}
+          </ul>
+        )}
+      </Panel>
+      <Text size="xs" c="dimmed">
+        Mail goes to {user.email}, about what you may see, from every organization of yours. What is switched off here still shows
+        in the console. Mail about your account, such as a changed password, always comes.
+      </Text>
+    </Stack>
+  );
+}

@@ -1,0 +1,304 @@
+// Two people in one organization: an invitation, a role that changes under open eyes, a key by the line that is shown,
+// an exception that reaches the key, and a removal that asks about it.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+const { chromium } = createRequire(path.join(root, 'controller/ui/package.json'))('playwright-core');
+const bin = process.env.OCORE_BIN_DIR;
+assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
+const shots = process.env.OCORE_SCREENSHOTS;
+
+const PASSWORD = 'a quiet place 7';
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+const state = { errors: [] };
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function until(what, seconds, look) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found) return found;
+    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function newPage() {
+  const page = await (await state.browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
+  page.on('pageerror', (error) => state.errors.push(error.message));
+  return page;
+}
+
+async function picture(page, name) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: path.join(shots, `${name}-${colorScheme}.png`) });
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** An account with the first admin's password, as people have it who have been on this controller for longer. */
+function makeAccount(name, email) {
+  const sql = `insert into users (id, email, name, password_hash)
+    select gen_random_uuid(), '${email}', '${name}', password_hash from users where email = 'ada@example.com'`;
+  const psql = ['psql', '-q', '-v', 'ON_ERROR_STOP=1', '-h', path.join(state.dir, 'data/postgres/run'), '-U', 'postgres', '-d', 'ocore', '-c', sql];
+  const done = spawnSync('setpriv', ['--reuid', 'postgres', '--regid', 'postgres', '--clear-groups', ...psql], { cwd: '/' });
+  assert.equal(done.status, 0, String(done.stderr));
+}
+
+/** Runs a line as a person would who has copied it into a shell. */
+function shell(line) {
+  const done = spawnSync('sh', ['-c', line]);
+  return { status: done.status, out: String(done.stdout), error: String(done.stderr) };
+}
+
+before(async () => {
+  state.dir = mkdtempSync('/var/tmp/ocore-browser-');
+  chmodSync(state.dir, 0o711);
+  const [port, agents] = [await freePort(), await freePort()];
+  state.base = `http://127.0.0.1:${port}`;
+  const env = {
+    ...process.env,
+    OCORE_DATA_DIR: path.join(state.dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
+    OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: state.base,
+  };
+  delete env.DATABASE_URL;
+  state.log = path.join(state.dir, 'controller.log');
+  state.controller = spawn(path.join(bin, 'ocore-controller'), ['serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const out of [state.controller.stdout, state.controller.stderr]) out.on('data', (data) => appendFileSync(state.log, data));
+  await until('a ready controller', 60, async () => (await fetch(`${state.base}/ready`)).ok);
+  state.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  state.ada = await newPage();
+  state.grace = await newPage();
+});
+
+after(async () => {
+  await state.browser?.close();
+  state.controller?.kill('SIGTERM');
+  await new Promise((resolve) => {
+    const { controller } = state;
+    if (!controller || controller.exitCode !== null || controller.signalCode !== null) resolve();
+    else controller.once('exit', resolve);
+  });
+  rmSync(state.dir, { recursive: true, force: true });
+});
+
+test('an owner invites somebody and hands the link over', { timeout: 60_000 }, async () => {
+  const { ada } = state;
+  await ada.goto(`${state.base}/bootstrap`);
+  const form = ada.getByTestId('bootstrap-form');
+  await form.getByLabel('Your name').fill('Ada');
+  await form.getByLabel('E-mail').fill('ada@example.com');
+  await form.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await form.getByLabel('Organization').fill('Example');
+  await form.getByRole('button', { name: /create|make|start/i }).click();
+  await ada.getByTestId('first-steps').waitFor();
+  makeAccount('Grace', 'grace@example.com');
+
+  await ada.getByRole('link', { name: 'Members' }).click();
+  await ada.getByTestId('invite').click();
+  const dialog = ada.getByRole('dialog');
+  await dialog.getByLabel('E-mail').fill('grace@example.com');
+  await dialog.getByTestId('role-select').click();
+  await ada.getByRole('option', { name: /developer/ }).click();
+  await dialog.getByRole('button', { name: 'Invite', exact: true }).click();
+  state.link = await dialog.getByTestId('invitation-link').innerText();
+  assert.ok(state.link.startsWith(`${state.base}/invite#token=`), state.link);
+  await picture(ada, 'invited');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+
+  // The same address cannot wait twice, and the form says so at its field.
+  await ada.getByTestId('invite').click();
+  await dialog.getByLabel('E-mail').fill('Grace@example.com');
+  await dialog.getByRole('button', { name: 'Invite', exact: true }).click();
+  await dialog.getByText('has been invited already').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+});
+
+test('she sees who invites her where, signs in and joins', { timeout: 60_000 }, async () => {
+  const { grace } = state;
+  await grace.goto(state.link);
+  await grace.getByRole('heading', { name: 'Join Example' }).waitFor();
+  await grace.getByText('Ada invites you').waitFor();
+  await grace.getByText('developer').waitFor();
+  await picture(grace, 'invitation');
+  await grace.getByTestId('invite-sign-in').click();
+  await grace.waitForURL('**/login?*');
+  assert.ok(!grace.url().includes('token'), 'the token stays out of addresses that are sent');
+  assert.equal(await grace.getByLabel('E-mail').inputValue(), 'grace@example.com');
+  await grace.locator('input[type=password]').fill(PASSWORD);
+  await grace.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await grace.getByTestId('accept-invitation').click();
+  await grace.waitForURL(`${state.base}/`);
+  await grace.getByTestId('organization-menu').getByText('Example').waitFor();
+
+  // Used once: the link says so to whoever comes later.
+  const stranger = await newPage();
+  await stranger.goto(state.link);
+  await stranger.getByRole('heading', { name: 'This invitation has ended' }).waitFor();
+  await stranger.close();
+});
+
+test('a role that changes is seen at once, without a reload', { timeout: 60_000 }, async () => {
+  const { ada, grace } = state;
+  await grace.getByRole('link', { name: 'API keys' }).click();
+  await grace.getByTestId('new-key').first().waitFor();
+
+  await ada.goto(`${state.base}/members`);
+  const row = ada.locator('[data-testid="member-row"][data-email="grace@example.com"]');
+  const give = async (role) => {
+    await row.getByTestId('member-actions').click();
+    await ada.getByTestId('action-role').click();
+    await ada.getByRole('dialog').getByTestId('role-select').click();
+    await ada.getByRole('option', { name: new RegExp(role) }).click();
+    await ada.getByRole('dialog').getByRole('button', { name: 'Change the role' }).click();
+    await row.getByTestId('role').getByText(role).waitFor();
+  };
+  await give('viewer');
+  await until('no button for a viewer', 20, async () => (await grace.getByTestId('new-key').count()) === 0);
+  await give('developer');
+  await grace.getByTestId('new-key').first().waitFor({ timeout: 20_000 });
+  await picture(ada, 'members');
+});
+
+test('a key is made and used by the line that is shown', { timeout: 60_000 }, async () => {
+  const { ada, grace } = state;
+  await grace.getByTestId('new-key').first().click();
+  const dialog = grace.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Inventory');
+  const locked = dialog.getByTestId('manage:servers');
+  assert.ok(await locked.isDisabled(), 'nobody gives what they do not hold');
+  await dialog.getByTestId('view:servers').check();
+  await dialog.getByTestId('manage:projects').check();
+  assert.ok(await dialog.getByTestId('view:projects').isChecked(), 'managing includes viewing');
+  await picture(grace, 'new-key');
+  await dialog.getByRole('button', { name: 'Create key' }).click();
+  state.curl = await dialog.getByTestId('curl').innerText();
+  assert.ok(state.curl.includes(await dialog.getByTestId('api-key').innerText()));
+  const answer = shell(state.curl);
+  assert.equal(answer.status, 0, answer.error);
+  assert.deepEqual(JSON.parse(answer.out).data, []);
+  await dialog.getByRole('button', { name: 'I have copied it' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  assert.equal(await grace.getByText(/ocore_k_\w{20}/).count(), 0, 'it is shown once');
+
+  await ada.goto(`${state.base}/api-keys`);
+  await ada.locator('[data-testid="key-row"][data-key="Inventory"]').getByText('Active').waitFor();
+});
+
+test('why she can, and an exception that reaches her key', { timeout: 60_000 }, async () => {
+  const { ada } = state;
+  await ada.goto(`${state.base}/members`);
+  await ada.getByRole('link', { name: 'Grace' }).click();
+  await ada.getByTestId('tab-access').click();
+  await ada.getByLabel('Search the permissions').fill('servers');
+  const row = ada.locator('[data-testid="access-row"][data-permission="view:servers"]');
+  await row.getByText('role developer').filter({ visible: true }).waitFor();
+  await picture(ada, 'access');
+  await row.getByTestId('exception-menu').click();
+  await ada.getByTestId('exception-deny').click();
+  await row.getByText('An exception denies it').filter({ visible: true }).waitFor();
+  await until('a refused key', 20, async () => shell(state.curl).error.includes('403'));
+  await row.getByTestId('exception-menu').click();
+  await ada.getByTestId('exception-drop').click();
+  await row.getByText('role developer').filter({ visible: true }).waitFor();
+  await until('a key that works again', 20, async () => shell(state.curl).status === 0);
+});
+
+test('a role of their own, in one project only', { timeout: 60_000 }, async () => {
+  const { ada } = state;
+  await ada.getByRole('link', { name: 'Roles' }).click();
+  await ada.getByTestId('new-role').click();
+  await ada.getByLabel('Name').fill('night watch');
+  await ada.getByTestId('manage:jobs').check();
+  await picture(ada, 'new-role');
+  await ada.getByTestId('save-role').click();
+  await ada.getByRole('heading', { name: 'night watch' }).waitFor();
+
+  await ada.goto(`${state.base}/members`);
+  await ada.getByRole('link', { name: 'Grace' }).click();
+  await ada.getByTestId('add-grant').click();
+  const grant = ada.getByTestId('grant-row').last();
+  await grant.getByTestId('grant-role').click();
+  await ada.getByRole('option', { name: 'night watch' }).click();
+  await grant.getByTestId('scope-kind').selectOption('project');
+  await grant.getByTestId('scope-object').click();
+  await ada.getByRole('option', { name: 'Default', exact: true }).click();
+  await picture(ada, 'grants');
+  await ada.getByTestId('save-grants').click();
+  await until('saved', 10, () => ada.getByTestId('save-grants').isDisabled());
+
+  // Who is in its way is named, and the role stays.
+  await ada.getByRole('link', { name: 'Roles' }).click();
+  await ada.getByRole('link', { name: 'night watch' }).click();
+  await ada.getByTestId('used-by').getByText('Grace').waitFor();
+  await ada.getByTestId('delete-role').click();
+  await ada.getByRole('dialog').getByText('Grace').waitFor();
+  assert.ok(await ada.getByTestId('confirm').isDisabled());
+  await ada.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
+});
+
+test('a removal asks about her keys and ends them', { timeout: 60_000 }, async () => {
+  const { ada, grace } = state;
+  await ada.goto(`${state.base}/members`);
+  await ada.getByRole('link', { name: 'Grace' }).click();
+  await ada.getByTestId('remove-member').click();
+  const dialog = ada.getByRole('dialog');
+  await dialog.getByText('They made: Inventory.').waitFor();
+  await picture(ada, 'remove-member');
+  await dialog.getByTestId('confirm-remove').click();
+  await ada.waitForURL('**/members');
+  await until('a revoked key', 20, async () => shell(state.curl.replace('-fsS', '-sS')).out.includes('key_revoked'));
+  // Her open page learns of it by itself.
+  await grace.getByText('You belong to no organization').waitFor({ timeout: 20_000 });
+});
+
+test('another organization, and the way there and back', { timeout: 60_000 }, async () => {
+  const { ada } = state;
+  await ada.getByTestId('organization-menu').click();
+  await ada.getByTestId('new-organization').click();
+  await ada.getByRole('dialog').getByLabel('Name').fill('Second');
+  await ada.getByRole('button', { name: 'Create and go there' }).click();
+  await ada.getByTestId('organization-menu').getByText('Second').waitFor();
+  await ada.getByRole('link', { name: 'Settings' }).click();
+  await ada.getByLabel('Slug').fill('second-place');
+  await ada.getByTestId('slug-notice').waitFor();
+  await ada.getByTestId('save-general').click();
+  await ada.getByText('Saved').waitFor();
+  await ada.reload();
+  await ada.getByTestId('organization-menu').getByText('Second').waitFor();
+  assert.equal(await ada.getByLabel('Slug').inputValue(), 'second-place');
+
+  await ada.getByTestId('delete-organization').click();
+  await ada.getByTestId('confirm-name').fill('Second');
+  await ada.getByTestId('confirm-delete').click();
+  await ada.getByTestId('organization-menu').getByText('Example').waitFor();
+  await ada.getByRole('link', { name: 'Members' }).click();
+  await ada.getByTestId('member-row').getByText('ada@example.com').waitFor();
+});
+
+test('nothing broke, and no secret was written down', { timeout: 10_000 }, async () => {
+  assert.deepEqual(state.errors, []);
+  const log = readFileSync(state.log, 'utf8');
+  const key = /ocore_k_\w+/.exec(state.curl)[0];
+  for (const secret of [PASSWORD, key, state.link.split('token=')[1]]) assert.ok(!log.includes(secret));
+});

@@ -1,0 +1,91 @@
+// A controller of one's own with a browser beside it, for the length of a test file.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '../../../..');
+export const ofConsole = createRequire(path.join(root, 'controller/ui/package.json'));
+const { chromium } = ofConsole('playwright-core');
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const shots = process.env.OCORE_SCREENSHOTS;
+
+export function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export async function until(what, seconds, look) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Started with these variables, at `http://localhost:PORT`, where browsers allow passkeys. */
+export async function startController(env = {}) {
+  const bin = process.env.OCORE_BIN_DIR;
+  assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
+  const dir = mkdtempSync('/var/tmp/ocore-browser-');
+  chmodSync(dir, 0o711);
+  const log = path.join(dir, 'controller.log');
+  const [port, agents] = [await freePort(), await freePort()];
+  const base = `http://localhost:${port}`;
+  const own = {
+    OCORE_DATA_DIR: path.join(dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
+    OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: base,
+  };
+  const { DATABASE_URL: _, ...inherited } = process.env;
+  const child = spawn(path.join(bin, 'ocore-controller'), ['serve'], {
+    env: { ...inherited, ...own, ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const out of [child.stdout, child.stderr]) out.on('data', (data) => appendFileSync(log, data));
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  const stop = async () => {
+    await browser.close();
+    child.kill('SIGTERM');
+    await new Promise((resolve) => (child.exitCode === null && child.signalCode === null ? child.once('exit', resolve) : resolve()));
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await until('a ready controller', 60, async () => {
+      assert.equal(child.exitCode, null, 'it has ended');
+      return (await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null))?.ok;
+    });
+  } catch (error) {
+    error.message += `\n${readFileSync(log, 'utf8').split('\n').slice(-15).join('\n')}`;
+    await stop();
+    throw error;
+  }
+  const errors = [];
+  /** A browser of somebody else, without a cookie. */
+  const visitor = async () => {
+    const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
+    page.setDefaultTimeout(30_000);
+    page.on('pageerror', (error) => errors.push(error.message));
+    return page;
+  };
+  return { base, errors, visitor, stop, log: () => readFileSync(log, 'utf8') };
+}
+
+/** A picture of the page in both themes, where they are asked for. */
+export async function picture(page, name) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: path.join(shots, `${name}-${colorScheme}.png`) });
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}
