@@ -157,6 +157,11 @@ async fn organizations_are_chosen_by_the_path_and_roles_by_name() {
     // Without a word the person's own first one answers, where /api asks which.
     ada.get("/v1/nodes").await.is(StatusCode::OK);
     ada.get("/api/servers").await.is(StatusCode::BAD_REQUEST);
+    ada.post("/v1/nodes/register-token", json!({})).await.is(StatusCode::CREATED);
+    let chosen = json!({ "default_organization_id": second });
+    ada.send(Method::PUT, "/v1/settings", Some(chosen)).await.is(StatusCode::OK);
+    test.app.auth.forget_slugs();
+    assert_eq!(ada.get("/v1/nodes").await.is(StatusCode::OK).body["data"], json!([]));
 
     let base = format!("/v1/organizations/{first}");
     let invited =

@@ -3,6 +3,7 @@
 use super::model::Owned;
 use super::store;
 use crate::app::App;
+use crate::business::admin::users::store::admins_lock;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
 use crate::identity::auth::service::password_confirm;
@@ -32,6 +33,9 @@ pub async fn account_delete(caller: &Caller, app: &App, password: Option<&Secret
     let now = app.clock.now();
     let mut tx = app.db.system().begin().await?;
     // First, and in one order, so that two who leave at once do not wait for each other.
+    if account.is_admin {
+        admins_lock(&mut tx).await?;
+    }
     if account.is_admin && store::is_last_admin(&mut tx, user).await? {
         let message = "You are the only administrator of this platform; promote somebody else first.";
         return Err(Error::conflict("last_admin", message));

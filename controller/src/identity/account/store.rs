@@ -4,7 +4,7 @@ use super::model::{Account, AccountChange, AccountOrganization, Owned};
 use crate::error::Result;
 use crate::identity::roles::model::{role_permissions, role_rank};
 use crate::platform::http::PermissionSet;
-use crate::platform::http::permissions::SystemRole;
+use crate::platform::http::permissions::{Permission, SystemRole};
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{ApiKeyId, OrganizationId, UserId};
 use sqlx::{PgConnection, PgPool};
@@ -74,9 +74,24 @@ async fn organizations(system: &PgPool, user: UserId) -> Result<Vec<AccountOrgan
             organization.role = role;
         }
     }
+    let exceptions = sqlx::query!(
+        r#"select organization_id as "organization: OrganizationId", permission, effect = 'allow' as "allow!"
+           from member_overrides where user_id = $1"#,
+        user.0
+    )
+    .fetch_all(system)
+    .await?;
     Ok(found
         .into_iter()
-        .map(|(organization, set, _)| AccountOrganization { permissions: set.keys(), ..organization })
+        .map(|(organization, set, rank)| {
+            let own = exceptions.iter().filter(|e| e.organization == organization.id);
+            let (allowed, denied): (Vec<_>, Vec<_>) = own.partition(|e| e.allow);
+            let given = PermissionSet::from_keys(allowed.iter().map(|e| e.permission.as_str()));
+            let taken: Vec<_> = denied.iter().filter_map(|e| Permission::parse(&e.permission)).collect();
+            // Nobody takes anything from the owner, whose rank is the first.
+            let set = if rank == 0 { set } else { set.union(given).denied(&taken) };
+            AccountOrganization { permissions: set.keys(), ..organization }
+        })
         .collect())
 }
 

@@ -216,7 +216,9 @@ pub async fn organization_by_slug(system: &PgPool, slug: &str, now: DateTime<Utc
 /// Organizations of a person; two are enough to know that there is a choice.
 pub async fn organizations_of(system: &PgPool, user: UserId) -> Result<Vec<OrganizationId>> {
     let list = sqlx::query_scalar!(
-        r#"select organization_id as "id: OrganizationId" from memberships where user_id = $1 limit 2"#,
+        r#"select m.organization_id as "id: OrganizationId" from memberships m join users u on u.id = m.user_id
+           where m.user_id = $1
+           order by (m.organization_id is distinct from u.default_organization_id), m.created_at, m.organization_id limit 2"#,
         user.0
     )
     .fetch_all(system)
