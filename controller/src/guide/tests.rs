@@ -43,14 +43,23 @@ fn quoted(text: &str) -> Option<&str> {
 
 /// Every error code that a source names.
 fn codes(path: &Path, text: &str) -> BTreeSet<String> {
-    const BEFORE: [&str; 8] =
-        ["code:", "conflict(", "forbidden(", "broader(", "failed(", "OpError::new(", "OpError::retryable(", "ApiError::new("];
+    const BEFORE: [&str; 8] = [
+        "code:",
+        "conflict(",
+        "forbidden(",
+        "broader(",
+        "failed(",
+        "OpError::new(",
+        "OpError::retryable(",
+        "ApiError::new(",
+    ];
     let mut found = BTreeSet::new();
     for before in BEFORE {
         for (at, _) in text.match_indices(before) {
             let mut rest = &text[at + before.len()..];
             // A status stands first.
-            if let Some((status, code)) = rest.split_once(',').filter(|(first, _)| first.trim().starts_with("StatusCode::"))
+            if let Some((status, code)) =
+                rest.split_once(',').filter(|(first, _)| first.trim().starts_with("StatusCode::"))
                 && !status.contains('"')
             {
                 rest = code;
@@ -83,8 +92,17 @@ fn every_error_code_is_on_the_page_of_errors() {
     assert!(missing.is_empty(), "not in controller/docs/errors.md: {missing:#?}");
     // One of each way in which codes are written: what reads them still does.
     for known in [
-        "name_taken", "token_expired", "rate_limited", "key_revoked", "mail_refused", "unauthenticated", "sql_failed",
-        "port_taken", "session_required", "agent_error", "idempotency_key_reused",
+        "name_taken",
+        "token_expired",
+        "rate_limited",
+        "key_revoked",
+        "mail_refused",
+        "unauthenticated",
+        "sql_failed",
+        "port_taken",
+        "session_required",
+        "agent_error",
+        "idempotency_key_reused",
     ] {
         assert!(all.contains(known), "{known} is not found in the sources any more");
     }
