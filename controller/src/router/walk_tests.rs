@@ -13,7 +13,14 @@ use uuid::Uuid;
 
 /// Collections whose objects no request can make here; their ids are made up, so that only the route's own refusal is
 /// seen. Say why.
-const NOT_MADE_HERE: [&str; 0] = [];
+const NOT_MADE_HERE: [&str; 2] = [
+    // An authenticator makes it.
+    "user/passkeys",
+    // Another service says who somebody is.
+    "user/connected-accounts",
+];
+/// Made for these tests; nobody has the private half any more.
+pub const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnvz/yvLCIYkvheNuaHkFy9GN+5xZ9NZg4uoPpM5Pf8";
 
 /// One operation of the document.
 pub struct Operation {
@@ -31,9 +38,13 @@ impl Operation {
         self.method != Method::GET
     }
 
-    /// `servers` of `/api/servers/{id}/metrics`.
+    /// `servers` of `/api/servers/{id}/metrics`, `admin/users` of `/api/admin/users/{id}`.
     pub fn collection(&self) -> &str {
-        self.path.split('/').nth(2).unwrap_or_default()
+        let rest = self.path.strip_prefix("/api/").unwrap_or_default();
+        match rest.split_once("/{") {
+            Some((collection, _)) => collection,
+            None => rest.split('/').next().unwrap_or_default(),
+        }
     }
 
     pub fn names_an_object(&self) -> bool {
@@ -123,7 +134,8 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let test = TestApp::start().await;
+        // Nothing listens there, so that what is sent to a webhook reaches nobody.
+        let test = TestApp::start_with(|config| config.outbound_allow = vec!["127.0.0.2/32".parse().unwrap()]).await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
         let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().to_owned();
         let ada = ada.with("x-org-slug", organization.clone());
@@ -161,11 +173,14 @@ impl World {
         // What others refer to.
         self.make("roles").await;
         self.make("servers").await;
+        // It leaves a mail and the job that sends it.
+        self.make("invites").await;
+        self.make("webhook-endpoints").await;
         // No agent is there; what an instance's first job needs is that the server seems to be.
         run(&self.test.app, "update servers set status = 'online', session_epoch = 1").await;
         let operations = self.document.operations();
         for operation in &operations {
-            if operation.path.contains("{id}") {
+            if operation.path.contains("{id}") || operation.path.contains("{delivery_id}") {
                 self.make(operation.collection()).await;
             }
         }
@@ -178,6 +193,23 @@ impl World {
         }
         let id = match collection {
             "invites" => self.post("/api/members/invite").await,
+            // None is sent before something happens.
+            "webhook-deliveries" => {
+                let endpoint = self.ids.get("webhook-endpoints").cloned().unwrap_or_default();
+                let id = Uuid::now_v7().to_string();
+                run(
+                    &self.test.app,
+                    &format!(
+                        "insert into webhook_deliveries (id, organization_id, endpoint_id, event_id, event_type, subject_id, body, status)
+                         values ('{id}', '{}', '{endpoint}', '{}', 'role.created', '{}', '{{}}', 'delivered')",
+                        self.organization,
+                        Uuid::now_v7(),
+                        Uuid::now_v7()
+                    ),
+                )
+                .await;
+                Some(id)
+            }
             // Whoever is not the owner.
             "members" => {
                 let members = self.ada.get("/api/members?q=bob").await.is(StatusCode::OK);
@@ -215,7 +247,7 @@ impl World {
             .path
             .split('/')
             .map(|part| match part {
-                "{id}" => id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
+                "{id}" | "{delivery_id}" => id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
                 "{key}" => "view:servers".into(),
                 part if part.starts_with('{') => Uuid::now_v7().to_string(),
                 part => part.into(),
@@ -238,6 +270,9 @@ impl World {
             "environment_id" | "image" | "http_port" | "country" | "language" | "odoo_version" | "modules" => None,
             "allowed_addresses" => Some(json!(["192.0.2.0/24"])),
             "public_urls" => Some(json!([])),
+            "url" => Some(json!("https://127.0.0.2:9/here")),
+            "public_key" => Some(json!(PUBLIC_KEY)),
+            "events" => Some(json!(["*"])),
             name => self.id_for(name).map(Value::from),
         };
         if let Some(known) = known {

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
 import { accountAnswer, signInAnswer } from './account.mjs';
+import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
 
@@ -105,6 +106,8 @@ const notFound = (what) => ({ status: 404, body: { error: { code: 'not_found', m
 const accepted = (id, job_id) => ({ status: 202, body: { id, status: 'accepted', message: 'Accepted', job_id } });
 
 async function answer(method, url, body) {
+  const answered = platform(method, url, body);
+  if (answered) return answered;
   const [, , noun, id, verb, sub] = url.pathname.split('/');
   const server = noun === 'servers' && id ? servers.find((s) => s.id === id) : null;
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;

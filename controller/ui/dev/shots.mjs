@@ -21,6 +21,7 @@ async function shoot(theme, width, height) {
   const take = async (label, path, act) => {
     if (only.length && !only.includes(label)) return;
     if (path) await tab.goto(base + path);
+    await tab.locator('h1').first().waitFor({ timeout: 10_000 }).catch(() => undefined);
     await tab.waitForTimeout(900);
     if (act) {
       await act();
@@ -115,6 +116,43 @@ async function shoot(theme, width, height) {
     await tab.getByRole('button', { name: 'All viewing' }).click();
     await tab.getByRole('button', { name: 'Create key' }).click();
   });
+  const hooks = await get('/api/webhook-endpoints');
+  await take('notices', '/', () => tab.getByTestId('notices').click());
+  await take('webhooks', '/webhooks');
+  await take('new-webhook', '/webhooks/new');
+  await take('webhook-secret', '/webhooks/new', async () => {
+    await tab.getByLabel('Address').fill('https://example.com/hook');
+    await tab.getByTestId('all-events').check();
+    await tab.getByTestId('save-webhook').click();
+  });
+  await take('webhook', `/webhooks/${hooks.find((h) => h.failing_since && h.active)?.id}`);
+  await take('webhook-off', `/webhooks/${hooks.find((h) => !h.active)?.id}`);
+  await take('delivery', `/webhooks/${hooks.find((h) => h.description.startsWith('Chat'))?.id}`, () => tab.getByTestId('delivery-row').nth(0).click());
+  await take('webhook-test', `/webhooks/${hooks.find((h) => h.description.startsWith('Chat'))?.id}`, () => tab.getByTestId('test-webhook').click());
+  await take('audit', '/audit');
+  await take('audit-entry', '/audit', () => tab.getByTestId('audit-row').nth(0).click());
+  await take('audit-secret', '/audit', () => tab.getByTestId('audit-row').nth(1).click());
+  await take('audit-verified', '/audit', () => tab.getByTestId('verify').click());
+  await take('admin', '/admin');
+  await take('admin-users', '/admin/users');
+  await take('admin-new-user', '/admin/users', () => tab.getByTestId('new-user').click());
+  await take('admin-user', '/admin/users/u');
+  await take('admin-suspend', '/admin/users', async () => {
+    await tab.getByText('Grace Hopper').click();
+    await tab.getByTestId('action-suspend').click();
+  });
+  await take('admin-organizations', '/admin/organizations');
+  await take('admin-organization', '/admin/organizations/org');
+  await take('admin-jobs', '/admin/jobs');
+  await take('admin-job', '/admin/jobs', () => tab.getByTestId('admin-job-row').nth(1).click());
+  await take('admin-mails', '/admin/mails');
+  await take('admin-mail', '/admin/mails', () => tab.getByTestId('mail-row').nth(0).click());
+  await take('admin-tunnels', '/admin/tunnels');
+  await take('admin-settings', '/admin/settings');
+  await take('admin-provider', '/admin/settings', () => tab.getByTestId('new-provider').click());
+  await take('admin-mail-server', '/admin/settings?tab=mail', () => tab.getByTestId('test-mail').click());
+  await take('admin-networks', '/admin/settings?tab=networks');
+  await take('admin-logs', '/admin/settings?tab=logs');
   await take('shortcuts', '/instances', () => tab.keyboard.press('?'));
   await take('not-found', '/nowhere');
   console.log(name, problems.length ? [...new Set(problems)] : 'no problem in the console');
@@ -123,5 +161,5 @@ async function shoot(theme, width, height) {
 
 await shoot('dark', 1360, 860);
 await shoot('light', 1360, 860);
-await shoot('dark', 380, 800);
+await shoot('dark', 390, 844);
 await browser.close();

@@ -80,6 +80,101 @@ const app = createRoute({
   component: lazyRouteComponent(retrying(() => import('@/shell/Shell'))),
 });
 
+const signals = [
+  createRoute({
+    getParentRoute: () => app,
+    path: '/webhooks',
+    validateSearch: texts('q', 'active'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/WebhooksPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/webhooks/new',
+    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/NewWebhookPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/webhooks/$id',
+    validateSearch: texts('tab', 'status', 'type', 'subject', 'delivery'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/WebhookPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/audit',
+    validateSearch: texts(...AUDIT_SEARCH),
+    component: lazyRouteComponent(retrying(() => import('@/pages/audit/AuditPage'))),
+  }),
+] as const;
+
+const admin = createRoute({
+  getParentRoute: () => app,
+  path: '/admin',
+  beforeLoad: async () => {
+    const user = await queryClient.ensureQueryData(userQuery);
+    if (!user.is_admin) throw notFound();
+  },
+});
+
+const adminPages = [
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/',
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/OverviewPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/users',
+    validateSearch: texts('q', 'status', 'is_admin'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/users/UsersPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/users/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/users/UserPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/organizations',
+    validateSearch: texts('q'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/organizations/OrganizationsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/organizations/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/organizations/OrganizationPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/jobs',
+    validateSearch: texts('status', 'kind', 'executor', 'organization_id'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/jobs/JobsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/mails',
+    validateSearch: texts('q', 'status'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/mails/MailsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/tunnels',
+    validateSearch: texts('name'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/TunnelsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/audit',
+    validateSearch: texts(...AUDIT_SEARCH, 'organization_id'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/audit/PlatformAuditPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: '/settings',
+    validateSearch: texts('tab'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/admin/settings/SettingsPage'))),
+  }),
+] as const;
+
 const pages = [
   createRoute({
     getParentRoute: () => app,
@@ -184,111 +279,12 @@ const pages = [
     validateSearch: texts('tab', 'oauth_error', 'connected'),
     component: lazyRouteComponent(retrying(() => import('@/pages/account/AccountPage'))),
   }),
-] as const;
-
-const signals = [
-  createRoute({
-    getParentRoute: () => app,
-    path: '/webhooks',
-    validateSearch: texts('q', 'active'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/WebhooksPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => app,
-    path: '/webhooks/new',
-    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/NewWebhookPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => app,
-    path: '/webhooks/$id',
-    validateSearch: texts('tab', 'status', 'type', 'subject', 'delivery'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/webhooks/WebhookPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => app,
-    path: '/audit',
-    validateSearch: texts(...AUDIT_SEARCH),
-    component: lazyRouteComponent(retrying(() => import('@/pages/audit/AuditPage'))),
-  }),
-] as const;
-
-const admin = createRoute({
-  getParentRoute: () => app,
-  path: '/admin',
-  beforeLoad: async () => {
-    const user = await queryClient.ensureQueryData(userQuery);
-    if (!user.is_admin) throw notFound();
-  },
-});
-
-const adminPages = [
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/',
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/OverviewPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/users',
-    validateSearch: texts('q', 'status', 'is_admin'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/users/UsersPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/users/$id',
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/users/UserPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/organizations',
-    validateSearch: texts('q'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/organizations/OrganizationsPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/organizations/$id',
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/organizations/OrganizationPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/jobs',
-    validateSearch: texts('status', 'kind', 'executor', 'organization_id'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/jobs/JobsPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/mails',
-    validateSearch: texts('q', 'status'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/mails/MailsPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/tunnels',
-    validateSearch: texts('name'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/TunnelsPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/audit',
-    validateSearch: texts(...AUDIT_SEARCH, 'organization_id'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/audit/PlatformAuditPage'))),
-  }),
-  createRoute({
-    getParentRoute: () => admin,
-    path: '/settings',
-    validateSearch: texts('tab'),
-    component: lazyRouteComponent(retrying(() => import('@/pages/admin/settings/SettingsPage'))),
-  }),
+  ...signals,
+  admin.addChildren(adminPages),
 ] as const;
 
 export const router = createRouter({
-  routeTree: root.addChildren([
-    login,
-    bootstrap,
-    ...waysIn,
-    invite,
-    app.addChildren([...pages, ...signals, admin.addChildren(adminPages)]),
-  ]),
+  routeTree: root.addChildren([login, bootstrap, ...waysIn, invite, app.addChildren(pages)]),
   defaultPreload: 'intent',
   scrollRestoration: true,
 });

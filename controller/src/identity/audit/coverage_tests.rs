@@ -8,7 +8,8 @@ use crate::identity::second_factors::tests::{Authenticator, mfa_token};
 use crate::platform::http::Actor;
 use crate::platform::jobs::tasks::NewTask;
 use crate::platform::jobs::tasks::store::task_enqueue;
-use crate::platform::mail::tests::Sink;
+use crate::platform::mail::tests::{Sink, link_token, work_off};
+use crate::router::walk_tests::PUBLIC_KEY;
 use crate::signals::events::Subject;
 use crate::testing::TestApp;
 use axum::http::{Method, StatusCode};
@@ -20,7 +21,9 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// Routes that leave none, and why.
-const WITHOUT: [(&str, &str); 4] = [
+const WITHOUT: [(&str, &str); 6] = [
+    ("password_forgot", "it only asks; the link leaves an entry when it is used"),
+    ("email_verify_resend", "it only asks; the link leaves an entry when it is used"),
     ("refresh", "it renews the tokens of a session whose beginning is in the log; a stolen token leaves an entry"),
     ("passkey_login_begin", "it only asks; the answer is an entry, right or wrong"),
     ("passkey_register_begin", "it only asks; what is registered is an entry"),
@@ -173,7 +176,7 @@ async fn idle(app: &App) {
 
 #[tokio::test]
 async fn every_changing_route_leaves_an_entry() {
-    let test = TestApp::start().await;
+    let test = TestApp::start_with(|config| config.outbound_allow = vec!["127.0.0.2/32".parse().unwrap()]).await;
     let app = &test.app;
     let mut steps = Steps::new(app);
     let nobody = Visitor::new(app);
@@ -187,6 +190,8 @@ async fn every_changing_route_leaves_an_entry() {
     identity(app, &mut steps, &ada).await;
     fleet(app, &mut steps, &ada).await;
     administration(app, &mut steps, &ada).await;
+    account(app, &mut steps, &ada).await;
+    webhooks(app, &mut steps, &ada).await;
 
     let (boss, _) = hire(app, &ada, "boss", "admin").await;
     let transfer = json!({ "member_id": boss, "password": PASSWORD });
@@ -322,4 +327,68 @@ async fn administration(app: &App, steps: &mut Steps, ada: &Visitor) {
     .await;
     steps.post(ada, &format!("{user}/disable-totp"), json!({})).await;
     steps.delete(ada, &user).await;
+}
+
+async fn account(app: &App, steps: &mut Steps, ada: &Visitor) {
+    const OTHER: &str = "another place 8";
+    let kept = ada.get("/api/admin/mails?status=kept").await.is(StatusCode::OK);
+    let kept = kept.body["data"][0]["id"].as_str().unwrap().to_owned();
+    let sink = Sink::start().await;
+    let mail = json!({ "host": "127.0.0.1", "port": sink.port, "tls": "none", "from_address": "noreply@example.com" });
+    let settings = json!({ "signup": "open", "mail": mail });
+    ada.send(Method::PUT, "/api/admin/settings", Some(settings)).await.is(StatusCode::OK);
+    steps.post(ada, &format!("/api/admin/mails/{kept}/retry"), json!({})).await;
+    work_off(app).await;
+
+    let (nobody, email) = (Visitor::new(app), "una@example.com");
+    let wish = json!({ "email": email, "name": "Una", "password": PASSWORD });
+    steps.post(&nobody, "/api/auth/signup", wish).await;
+    work_off(app).await;
+    let token = link_token(sink.mails().last().unwrap());
+    steps.post(&nobody, "/api/auth/verify-email", json!({ "token": token })).await;
+    nobody.post("/api/auth/forgot-password", json!({ "email": email })).await.is(StatusCode::ACCEPTED);
+    work_off(app).await;
+    let token = link_token(sink.mails().last().unwrap());
+    steps.post(&nobody, "/api/auth/reset-password", json!({ "token": token, "password": OTHER })).await;
+    let login = nobody.post("/api/auth/login", json!({ "email": email, "password": OTHER })).await.is(StatusCode::OK);
+    let una = nobody.bearer(&login.text("access_token"));
+    let change = json!({ "current_password": OTHER, "new_password": PASSWORD });
+    steps.post(&una, "/api/user/password", change).await;
+
+    steps.patch(&una, "/api/user", json!({ "name": "Una B." })).await;
+    steps.put(&una, "/api/user/notices", json!({ "muted": ["job_failed"] })).await;
+    steps.post(&una, "/api/user/email", json!({ "email": "una.b@example.com", "password": PASSWORD })).await;
+    let key = json!({ "name": "laptop", "public_key": PUBLIC_KEY });
+    let key = format!("/api/user/ssh-keys/{}", steps.post(&una, "/api/user/ssh-keys", key).await.text("id"));
+    steps.patch(&una, &key, json!({ "name": "old laptop" })).await;
+    steps.delete(&una, &key).await;
+    sign_in(app, email).await;
+    let sessions = una.get("/api/user/sessions").await.is(StatusCode::OK);
+    let other = sessions.body["data"].as_array().unwrap().iter().find(|s| s["current"] == false).unwrap();
+    steps.delete(&una, &format!("/api/user/sessions/{}", other["id"].as_str().unwrap())).await;
+    run(app, "update users set password_hash = null where email = 'una@example.com'").await;
+    steps.post(&una, "/api/user/set-password", json!({ "password": PASSWORD })).await;
+    steps.step(&una, Method::DELETE, "/api/user", json!({ "password": PASSWORD })).await;
+}
+
+async fn webhooks(app: &App, steps: &mut Steps, ada: &Visitor) {
+    // Nothing listens there: what is sent reaches nobody.
+    let body = json!({ "url": "https://127.0.0.2:9/hook", "events": ["*"] });
+    let id = steps.post(ada, "/api/webhook-endpoints", body).await.text("id");
+    let hook = format!("/api/webhook-endpoints/{id}");
+    steps.patch(ada, &hook, json!({ "description": "Chat" })).await;
+    steps.post(ada, &format!("{hook}/rotate-secret"), json!({})).await;
+    steps.post(ada, &format!("{hook}/test"), json!({})).await;
+    let delivery = Uuid::now_v7();
+    run(
+        app,
+        &format!(
+            "insert into webhook_deliveries (id, organization_id, endpoint_id, event_id, event_type, subject_id, body, status)
+             select '{delivery}', organization_id, id, gen_random_uuid(), 'role.created', gen_random_uuid(), '{{}}', 'failed'
+             from webhook_endpoints where id = '{id}'"
+        ),
+    )
+    .await;
+    steps.post(ada, &format!("/api/webhook-deliveries/{delivery}/replay"), json!({})).await;
+    steps.delete(ada, &hook).await;
 }

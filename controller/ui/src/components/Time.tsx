@@ -11,6 +11,12 @@ export function TimeAgo({ at, never = 'never' }: { at: string | null | undefined
   );
 }
 
+/** When something is due; what is overdue happens as soon as it can. */
+export function Due({ at }: { at: string }) {
+  const now = useNow();
+  return Date.parse(at) <= now ? <>any moment</> : <TimeAgo at={at} />;
+}
+
 /** How long something took, or has been taking so far. */
 export function Elapsed({ from, to }: { from: string | null | undefined; to: string | null | undefined }) {
   if (!from) return <>–</>;

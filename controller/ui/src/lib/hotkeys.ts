@@ -7,8 +7,10 @@ export const SHORTCUTS = [
   { keys: 'g j', label: 'Go to jobs' },
   { keys: 'g m', label: 'Go to members' },
   { keys: 'g k', label: 'Go to API keys' },
+  { keys: 'g w', label: 'Go to webhooks' },
+  { keys: 'g a', label: 'Go to the audit log' },
   { keys: '/', label: 'Search in the list' },
-  { keys: 'n', label: 'New: server, instance, member, role or key, by page' },
+  { keys: 'n', label: 'New: server, instance, member, role, key or webhook, by page' },
   { keys: '?', label: 'Show these shortcuts' },
 ] as const;
 

@@ -46,7 +46,7 @@ export function OrganizationMenu() {
       <Combobox store={menu} width={280} position="bottom-start" withinPortal onOptionSubmit={choose}>
         <Combobox.Target targetType="button">
           <UnstyledButton
-            className={classes.account}
+            className={`${classes.account} ${classes.organizationTarget}`}
             aria-label={`Organization: ${organization.name}`}
             onClick={() => menu.toggleDropdown()}
             data-testid="organization-menu"

@@ -22,6 +22,10 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
           return void navigate({ to: '/members' });
         case 'g k':
           return void navigate({ to: '/api-keys' });
+        case 'g w':
+          return void navigate({ to: '/webhooks' });
+        case 'g a':
+          return void navigate({ to: '/audit' });
         case '/':
           return document.querySelector<HTMLInputElement>('input[data-search]')?.focus();
         case 'n': {

@@ -43,8 +43,9 @@ function Overview({ metrics }: { metrics: AdminMetrics }) {
     <Stack gap="md">
       {mails.kept > 0 && (
         <Notice tone="warn" icon={<IconMailOff size={18} />} title={`${plural(mails.kept, 'mail is', 'mails are')} kept, not sent`}>
-          No mail server is set. <Link to="/admin/settings" search={{ tab: 'mail' }}>Set one</Link>, or{' '}
-          <Link to="/admin/mails" search={{ status: 'kept' }}>open them</Link> and pass the links on.
+          They were made while there was no mail server.{' '}
+          <Link to="/admin/mails" search={{ status: 'kept' }}>Open them</Link> and pass their links on, or{' '}
+          <Link to="/admin/settings" search={{ tab: 'mail' }}>set a server</Link> and send them.
         </Notice>
       )}
       {audit.unsealed > UNSEALED_MANY && (

@@ -95,7 +95,7 @@ function Row({ change, framed }: { change: Change; framed: boolean }) {
   );
 }
 
-function Values({ change: { kind, path, before, after, items } }: { change: Change }) {
+function Values({ change: { kind, path, before, after, items, masked } }: { change: Change }) {
   if (items) {
     return (
       <span className={classes.items}>
@@ -110,6 +110,7 @@ function Values({ change: { kind, path, before, after, items } }: { change: Chan
       </span>
     );
   }
+  if (masked && kind === 'changed') return <>another value, hidden</>;
   if (kind !== 'changed') return <>{valueText(kind === 'removed' ? before : after, path)}</>;
   return (
     <>

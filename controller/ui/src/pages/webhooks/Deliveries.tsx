@@ -12,7 +12,7 @@ import { FilterPill } from '@/components/FilterPill';
 import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
-import { TimeAgo } from '@/components/Time';
+import { Due, TimeAgo } from '@/components/Time';
 import { formatDuration } from '@/lib/format';
 import { stateOf } from '@/lib/status';
 import { DeliveryDrawer } from './DeliveryDrawer';
@@ -125,7 +125,7 @@ function Row({ delivery, onOpen }: { delivery: WebhookDelivery; onOpen: () => vo
           {last?.problem}
         </Text>
       </Table.Td>
-      <Table.Td visibleFrom="md">{delivery.next_attempt_at ? <TimeAgo at={delivery.next_attempt_at} /> : '–'}</Table.Td>
+      <Table.Td visibleFrom="md">{delivery.next_attempt_at ? <Due at={delivery.next_attempt_at} /> : '–'}</Table.Td>
       <Table.Td visibleFrom="xs">
         <TimeAgo at={delivery.created_at} />
       </Table.Td>

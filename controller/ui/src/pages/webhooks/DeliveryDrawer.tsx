@@ -14,7 +14,7 @@ import { Notice } from '@/components/Notice';
 import { FactList } from '@/components/Panel';
 import { ErrorState, LoadingRows } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
-import { TimeAgo } from '@/components/Time';
+import { Due } from '@/components/Time';
 import { formatDateTime } from '@/lib/format';
 import { stateOf } from '@/lib/status';
 import { useSession } from '@/shell/session';
@@ -71,7 +71,7 @@ function Body({ delivery, hook, onOther, onSubject }: BodyProps) {
           ],
           ['Created', formatDateTime(delivery.created_at)],
           delivery.next_attempt_at
-            ? ['Next attempt', <TimeAgo key="next" at={delivery.next_attempt_at} />]
+            ? ['Next attempt', <Due key="next" at={delivery.next_attempt_at} />]
             : ['Ended', formatDateTime(delivery.finished_at)],
           ['webhook-id', <Text key="id" size="sm" ff="monospace" fz={12.5}>{delivery.event_id}</Text>],
           ...(replay_of ? [firstOne(replay_of, onOther)] : []),

@@ -15,7 +15,15 @@ export function Queues({ queues, onKind }: { queues: JobQueue[]; onKind: (kind: 
   const now = useNow();
   if (queues.length === 0) return null;
   return (
-    <Panel title="Queues" flush>
+    <Panel
+      title="Queues"
+      aside={
+        <Text size="xs" c="dimmed">
+          with what ended in the last 24 hours
+        </Text>
+      }
+      flush
+    >
       <ListTable
         label="Queues"
         columns={[
@@ -23,8 +31,8 @@ export function Queues({ queues, onKind }: { queues: JobQueue[]; onKind: (kind: 
           { label: 'Waiting' },
           { label: 'Running' },
           { label: 'Oldest due', from: 'sm' },
-          { label: 'Succeeded in 24 h', from: 'sm' },
-          { label: 'Failed in 24 h' },
+          { label: 'Succeeded', from: 'sm' },
+          { label: 'Failed' },
         ]}
       >
         {queues.map((queue) => {

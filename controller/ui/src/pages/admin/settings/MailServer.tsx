@@ -71,8 +71,10 @@ export function MailServer({ settings }: { settings: PlatformSettings }) {
               </Text>
             )}
             <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm" verticalSpacing="sm">
-              <TextInput label="Server" placeholder="smtp.example.com" spellCheck={false} {...form.getInputProps('host')} />
-              <NumberInput label="Port" allowDecimal={false} hideControls {...form.getInputProps('port')} />
+              <Group gap="xs" align="flex-start" wrap="nowrap">
+                <TextInput label="Server" placeholder="smtp.example.com" spellCheck={false} flex={1} {...form.getInputProps('host')} />
+                <NumberInput label="Port" w={88} allowDecimal={false} hideControls {...form.getInputProps('port')} />
+              </Group>
               <NativeSelect
                 label="Encryption"
                 data={TLS}
@@ -84,7 +86,6 @@ export function MailServer({ settings }: { settings: PlatformSettings }) {
                   if (usual) form.setFieldValue('port', TLS_PORTS[next]);
                 }}
               />
-              <div />
               <TextInput label="User name" description="Empty where the server asks for none." autoComplete="off" spellCheck={false} {...form.getInputProps('username')} />
               <PasswordInput
                 label="Password"
@@ -99,7 +100,7 @@ export function MailServer({ settings }: { settings: PlatformSettings }) {
             <FormError error={save.error} shown={form.errors} />
             <Group justify="space-between">
               {settings.mail_source === 'settings' ? (
-                <Button variant="subtle" color="red" onClick={open}>
+                <Button variant="light" color="red" onClick={open}>
                   Forget these settings
                 </Button>
               ) : (

@@ -43,15 +43,14 @@ export function Networks({ settings }: { settings: PlatformSettings }) {
             splitChars={[',', ' ']}
             {...form.getInputProps('networks')}
           />
-          {form.values.networks.length > 0 && (
-            <Notice tone="warn" icon={<IconAlertTriangle size={18} />}>
-              Whoever may make webhooks can send requests to every machine in these networks and see what it answers. Name single
-              addresses where you can.
-            </Notice>
-          )}
+          <Notice tone="warn" icon={<IconAlertTriangle size={18} />}>
+            Whoever may make webhooks can send requests to every machine in these networks and see what it answers. Name single
+            addresses where you can.
+          </Notice>
           <FormError error={save.error} shown={form.errors} />
           <Group justify="flex-end">
-            <Button type="submit" loading={save.isPending} disabled={!form.isDirty()} data-testid="save-networks">
+            {/* Never shut: what is typed becomes a network as this button takes the focus. */}
+            <Button type="submit" loading={save.isPending} data-testid="save-networks">
               Save
             </Button>
           </Group>

@@ -83,7 +83,7 @@ function ProviderForm({ settings, before, onClose }: { settings: PlatformSetting
         <TextInput label="Name" description="As the sign-in page shows it." placeholder="Company login" {...form.getInputProps('name')} />
         <TextInput
           label="Short name"
-          description="Its part of the redirect URL. It cannot be changed later without changing it there too."
+          description="Its part of the redirect URL. It stays what it is."
           placeholder="company"
           spellCheck={false}
           readOnly={before !== null}

@@ -169,8 +169,8 @@ function SuspendDialog({ user, opened, onClose }: DialogProps) {
       >
         <Stack>
           <Text size="sm">
-            They are signed out everywhere within five seconds, and their {plural(user.api_key_count, 'own API key')} stop
-            working until they are let in again. Nothing is deleted.
+            They are signed out everywhere within five seconds, and what uses their own API keys ({user.api_key_count}) is refused
+            until they are let in again. Nothing is deleted.
           </Text>
           <Textarea
             label="Reason"
