@@ -57,7 +57,9 @@ fn with_bodies(world: &World) -> Vec<(Operation, Vec<(String, Value)>)> {
 #[tokio::test]
 async fn nobody_sets_what_is_not_theirs_to_set() {
     let world = World::new().await;
-    for (operation, known) in with_bodies(&world) {
+    // What authenticators answer is the browser's form, which may grow: what is unknown in it is passed over.
+    let is_ours = |operation: &Operation| !operation.id.starts_with("passkey_");
+    for (operation, known) in with_bodies(&world).into_iter().filter(|(operation, _)| is_ours(operation)) {
         for field in NOT_THEIRS.into_iter().filter(|f| !known.iter().any(|(name, _)| name == f)) {
             let mut body = world.sample(&operation).unwrap();
             body[field] = json!("mine");

@@ -173,11 +173,12 @@ impl World {
         // What others refer to.
         self.make("roles").await;
         self.make("servers").await;
-        // It leaves a mail and the job that sends it.
-        self.make("invites").await;
-        self.make("webhook-endpoints").await;
         // No agent is there; what an instance's first job needs is that the server seems to be.
         run(&self.test.app, "update servers set status = 'online', session_epoch = 1").await;
+        // They leave a job and a mail.
+        self.make("instances").await;
+        self.make("invites").await;
+        self.make("webhook-endpoints").await;
         let operations = self.document.operations();
         for operation in &operations {
             if operation.path.contains("{id}") || operation.path.contains("{delivery_id}") {

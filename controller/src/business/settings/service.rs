@@ -37,6 +37,7 @@ pub async fn settings_read(connection: &mut PgConnection, app: &App) -> Result<A
         return Ok(settings);
     }
     let settings = Arc::new(settings_load(connection, app).await?);
+    app.outbound.networks_open(settings.webhooks.allowed_networks.clone());
     app.settings.0.insert((), settings.clone()).await;
     Ok(settings)
 }

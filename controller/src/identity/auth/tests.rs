@@ -2,7 +2,7 @@
 
 use super::service;
 use crate::app::App;
-use crate::identity::authentication::tests::{PASSWORD, Visitor, first_admin, run, sign_in};
+use crate::identity::authentication::tests::{Answer, PASSWORD, Visitor, first_admin, run, sign_in};
 use crate::platform::http::surface::Surface;
 use crate::testing::TestApp;
 use axum::http::StatusCode;
@@ -31,7 +31,9 @@ async fn of_fifty_first_admins_one_is_made() {
     .await;
     let won: Vec<_> = tries.iter().filter(|a| a.status == StatusCode::CREATED).collect();
     assert_eq!(won.len(), 1);
-    assert!(tries.iter().all(|a| a.status == StatusCode::CREATED || a.code() == "already_bootstrapped"), "{tries:?}");
+    // A machine that is busy turns some away, before they change anything.
+    let expected = |a: &&Answer| ["already_bootstrapped", "unavailable"].contains(&a.code());
+    assert!(tries.iter().filter(|a| a.status != StatusCode::CREATED).all(|a| expected(&a)), "{tries:?}");
     assert_eq!(count(&test.app, "select count(*) from users").await, 1);
     assert_eq!(count(&test.app, "select count(*) from organizations").await, 1);
     assert_eq!(count(&test.app, "select count(*) from roles where is_system").await, 4);

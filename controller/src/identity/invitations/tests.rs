@@ -1,6 +1,6 @@
 //! An invitation is one address's, works once, and gives no more than whoever sent it holds.
 
-use crate::identity::authentication::tests::{Visitor, sign_in, stranger};
+use crate::identity::authentication::tests::{Answer, Visitor, sign_in, stranger};
 use crate::identity::members::tests::Company;
 use crate::platform::mail::tests::{Sink, with_sink, work_off};
 use axum::http::StatusCode;
@@ -33,7 +33,10 @@ async fn of_fifty_who_show_an_invitation_one_joins() {
     let vic = sign_in(company.app(), "vic@example.com").await;
     let answers = join_all((0..50).map(|_| vic.post(&path, json!({})))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == StatusCode::OK).count(), 1);
-    assert!(answers.iter().all(|a| [StatusCode::OK, StatusCode::NOT_FOUND].contains(&a.status)));
+    // A machine that is busy turns some away, before they change anything.
+    let expected =
+        |a: &Answer| [StatusCode::OK, StatusCode::NOT_FOUND].contains(&a.status) || a.code() == "unavailable";
+    assert!(answers.iter().all(expected), "{answers:?}");
     vic.get("/api/instances").await.is(StatusCode::OK);
     vic.get("/api/audit-logs").await;
     let list = company.ada.get("/api/invites?status=accepted").await.is(StatusCode::OK);

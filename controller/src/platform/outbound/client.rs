@@ -51,8 +51,8 @@ pub enum OutboundError {
     #[error("{0}")]
     Url(&'static str),
     #[error(
-        "This address may not be called: its host is a private or reserved one. The operator opens networks with \
-         --outbound-allow."
+        "This address may not be called: its host is a private or reserved one. The operator opens networks in \
+         the platform's settings (webhooks.allowed_networks) or with --outbound-allow."
     )]
     Refused,
     #[error("The name of the host cannot be resolved.")]

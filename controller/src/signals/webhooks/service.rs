@@ -7,6 +7,7 @@ use super::deliveries::store::{self as deliveries, DeliveryFilter, NewDelivery};
 use super::model::{WebhookEndpoint, WebhookEndpointInput, secret_make};
 use super::store::{self, EndpointFilter};
 use crate::app::App;
+use crate::business::settings::service::settings_get;
 use crate::error::{Error, Problem, Result};
 use crate::identity::audit::store::audit_append;
 use crate::platform::bus::Signal;
@@ -54,7 +55,7 @@ pub async fn webhook_endpoint_create(
     ctx: &Ctx, app: &App, mut new: WebhookEndpointInput,
 ) -> Result<(WebhookEndpoint, Secret)> {
     ctx.require_everywhere()?;
-    check(app, &mut new)?;
+    check(app, &mut new).await?;
     let id = WebhookEndpointId::new();
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
@@ -79,7 +80,9 @@ async fn secret_store(ctx: &Ctx, app: &App, connection: &mut PgConnection) -> Re
 }
 
 /// All that is wrong at once; and the types in order, none twice.
-fn check(app: &App, input: &mut WebhookEndpointInput) -> Result<()> {
+async fn check(app: &App, input: &mut WebhookEndpointInput) -> Result<()> {
+    // Networks may have been opened or closed since.
+    settings_get(app).await?;
     let mut problems = Vec::new();
     if let Err(refusal) = app.outbound.url_read(&input.url) {
         let constraint = if refusal == OutboundError::Refused { "address" } else { "url" };
@@ -114,7 +117,7 @@ pub async fn webhook_endpoint_update(
     let mut tx = connection.begin().await?;
     let before = locked(ctx, app, &mut tx, id, if_match).await?;
     let mut to = change(&before)?;
-    check(app, &mut to)?;
+    check(app, &mut to).await?;
     store::endpoint_update(&mut tx, ctx.organization, id, &to).await?;
     if before.active && !to.active {
         deliveries::delivery_cancel_all(&mut tx, ctx.organization, id, app.clock.now()).await?;

@@ -332,3 +332,25 @@ async fn switching_off_by_hand_ends_what_waits() {
     let list = lab.deliveries(&id).await;
     assert_eq!((list.len(), &list[0]["status"]), (1, &json!("cancelled")));
 }
+
+#[tokio::test]
+async fn networks_are_opened_and_closed_by_the_settings() {
+    let test = TestApp::start().await;
+    let (ada, _) = Visitor::new(&test.app).bootstrap().await;
+    let receiver = Receiver::start("127.0.0.2").await;
+    let hook = json!({ "url": receiver.url("/"), "events": ["*"] });
+    let open = |networks: Value| {
+        let (ada, body) = (ada.clone(), json!({ "webhooks": { "allowed_networks": networks } }));
+        async move { ada.send(Method::PUT, "/api/admin/settings", Some(body)).await.is(StatusCode::OK) }
+    };
+    let refused = ada.post("/api/webhook-endpoints", hook.clone()).await.is(StatusCode::BAD_REQUEST);
+    assert_eq!(refused.body["error"]["details"]["field"], "url");
+    open(json!(["127.0.0.2/32"])).await;
+    let made = ada.post("/api/webhook-endpoints", hook).await.is(StatusCode::CREATED);
+    let ping = format!("/api/webhook-endpoints/{}/test", made.text("id"));
+    ada.post(&ping, json!({})).await.is(StatusCode::OK);
+    assert_eq!(receiver.hits().len(), 1);
+    open(json!([])).await;
+    ada.post(&ping, json!({})).await;
+    assert_eq!(receiver.hits().len(), 1, "closed again");
+}

@@ -2,6 +2,7 @@
 
 use super::model::WebhookAttempt;
 use crate::app::App;
+use crate::business::settings::service::settings_get;
 use crate::error::{Error, Result};
 use crate::platform::outbound::{OutboundError, OutboundReply, OutboundRequest};
 use crate::signals::webhooks::model::signature;
@@ -33,6 +34,8 @@ pub struct Message<'a> {
 
 /// Send it now. That it did not come through is no error here.
 pub async fn attempt(app: &App, message: &Message<'_>) -> Result<WebhookAttempt> {
+    // Networks may have been opened or closed since.
+    settings_get(app).await?;
     let started_at = app.clock.now();
     let headers = headers(app, message, started_at.timestamp()).await?;
     let begun = Instant::now();
