@@ -18,7 +18,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "fuzz"))
 from api import PASSWORD, Controller, Database, call  # noqa: E402
 
-PAGES = ["api", "keys", "audit"]
+PAGES = ["api", "keys", "webhooks", "audit"]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -100,8 +100,10 @@ def main():
                 # No agent will ever carry anything out: what is asked for waits.
                 database.run(database.url, "update servers set status = 'online', session_epoch = 1")
                 variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(own), "OCORE": controller.base}
+                # The first page tells how to come by them.
                 if page != "api":
-                    variables["TOKEN"] = token
+                    made = call(controller.base, "POST", "/api/api-keys", {"name": "the reader's", "permissions": ["*"]}, token)
+                    variables |= {"TOKEN": token, "KEY": made["key"]}
                 print(f"{page}.md: {run(page, variables)} answers are as they are printed")
             finally:
                 if controller:

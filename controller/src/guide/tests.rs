@@ -42,17 +42,9 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 /// Every error code that a source names.
-fn codes(path: &Path, text: &str) -> BTreeSet<String> {
-    const BEFORE: [&str; 8] = [
-        "code:",
-        "conflict(",
-        "forbidden(",
-        "broader(",
-        "failed(",
-        "OpError::new(",
-        "OpError::retryable(",
-        "ApiError::new(",
-    ];
+fn codes(text: &str) -> BTreeSet<String> {
+    const BEFORE: [&str; 7] =
+        ["code:", "conflict(", "forbidden(", "failed(", "OpError::new(", "OpError::retryable(", "ApiError::new("];
     let mut found = BTreeSet::new();
     for before in BEFORE {
         for (at, _) in text.match_indices(before) {
@@ -72,7 +64,6 @@ fn codes(path: &Path, text: &str) -> BTreeSet<String> {
         let body = body.split("\n    }\n").next().unwrap();
         found.extend(body.match_indices("=>").filter_map(|(at, _)| quoted(&body[at + 2..])).map(str::to_owned));
     }
-    assert!(!found.contains("code"), "{} is misread", path.display());
     found
 }
 
@@ -82,7 +73,7 @@ fn every_error_code_is_on_the_page_of_errors() {
     let mut missing: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut all = BTreeSet::new();
     for (path, text) in sources() {
-        for code in codes(&path, &text) {
+        for code in codes(&text) {
             if !page.contains(&format!("`{code}`")) {
                 missing.insert(code.clone(), path.clone());
             }
