@@ -15,13 +15,20 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 7] = [
+const CONTENTS: [(&str, &str); 14] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("instances", "Instances"),
+    ("organizations", "Organizations and members"),
+    ("roles", "Roles and permissions"),
+    ("keys", "API keys"),
     ("webhooks", "Webhooks and notices"),
+    ("audit", "Audit log"),
+    ("security", "Security"),
     ("api", "API conventions"),
+    ("errors", "Errors"),
     ("operations", "Running the controller"),
+    ("settings", "Mail and settings"),
     ("performance", "Performance"),
 ];
 
@@ -56,3 +63,6 @@ async fn page(name: String) -> Result<Html<String>> {
          <nav><a href=\"/\">oCore</a><ul>{contents}</ul><a href=\"/docs/\">API reference</a></nav><main>{body}</main></body></html>"
     )))
 }
+
+#[cfg(test)]
+mod tests;
