@@ -196,6 +196,9 @@ async fn exceptions_add_and_take_and_say_so() {
 
     put(&company.ada, &path("view:instances"), json!({ "effect": "deny" })).await.is(StatusCode::OK);
     dev.get("/api/instances").await.refused(StatusCode::FORBIDDEN, "permission_denied");
+    let own = dev.get("/api/user").await.is(StatusCode::OK).body["organizations"][0]["permissions"].clone();
+    let has = |key: &str| own.as_array().unwrap().contains(&json!(key));
+    assert!(has("view:audit") && !has("view:instances") && !has("manage:instances") && has("view:servers"), "{own}");
     company.ada.delete(&path("view:instances")).await.is(StatusCode::OK);
     assert_eq!(dev.get("/api/instances").await.status, StatusCode::OK);
     company.ada.delete(&path("view:instances")).await.is(StatusCode::NOT_FOUND);
