@@ -64,10 +64,6 @@ async fn audit_cost_for_writers() {
     }
     for (name, times) in ["without", "with"].iter().zip(&mut took) {
         times.sort();
-        println!(
-            "{name} the sealer: p50 {:?}, p99 {:?}",
-            times[times.len() / 2],
-            times[times.len() * 99 / 100]
-        );
+        println!("{name} the sealer: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
     }
 }
