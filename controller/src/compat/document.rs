@@ -244,7 +244,7 @@ impl Writer<'_> {
                     merged["properties"][name] = property;
                 }
                 let required = part["required"].as_array().cloned().unwrap_or_default();
-                match merged["required"].as_array_mut() {
+                match merged.get_mut("required").and_then(Value::as_array_mut) {
                     Some(list) => list.extend(required),
                     None => merged["required"] = json!(required),
                 }
@@ -254,7 +254,8 @@ impl Writer<'_> {
             }
             whole = merged;
         }
-        for property in whole["properties"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
+        let properties = whole.get_mut("properties").and_then(Value::as_object_mut);
+        for property in properties.into_iter().flat_map(|p| p.values_mut()) {
             let resolved = self.resolve(property);
             if resolved.get("enum").is_some() {
                 *property = resolved;

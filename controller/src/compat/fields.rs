@@ -238,7 +238,7 @@ fn is_required(schema: &Value, field: &str) -> bool {
 }
 
 fn optional(schema: &mut Value, field: &str) {
-    if let Some(required) = schema["required"].as_array_mut() {
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|name| name != field);
         if required.is_empty() {
             schema.as_object_mut().map(|object| object.remove("required"));
@@ -250,7 +250,7 @@ fn optional(schema: &mut Value, field: &str) {
 fn remove(schema: &mut Value, field: &str) -> bool {
     let required = is_required(schema, field);
     optional(schema, field);
-    if let Some(properties) = schema["properties"].as_object_mut() {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.remove(field);
     }
     required
@@ -259,7 +259,7 @@ fn remove(schema: &mut Value, field: &str) -> bool {
 fn insert(schema: &mut Value, field: &str, property: Value, required: bool) {
     schema["properties"][field] = property;
     if required && !is_required(schema, field) {
-        match schema["required"].as_array_mut() {
+        match schema.get_mut("required").and_then(Value::as_array_mut) {
             Some(list) => list.push(json!(field)),
             None => schema["required"] = json!([field]),
         }
@@ -274,7 +274,7 @@ fn rename(schema: &mut Value, from: &str, to: &str) {
 
 /// A field with other words is described by them, where the canonical one lists its words.
 fn words_schema(schema: &mut Value, field: &str, words: Words) {
-    let Some(property) = schema["properties"].get_mut(field) else { return };
+    let Some(property) = schema.get_mut("properties").and_then(|p| p.get_mut(field)) else { return };
     if let Some(list) = property.get_mut("enum").and_then(Value::as_array_mut) {
         let mut seen = Vec::new();
         for word in list.drain(..) {

@@ -24,6 +24,10 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let bytes = read(request).await?;
+        // A list would be taken for an object's fields in their order.
+        if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
+            return Err(Error::field("body", "type", "The body is a JSON object, not a list."));
+        }
         let value: T = parse(&bytes)?;
         validate(&value)?;
         Ok(Self(value))
