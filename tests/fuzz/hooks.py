@@ -20,6 +20,7 @@ ONESELF = {"user", "person"}
 OWN_ORGANIZATION = {"organization_delete", "organization_transfer"}
 # Names that another surface has for a collection.
 ALIASES = {"nodes": "servers"}
+PARAMETERS = {"userId": "members", "inviteId": "invites"}
 ENDLESS = {"event_list"}
 # A parameter of a body or a query -> the collection that its ids come from.
 COLLECTIONS = {
@@ -80,7 +81,8 @@ def somebody_else():
     with lock:
         if spare["token"] and ask("GET", "/api/user", token=spare["token"]):
             return spare["token"]
-        address = f"spare{next(spares)}@example.com"
+        # Each document has a process of its own, and all have one database.
+        address = f"spare{next(spares)}.{os.getpid()}@example.com"
         sql = f"""
             with u as (insert into users (id, email, name, password_hash)
                        select gen_random_uuid(), '{address}', 'Spare', password_hash from users where is_admin limit 1 returning id),
@@ -97,17 +99,18 @@ def somebody_else():
 @schemathesis.hook
 def before_call(context, case, kwargs):
     definition = case.operation.definition.raw
-    permission, name = definition.get("x-permission"), definition.get("operationId")
+    permission, name = definition.get("x-permission"), definition.get("x-canonical-id", definition.get("operationId"))
     changes = case.method.upper() not in ("GET", "HEAD", "OPTIONS")
     deletes = case.method.upper() == "DELETE"
     # `servers` of /api/servers/{id}/metrics, `admin/users` of /api/admin/users/{id}.
     collection = "/".join(case.operation.path.split("{")[0].strip("/").split("/")[1:])
     path = dict(case.path_parameters or {})
     first = next((name for name in path if is_uuid(path[name])), None)
-    if first in ("orgId", "org_id"):
-        path[first] = GROUND["organization"]
-    elif first and collection and next(turn) % 4:
-        path[first] = a_real_one(ALIASES.get(collection, collection), deletes) or path[first]
+    if "orgId" in path and next(turn) % 4:
+        path["orgId"] = GROUND["organization"]
+    if first and collection and next(turn) % 4:
+        wanted = PARAMETERS.get(first, ALIASES.get(collection, collection))
+        path[first] = a_real_one(wanted, deletes) or path[first]
     case.path_parameters = path
     for values in (case.body, case.query):
         if isinstance(values, dict):
@@ -136,6 +139,7 @@ def before_call(context, case, kwargs):
     if name in OWN_ORGANIZATION:
         made = ask("POST", "/api/orgs", {"name": f"Passing {next(turn)}"}, token=GROUND["token"])
         headers["X-Org-Slug"] = made["id"]
+        case.path_parameters = {key: made["id"] if key == "orgId" else value for key, value in path.items()}
 
 
 @schemathesis.hook

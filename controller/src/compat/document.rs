@@ -87,6 +87,7 @@ impl Writer<'_> {
             "responses": self.responses(row, from),
             "x-permission": from["x-permission"],
             "x-canonical": format!("{} {}", target.method, target.path),
+            "x-canonical-id": row.operation,
         });
         if let Some(security) = from.get("security") {
             operation["security"] = security.clone();

@@ -58,12 +58,18 @@ pub fn routes(app: &App, api: Router, canonical: &Value) -> Router<App> {
         };
         router = router.route(row.path, on(method, handler));
     }
-    router.route("/v1/{*rest}", any(unknown)).method_not_allowed_fallback(unknown).with_state(surfaces)
+    router.route("/v1/{*rest}", any(unknown)).method_not_allowed_fallback(wrong_method).with_state(surfaces)
 }
 
 async fn unknown() -> Response {
     let body = json!({"error": "There is no such endpoint; /v1/openapi.json lists all."});
     (StatusCode::NOT_FOUND, [(ERROR_CODE, "not_found")], Json(body)).into_response()
+}
+
+async fn wrong_method() -> Response {
+    let refusal = Error::MethodNotAllowed;
+    let headers = [(ERROR_CODE, refusal.code().to_owned())];
+    (refusal.status(), headers, Json(json!({ "error": refusal.body().error.message }))).into_response()
 }
 
 /// One request to one row.
@@ -179,7 +185,15 @@ impl<'a> Call<'a> {
             return Ok(bytes);
         }
         let given: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let Ok(Value::Object(mut body)) = serde_json::from_slice(given) else { return Ok(bytes) };
+        let Ok(Value::Object(mut body)) = serde_json::from_slice(given) else {
+            let in_path = self.row.sends.iter().find_map(|step| match step {
+                In::Path { v1, .. } => Some(v1),
+                _ => None,
+            });
+            // Without it there is no operation that could say so.
+            let missing = in_path.map(|v1| Error::field(v1, "required", format!("The field '{v1}' is required.")));
+            return missing.map_or(Ok(bytes), Err);
+        };
         if let Kind::Replace { current } = self.row.kind {
             let current = self.current(asker, current).await?;
             unchanged_drop(&mut body, &current);
@@ -195,7 +209,7 @@ impl<'a> Call<'a> {
                     body.insert(canonical.into(), Value::String(id));
                 }
                 In::Path { v1, parameter } => {
-                    let Some(Value::String(value)) = body.remove(v1) else {
+                    let Some(Value::String(value)) = body.remove(v1).filter(|value| value != "") else {
                         return Err(Error::field(v1, "required", format!("The field '{v1}' is required.")));
                     };
                     in_path.insert(parameter, value);

@@ -142,6 +142,12 @@ async fn nodes_have_their_words_and_get_edit_put_works() {
     assert!(refused.is(StatusCode::BAD_REQUEST).text("error").contains("node_id"));
     let refused = ada.post("/v1/instances", json!({"name": "shop"})).await.is(StatusCode::BAD_REQUEST);
     assert!(refused.text("error").contains("node_id"), "{}", refused.body);
+    let wrong = ada.send(Method::DELETE, "/v1/nodes", None).await.is(StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        (&wrong.headers["allow"], &wrong.headers["x-error-code"]),
+        (&"GET,HEAD".parse().unwrap(), &"method_not_allowed".parse().unwrap())
+    );
+    assert!(wrong.body["error"].is_string());
     let unknown = ada.get("/v1/nothing").await.is(StatusCode::NOT_FOUND);
     assert_eq!(unknown.headers["x-error-code"], "not_found");
 }
@@ -199,6 +205,10 @@ async fn organizations_are_chosen_by_the_path_and_roles_by_name() {
     let set = json!({"key": "nodes.create", "effect": "deny"});
     let set = ada.post(&format!("{member}/permissions"), set).await.is(StatusCode::OK);
     assert_eq!(set.body["overrides"][0]["permission"], "manage:servers");
+    let nameless = ada.post(&format!("{member}/permissions"), json!({"key": "", "effect": "deny"})).await;
+    assert!(nameless.is(StatusCode::BAD_REQUEST).text("error").contains("key"));
+    let list = ada.post(&format!("{member}/permissions"), json!([null])).await;
+    assert!(list.is(StatusCode::BAD_REQUEST).text("error").contains("key"));
     ada.delete(&format!("{member}/permissions/nodes.create")).await.is(StatusCode::OK);
     let left = ada.get(&format!("{member}/permissions")).await.is(StatusCode::OK);
     assert_eq!(left.body["overrides"], json!([]));

@@ -140,7 +140,7 @@ impl Stored {
 pub struct SettingsView {
     pub signup: SignupMode,
     /// The SMTP server in use, whether set here or by the configuration; null: mail is kept for the administrator.
-    pub mail: Option<MailView>,
+    pub mail: Option<MailSettingsView>,
     pub mail_source: MailSource,
     pub oauth: Vec<OAuthView>,
     pub webhooks: WebhookSettings,
@@ -149,7 +149,7 @@ pub struct SettingsView {
 
 /// How mail is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MailView {
+pub struct MailSettingsView {
     pub host: String,
     pub port: u16,
     pub tls: MailTls,
@@ -174,7 +174,7 @@ impl From<&PlatformSettings> for SettingsView {
     fn from(settings: &PlatformSettings) -> Self {
         Self {
             signup: settings.signup,
-            mail: settings.mail.as_ref().map(MailView::from),
+            mail: settings.mail.as_ref().map(MailSettingsView::from),
             mail_source: settings.mail_source,
             oauth: settings.oauth.iter().map(OAuthView::from).collect(),
             webhooks: settings.webhooks.clone(),
@@ -183,7 +183,7 @@ impl From<&PlatformSettings> for SettingsView {
     }
 }
 
-impl From<&MailSettings> for MailView {
+impl From<&MailSettings> for MailSettingsView {
     fn from(mail: &MailSettings) -> Self {
         Self {
             host: mail.host.clone(),

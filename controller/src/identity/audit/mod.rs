@@ -3,7 +3,6 @@
 //! included, changes, removes or reorders entries unseen. Tables `audit_log`, `audit_chains`; permission `view:audit`.
 
 pub mod chain;
-pub mod chain_store;
 #[cfg(test)]
 mod coverage_tests;
 pub mod export;

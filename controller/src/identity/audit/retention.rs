@@ -1,8 +1,8 @@
 //! Removal of what is too old. Only what is proven whole is removed, and the start of the rest is signed, so that removal
 //! hides nothing.
 
+use super::chain::store;
 use super::chain::{Entry, Hash};
-use super::chain_store as store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};

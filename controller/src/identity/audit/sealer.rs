@@ -1,7 +1,7 @@
 //! The sealer: a reconciler without input. Each second one of the replicas numbers and chains what is committed.
 
+use super::chain::store::{self, Place};
 use super::chain::{Chain, Hash, Head, Start};
-use super::chain_store::{self as store, Place};
 use crate::app::App;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,10 @@
 //! Reading, exporting and verifying the log.
 
 use super::chain::PLATFORM;
+use super::chain::store as chain_store;
 use super::model::{AuditEntry, AuditFilter, ExportFormat, Whose};
+use super::store;
 use super::verify::{Verification, chain_verify};
-use super::{chain_store, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::identity::authentication::{admin_still, still_allowed};

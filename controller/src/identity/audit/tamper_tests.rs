@@ -1,7 +1,7 @@
 //! Somebody with every right on the database lies about the past: verification names the first bad entry each time.
 
+use super::chain::store::chain_oldest;
 use super::chain::{Entry, Hash};
-use super::chain_store::chain_oldest;
 use super::sealer::seal_once;
 use super::tests::{by, seal, superuser};
 use crate::identity::authentication::tests::Visitor;

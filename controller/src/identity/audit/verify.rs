@@ -1,8 +1,8 @@
 //! Verification: every hash of a chain is computed anew, from its signed start to its signed head and to the heads that
 //! are kept outside the database.
 
+use super::chain::store;
 use super::chain::{Chain, Entry, Hash, Head, Signer};
-use super::chain_store as store;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;

@@ -24,10 +24,6 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let bytes = read(request).await?;
-        // A list would be taken for an object's fields in their order.
-        if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
-            return Err(Error::field("body", "type", "The body is a JSON object, not a list."));
-        }
         let value: T = parse(&bytes)?;
         validate(&value)?;
         Ok(Self(value))
@@ -61,6 +57,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     json::check(bytes)?;
+    // Serde would take a list for an object's fields in their order.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Error::field("body", "type", "The body is a JSON object, not a list."));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -225,6 +225,20 @@ mod tests {
         assert_eq!(problem(r#"{}"#), ("name".into(), "required".into()));
         assert_eq!(problem(r#"{"name":7}"#), ("name".into(), "type".into()));
         assert_eq!(problem(r#"{"name""#), ("body".into(), "json".into()));
+    }
+
+    #[test]
+    fn a_list_is_no_object_although_every_field_may_be_left_out() {
+        #[derive(Debug, Deserialize)]
+        struct Optional {
+            #[allow(dead_code)]
+            name: Option<String>,
+        }
+        for body in ["[]", " [null]", "\n[null, null]"] {
+            let Error::Invalid(problems) = parse::<Optional>(body.as_bytes()).unwrap_err() else { panic!("{body}") };
+            assert_eq!((problems[0].field.as_str(), problems[0].constraint.as_str()), ("body", "type"));
+        }
+        assert!(parse::<Optional>(b"").unwrap().name.is_none());
     }
 
     async fn read_as(kind: &[&str], body: impl Into<Content>) -> Result<usize> {

@@ -1,5 +1,7 @@
 //! The chain: what of an entry is hashed, and what of a chain is signed.
 
+pub mod store;
+
 use crate::platform::secrets::Keyring;
 use anyhow::Context;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};

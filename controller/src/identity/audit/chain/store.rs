@@ -1,7 +1,7 @@
 //! Every query of sealing, verifying and retention on `audit_log` and `audit_chains`. A chain is named by its
 //! organization, or nil for the platform's own.
 
-use super::chain::{Chain, Entry, Hash, Head, Start};
+use super::{Chain, Entry, Hash, Head, Start};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use futures::{Stream, TryStreamExt};
