@@ -68,11 +68,11 @@ console_packages() {
 }
 
 # A console that is built anew is compiled into the controller anew, which takes minutes: only when it has changed.
-# What the build itself writes does not count.
+# What the build itself writes does not count; the document that the client's types are made of does.
 build_console() {
     local stamp=controller/ui/node_modules/.ocore-built hash
-    hash=$(cd controller/ui && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -name '*.tsbuildinfo' -print0 |
-        LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+    hash=$(cd controller/ui && find . ../openapi/api.json -type f -not -path './node_modules/*' -not -path './dist/*' \
+        -not -path './src/api/schema.ts' -not -name '*.tsbuildinfo' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
     [ ! -e controller/ui/dist/index.html ] || [ "$(cat "$stamp" 2>/dev/null)" != "$hash" ] || return 0
     console_packages
     say "building the console"

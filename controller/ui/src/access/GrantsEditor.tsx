@@ -2,15 +2,15 @@ import { ActionIcon, Button, Select, Stack, Text, Tooltip } from '@mantine/core'
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { rolesQuery } from '@/api/identityQueries';
-import type { Grant, GrantInput, Role } from '@/api/types';
+import type { Grant, Role } from '@/api/types';
 import { ErrorState, LoadingRows } from '@/components/States';
-import { fits, givableRoles } from './grants';
+import { fits, givableRoles, type RoleInScope } from './grants';
 import classes from './access.module.css';
 import { useHeld } from './useHeld';
 import { ScopePicker } from './ScopePicker';
 import { WHOLE } from './scope';
 
-export interface GrantDraft extends GrantInput {
+export interface GrantDraft extends RoleInScope {
   key: string;
   /** Name of the role, where it was read. */
   role?: string;
@@ -22,7 +22,7 @@ export function draftsOf(grants: Grant[]): GrantDraft[] {
   return grants.map(({ role_id, role, scope }) => ({ key: `d${(drafts += 1)}`, role_id, role, scope }));
 }
 
-export function inputsOf(grants: GrantDraft[]): GrantInput[] {
+export function inputsOf(grants: GrantDraft[]): RoleInScope[] {
   return grants.map(({ role_id, scope }) => ({ role_id, scope }));
 }
 

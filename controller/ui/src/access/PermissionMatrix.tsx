@@ -3,7 +3,7 @@ import { IconCheck, IconLock, IconMinus, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query';
 import { Fragment, memo, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { permissionsQuery } from '@/api/identityQueries';
-import type { PermissionInfo } from '@/api/types';
+import type { PermissionView } from '@/api/types';
 import { ErrorState, LoadingRows } from '@/components/States';
 import classes from './access.module.css';
 import { closed, includes, matrixOf, toggled, verbTitle, type MatrixRow } from './permissions';
@@ -29,7 +29,7 @@ export function PermissionMatrix(props: PermissionMatrixProps) {
   return <Matrix {...props} permissions={permissions.data} />;
 }
 
-function Matrix({ permissions, value, onChange, held, lacking, label, height }: PermissionMatrixProps & { permissions: PermissionInfo[] }) {
+function Matrix({ permissions, value, onChange, held, lacking, label, height }: PermissionMatrixProps & { permissions: PermissionView[] }) {
   const [filter, setFilter] = useState('');
   const sections = useMemo(() => matrixOf(permissions), [permissions]);
   const chosen = useMemo(() => new Set(value), [value]);
@@ -48,12 +48,12 @@ function Matrix({ permissions, value, onChange, held, lacking, label, height }: 
     latest.current = { value, onChange };
   });
   const toggle = useCallback((key: string) => latest.current.onChange?.(toggled(latest.current.value, key)), []);
-  const give = (wanted: PermissionInfo[]) => {
+  const give = (wanted: PermissionView[]) => {
     // What is chosen and may not be given stays: only a click of its own takes it away.
     const kept = value.filter((key) => !mayGive(key));
     onChange?.(closed([...kept, ...wanted.map(({ key }) => key).filter(mayGive)]));
   };
-  const box = (permission: PermissionInfo | null, text?: string) =>
+  const box = (permission: PermissionView | null, text?: string) =>
     permission && (
       <Cell
         permission={permission}
@@ -164,7 +164,7 @@ function impliedBy(chosen: ReadonlySet<string>, key: string): boolean {
 }
 
 interface CellProps {
-  permission: PermissionInfo;
+  permission: PermissionView;
   text?: string;
   checked: boolean;
   implied: boolean;

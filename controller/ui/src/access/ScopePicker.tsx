@@ -1,5 +1,5 @@
 import { Group, NativeSelect, Select } from '@mantine/core';
-import { SCOPE_KINDS, type ScopeKind, type ScopeRef } from '@/api/types';
+import { scopeKindValues, type ScopeKind, type ScopeRef } from '@/api/types';
 import { SCOPE_TITLES } from './scope';
 import { useScopes } from './useScopes';
 
@@ -22,7 +22,7 @@ export function ScopePicker({ value, onChange, label, visibleLabel, error }: Sco
         label={visibleLabel}
         aria-label={visibleLabel ? undefined : `${label}: kind`}
         value={kind}
-        data={SCOPE_KINDS.map((type) => ({ value: type, label: SCOPE_TITLES[type] }))}
+        data={scopeKindValues.map((type) => ({ value: type, label: SCOPE_TITLES[type] }))}
         onChange={(event) => onChange({ type: event.currentTarget.value as ScopeKind, id: null })}
         flex="1 1 150px"
         data-testid="scope-kind"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '@/api/errors';
-import type { MemberPermissions, PermissionInfo, Role, ScopeRef } from '@/api/types';
+import type { MemberPermissions, PermissionView, Role, ScopeRef } from '@/api/types';
 import { addressProblem, curlOf, stateOfKey } from '@/pages/keys/keys';
 import { accessRows, matchesRow, reasonText } from '@/pages/members/access';
 import { logoProblem, slugProblem } from '@/pages/organization/rules';
@@ -8,7 +8,7 @@ import { fits, grantErrors, grantProblems, placesOf, sameGrants } from './grants
 import { heldAt } from './scope';
 import { changesOf, includes, matrixOf, toggled } from './permissions';
 
-const info = (key: string): PermissionInfo => ({ key, description: `To ${key}` });
+const info = (key: string): PermissionView => ({ key, description: `To ${key}` });
 const whole: ScopeRef = { type: 'organization', id: null };
 const project: ScopeRef = { type: 'project', id: 'p1' };
 
@@ -59,7 +59,7 @@ describe('roles in scopes', () => {
     });
   });
   it('get the problems that the controller tells', () => {
-    const error = new ApiError(400, 'validation_failed', 'x', [{ field: 'grants[1].scope.id', message: 'There is no such project.' }]);
+    const error = new ApiError(400, 'validation_failed', 'x', [{ field: 'grants[1].scope.id', constraint: 'exists', message: 'There is no such project.' }]);
     expect(grantErrors(error)).toEqual({ 1: 'There is no such project.' });
   });
   it('are counted by place', () => {

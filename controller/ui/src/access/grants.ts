@@ -1,25 +1,27 @@
 // Roles in scopes, told and compared.
 import type { ApiError } from '@/api/errors';
-import type { Grant, GrantInput, Role } from '@/api/types';
+import type { Grant, Role } from '@/api/types';
 import { includes } from './permissions';
 import { isWhole, scopeKey } from './scope';
+
+export type RoleInScope = Pick<Grant, 'role_id' | 'scope'>;
 
 /** Whether nobody gives more by this role than they hold. */
 export function fits(role: Role, held: ReadonlySet<string>): boolean {
   return role.permissions.every((permission) => includes(held, permission));
 }
 
-export function grantKey({ role_id, scope }: GrantInput): string {
+export function grantKey({ role_id, scope }: RoleInScope): string {
   return `${role_id} ${scopeKey(scope)}`;
 }
 
-export function sameGrants(a: GrantInput[], b: GrantInput[]): boolean {
-  const keys = (grants: GrantInput[]) => [...new Set(grants.map(grantKey))].sort().join('\n');
+export function sameGrants(a: RoleInScope[], b: RoleInScope[]): boolean {
+  const keys = (grants: RoleInScope[]) => [...new Set(grants.map(grantKey))].sort().join('\n');
   return keys(a) === keys(b);
 }
 
 /** What keeps the rows from being sent, by row. */
-export function grantProblems(grants: GrantInput[]): Record<number, string> {
+export function grantProblems(grants: RoleInScope[]): Record<number, string> {
   const problems: Record<number, string> = {};
   const seen = new Set<string>();
   grants.forEach((grant, index) => {

@@ -1,14 +1,14 @@
 // Permissions are `action:resource`, and `manage` includes `view`. People choose them in a table of resources.
-import type { PermissionInfo } from '@/api/types';
+import type { PermissionView } from '@/api/types';
 import { humanize } from '@/lib/format';
 
 export interface MatrixRow {
   resource: string;
   title: string;
-  view: PermissionInfo | null;
-  manage: PermissionInfo | null;
+  view: PermissionView | null;
+  manage: PermissionView | null;
   /** What neither viewing nor managing includes: shells, files, downloads. */
-  special: PermissionInfo[];
+  special: PermissionView[];
 }
 
 export interface MatrixSection {
@@ -63,7 +63,7 @@ export function verbTitle(permission: string): string {
 }
 
 /** The table of resources; what this version of the console does not know comes last. */
-export function matrixOf(permissions: PermissionInfo[]): MatrixSection[] {
+export function matrixOf(permissions: PermissionView[]): MatrixSection[] {
   const rows = new Map<string, MatrixRow>();
   for (const permission of permissions) {
     const resource = resourceOf(permission.key);

@@ -1,7 +1,7 @@
 // The typed client: `await unwrap(api.GET('/api/servers', …))` gives the answer or throws an ApiError.
 import createClient from 'openapi-fetch';
 import { errorFromBody } from './errors';
-import type { paths } from './paths';
+import type { paths } from './schema';
 import { authorizedFetch } from './session';
 
 export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: authorizedFetch });

@@ -1,12 +1,12 @@
 // One error for everything that a request can end with, fit to be shown to a person.
-import type { ErrorBody, FieldProblem } from './types';
+import type { ErrorBody, Problem } from './types';
 
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
-    readonly fields: FieldProblem[] = [],
+    readonly fields: Problem[] = [],
     readonly requestId?: string,
   ) {
     super(message);

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import type { Reference } from '@/api/types';
+import type { Subject } from '@/api/types';
 import classes from './components.module.css';
 
 export function ServerLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
@@ -78,7 +78,7 @@ export function AdminUserLink({ id, strong, children }: { id: string; strong?: b
 }
 
 /** What a job or an event is about, with a link where the console has a page for it. */
-export function SubjectLink({ subject }: { subject: Reference | null | undefined }) {
+export function SubjectLink({ subject }: { subject: Subject | null | undefined }) {
   if (!subject) return <>–</>;
   const name = subject.name || subject.id || subject.type;
   if (subject.id && subject.type === 'server') return <ServerLink id={subject.id}>{name}</ServerLink>;

@@ -33,7 +33,7 @@ export function StepIcon({ status }: { status: StepStatus }) {
 function progressText({ done, total, unit }: Progress): string {
   const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : formatCount(n));
   const noun = unit === 'bytes' ? '' : ` ${unit}`;
-  return total === null ? `${amount(done)}${noun}` : `${amount(done)} of ${amount(total)}${noun}`;
+  return total == null ? `${amount(done)}${noun}` : `${amount(done)} of ${amount(total)}${noun}`;
 }
 
 function StepProgress({ progress, title }: { progress: Progress; title: string }) {

@@ -9,7 +9,7 @@ function toneOf(percent: number): Tone {
   return percent >= 78 ? 'warn' : 'good';
 }
 
-export function UsageBar({ label, percent, detail }: { label: string; percent: number | null; detail?: string }) {
+export function UsageBar({ label, percent, detail }: { label: string; percent: number | null | undefined; detail?: string }) {
   const value = percent ?? 0;
   return (
     <div

@@ -76,7 +76,7 @@ describe('events', () => {
     type,
     created_at: '2026-01-01T00:00:00Z',
     organization_id: 'o',
-    actor: null,
+    actor: { type: 'user', id: 'u', name: 'Ada' },
     subject: { type: type.split('.')[0] ?? '', id: 's', name: 'shop' },
     data,
   });

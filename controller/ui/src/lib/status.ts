@@ -1,5 +1,5 @@
 // The word and the tone of every state. Tones are named in theme.ts.
-import type { Health, InstanceStatus, InvitationStatus, JobStatus, ServerStatus, StepStatus } from '@/api/types';
+import type { InstanceHealth, InstanceStatus, InvitationStatus, JobStatus, ServerStatus, StepStatus } from '@/api/types';
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle';
 
@@ -35,7 +35,7 @@ export const instanceState: Record<InstanceStatus, State> = {
   removing: { label: 'Removing', tone: 'busy' },
 };
 
-export const healthState: Record<Health, State> = {
+export const healthState: Record<InstanceHealth, State> = {
   unknown: { label: 'Health unknown', tone: 'idle' },
   starting: { label: 'Warming up', tone: 'busy' },
   healthy: { label: 'Healthy', tone: 'good' },

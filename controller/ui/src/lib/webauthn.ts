@@ -1,4 +1,6 @@
-// Passkeys: the browser's own conversions from and to JSON where it has them, and the same by hand where it has not.
+// Passkeys: the browser's own conversions from and to JSON where it has them, and the same by hand where it has not. The API's document
+// leaves their shape to the WebAuthn standard.
+import type { PasskeyAsserted, PasskeyCreationOptions, PasskeyRegistered, PasskeyRequestOptions } from '@/api/types';
 
 /** Whether this browser has passkeys here; it has them in secure contexts only. */
 export function hasPasskeys(): boolean {
@@ -84,9 +86,10 @@ export function answerOf(credential: PublicKeyCredential): unknown {
 }
 
 /** Makes a passkey on the person's device. */
-export async function createPasskey(options: PublicKeyCredentialCreationOptionsJSON): Promise<unknown> {
-  const made = await navigator.credentials.create({ publicKey: creationOptions(options) });
-  return answerOf(made as PublicKeyCredential);
+export async function createPasskey(options: PasskeyCreationOptions): Promise<PasskeyRegistered> {
+  const publicKey = creationOptions(options.publicKey as unknown as PublicKeyCredentialCreationOptionsJSON);
+  const made = await navigator.credentials.create({ publicKey });
+  return answerOf(made as PublicKeyCredential) as PasskeyRegistered;
 }
 
 export interface AskOptions {
@@ -97,15 +100,15 @@ export interface AskOptions {
 
 /** Asks the person's device for a passkey. */
 export async function askPasskey(
-  options: PublicKeyCredentialRequestOptionsJSON,
+  options: PasskeyRequestOptions,
   { autofill, signal }: AskOptions = {},
-): Promise<unknown> {
+): Promise<PasskeyAsserted> {
   const shown = await navigator.credentials.get({
-    publicKey: requestOptions(options),
+    publicKey: requestOptions(options.publicKey as unknown as PublicKeyCredentialRequestOptionsJSON),
     mediation: autofill ? 'conditional' : undefined,
     signal,
   });
-  return answerOf(shown as PublicKeyCredential);
+  return answerOf(shown as PublicKeyCredential) as PasskeyAsserted;
 }
 
 /** What to say when the device has not answered; null where nothing needs to be said. */

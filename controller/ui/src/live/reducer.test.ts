@@ -8,7 +8,7 @@ const event = (id: string, type = 'instance.started'): Event => ({
   type,
   created_at: '2026-01-01T00:00:00Z',
   organization_id: 'o',
-  actor: null,
+  actor: { type: 'user', id: 'u', name: 'Ada' },
   subject: { type: 'instance', id: 'i1', name: 'shop' },
   data: {},
 });

@@ -46,7 +46,7 @@ describe('new instance', () => {
 describe('deleting an instance', () => {
   it('takes the data of a development environment, whatever is asked', () => {
     expect(alwaysPurged({ environment_type: 'development' })).toBe(true);
-    expect(['staging', 'production', null].some((environment_type) => alwaysPurged({ environment_type }))).toBe(false);
+    expect(['staging', 'production'].some((environment_type) => alwaysPurged({ environment_type }))).toBe(false);
   });
 });
 

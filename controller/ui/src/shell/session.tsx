@@ -3,11 +3,11 @@ import { useQueryClient, useSuspenseQuery, type Query } from '@tanstack/react-qu
 import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { keys, userQuery } from '@/api/queries';
 import { currentOrganization, setCurrentOrganization } from '@/api/session';
-import type { Membership, User } from '@/api/types';
+import type { AccountOrganization, Account } from '@/api/types';
 
 interface Session {
-  user: User;
-  organization: Membership;
+  user: Account;
+  organization: AccountOrganization;
   switchTo: (slug: string) => void;
   /** Whether the user may do this in the organization, e.g. `manage:servers`. */
   can: (permission: string) => boolean;

@@ -8,13 +8,13 @@ import { useNavigate } from '@tanstack/react-router';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { COOKIE_SESSION } from '@/api/session';
-import type { User } from '@/api/types';
+import type { Account } from '@/api/types';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
 import { forgetPerson } from '@/lib/storage';
 import { AccountError } from './AccountError';
 
-export function CloseAccount({ user }: { user: User }) {
+export function CloseAccount({ user }: { user: Account }) {
   const [opened, { open, close }] = useDisclosure();
   return (
     <Panel title="Close your account">
@@ -35,7 +35,7 @@ export function CloseAccount({ user }: { user: User }) {
   );
 }
 
-function CloseForm({ user, onCancel }: { user: User; onCancel: () => void }) {
+function CloseForm({ user, onCancel }: { user: Account; onCancel: () => void }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const form = useForm({

@@ -4,12 +4,12 @@ import { IconMailForward } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
-import type { User } from '@/api/types';
+import type { Account } from '@/api/types';
 import { AnchorLink } from '@/components/AnchorLink';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 
-export function EmailDialog({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: User }) {
+export function EmailDialog({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: Account }) {
   return (
     <Modal opened={opened} onClose={onClose} title="Change your address" closeButtonProps={{ 'aria-label': 'Close' }}>
       {user.has_password ? <EmailForm user={user} onClose={onClose} /> : <PasswordFirst onClose={onClose} />}
@@ -29,7 +29,7 @@ function PasswordFirst({ onClose }: { onClose: () => void }) {
   );
 }
 
-function EmailForm({ user, onClose }: { user: User; onClose: () => void }) {
+function EmailForm({ user, onClose }: { user: Account; onClose: () => void }) {
   const form = useForm({
     initialValues: { email: '', password: '' },
     validate: {

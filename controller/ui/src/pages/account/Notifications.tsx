@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { noticeChoiceQuery } from '@/api/accountQueries';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
+import type { NoticeKind } from '@/api/types';
 import { Panel } from '@/components/Panel';
 import { ErrorState, LoadingRows } from '@/components/States';
 import { humanize } from '@/lib/format';
@@ -18,7 +19,7 @@ export function Notifications() {
   const set = useMutation({
     // One after the other: each builds on what the one before has saved.
     scope: { id: 'notices' },
-    mutationFn: async ({ kind, mailed }: { kind: string; mailed: boolean }) => {
+    mutationFn: async ({ kind, mailed }: { kind: NoticeKind; mailed: boolean }) => {
       const now = client.getQueryData(noticeChoiceQuery.queryKey) ?? (await client.fetchQuery(noticeChoiceQuery));
       const saved = await unwrap(
         api.PUT('/api/user/notices', {

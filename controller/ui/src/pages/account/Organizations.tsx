@@ -1,13 +1,13 @@
 import { Button, Table, Text } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
-import type { User } from '@/api/types';
+import type { Account } from '@/api/types';
 import { ListTable } from '@/components/ListTable';
 import { Panel } from '@/components/Panel';
 import { RoleBadge } from '@/pages/members/MemberList';
 import { useMaybeSession } from '@/shell/session';
 
 /** Where one belongs; nothing where one belongs nowhere. */
-export function Organizations({ user }: { user: User }) {
+export function Organizations({ user }: { user: Account }) {
   const session = useMaybeSession();
   const navigate = useNavigate();
   if (!session) return null;

@@ -6,7 +6,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { ApiError, asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
-import type { Passkey } from '@/api/types';
+import type { Passkey, PasskeyRegistered } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { FormError } from '@/components/FormError';
 import { deviceOf } from '@/lib/device';
@@ -27,10 +27,10 @@ export function AddPasskey({ opened, onClose }: { opened: boolean; onClose: () =
 }
 
 async function register(device_name: string): Promise<Passkey> {
-  const { publicKey } = await unwrap(api.POST('/api/user/passkeys/register/begin', { body: { device_name } }));
-  let made: unknown;
+  const options = await unwrap(api.POST('/api/user/passkeys/register/begin', { body: { device_name } }));
+  let made: PasskeyRegistered;
   try {
-    made = await createPasskey(publicKey);
+    made = await createPasskey(options);
   } catch (error) {
     const problem = passkeyProblem(error);
     throw problem ? new ApiError(-1, 'passkey', problem) : error;

@@ -6,13 +6,13 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
-import type { User } from '@/api/types';
+import type { Account } from '@/api/types';
 import { Panel } from '@/components/Panel';
 import { PasswordStrength } from '@/components/PasswordStrength';
 import { passwordProblem } from '@/lib/password';
 import { AccountError } from './AccountError';
 
-export function Password({ user }: { user: User }) {
+export function Password({ user }: { user: Account }) {
   const [opened, { open, close }] = useDisclosure();
   const title = user.has_password ? 'Change your password' : 'Set a password';
   return (
@@ -36,7 +36,7 @@ export function Password({ user }: { user: User }) {
   );
 }
 
-function PasswordForm({ user, title, onClose }: { user: User; title: string; onClose: () => void }) {
+function PasswordForm({ user, title, onClose }: { user: Account; title: string; onClose: () => void }) {
   const client = useQueryClient();
   const form = useForm({
     initialValues: { current: '', password: '', others: true },

@@ -6,7 +6,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys, userQuery } from '@/api/queries';
-import type { User } from '@/api/types';
+import type { Account } from '@/api/types';
 import { FormError } from '@/components/FormError';
 import { FactList, Panel } from '@/components/Panel';
 import { TimeAgo } from '@/components/Time';
@@ -28,11 +28,11 @@ export function Profile() {
   );
 }
 
-function valuesOf({ name, default_organization_id }: User) {
+function valuesOf({ name, default_organization_id }: Account) {
   return { name, default_organization_id };
 }
 
-function Person({ user }: { user: User }) {
+function Person({ user }: { user: Account }) {
   const client = useQueryClient();
   const form = useForm({
     initialValues: valuesOf(user),
@@ -96,7 +96,7 @@ function Person({ user }: { user: User }) {
   );
 }
 
-function Address({ user }: { user: User }) {
+function Address({ user }: { user: Account }) {
   const [opened, { open, close }] = useDisclosure();
   return (
     <Panel

@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { totpQuery } from '@/api/accountQueries';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { TotpStatus, User } from '@/api/types';
+import type { TotpStatus, Account } from '@/api/types';
 import { CodeForm } from '@/components/CodeForm';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -20,7 +20,7 @@ import { TotpSetup } from './TotpSetup';
 /** So few codes left, and new ones are advised. */
 const FEW = 3;
 
-export function SecondFactor({ user }: { user: User }) {
+export function SecondFactor({ user }: { user: Account }) {
   const totp = useQuery(totpQuery);
   const [dialog, setDialog] = useState<'set-up' | 'codes' | 'off' | null>(null);
   const close = () => setDialog(null);
@@ -85,7 +85,7 @@ function On({ status, onCodes, onOff }: { status: TotpStatus; onCodes: () => voi
   );
 }
 
-function NewCodes({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: User }) {
+function NewCodes({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: Account }) {
   const client = useQueryClient();
   const make = useMutation({
     mutationFn: (code: string) => unwrap(api.POST('/api/user/totp/recovery-codes', { body: { code } })),

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { TotpEnrollment, User } from '@/api/types';
+import type { TotpEnrollment, Account } from '@/api/types';
 import { CodeForm } from '@/components/CodeForm';
 import { CommandBox } from '@/components/Copy';
 import { ErrorState, LoadingRows } from '@/components/States';
@@ -15,7 +15,7 @@ import { RecoveryCodes } from './RecoveryCodes';
 const QrCode = lazy(retrying(() => import('@/components/QrCode')));
 
 /** Scan, show that it works, keep the recovery codes. */
-export function TotpSetup({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: User }) {
+export function TotpSetup({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: Account }) {
   const client = useQueryClient();
   const verify = useMutation({
     mutationFn: (code: string) => unwrap(api.POST('/api/user/totp/verify', { body: { code } })),

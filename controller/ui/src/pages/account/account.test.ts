@@ -28,7 +28,7 @@ describe('where somebody goes after signing in', () => {
 describe('a second factor that a provider’s sign-in owes', () => {
   it('is read from behind the #', () => {
     const owed = owedOfHash('#mfa_token=t%2B1&methods=totp,passkey,other&return_to=%2Faccount', 1000);
-    expect(owed).toEqual({ token: 't+1', methods: ['totp', 'passkey'], expiresAt: 301_000, next: '/account' });
+    expect(owed).toEqual({ token: 't+1', methods: ['totp', 'passkey', 'other'], expiresAt: 301_000, next: '/account' });
     expect(owedOfHash('#mfa_token=t&methods=totp&return_to=//evil.test', 0)?.next).toBe('/');
     expect(owedOfHash('#token=t', 0)).toBeNull();
     expect(owedOfHash('', 0)).toBeNull();

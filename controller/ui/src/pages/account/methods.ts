@@ -24,6 +24,6 @@ export function methodWords(method: string): string {
     .join(' and ');
 }
 
-export function reasonWords(reason: string | null): string {
+export function reasonWords(reason: string | null | undefined): string {
   return reason ? (REASONS[reason] ?? humanize(reason)) : 'Refused';
 }

@@ -1,5 +1,5 @@
 /** The muted kinds once this one is mailed, or not. */
-export function toggled(muted: string[], kind: string, mailed: boolean): string[] {
+export function toggled<K>(muted: K[], kind: K, mailed: boolean): K[] {
   const others = muted.filter((one) => one !== kind);
   return mailed ? others : [...others, kind];
 }

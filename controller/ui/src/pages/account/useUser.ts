@@ -1,8 +1,8 @@
 import { useSuspenseQuery } from '@tanstack/react-query';
 import { userQuery } from '@/api/queries';
-import type { User } from '@/api/types';
+import type { Account } from '@/api/types';
 
 /** Who is signed in; also of somebody who belongs to no organization. */
-export function useUser(): User {
+export function useUser(): Account {
   return useSuspenseQuery(userQuery).data;
 }

@@ -133,7 +133,7 @@ function Entries({ entries, ofPlatform, onOpen }: { entries: AuditEntry[]; ofPla
           </Table.Td>
           <Table.Td visibleFrom="lg">
             <Text size="xs" c="dimmed" className="numbers">
-              {entry.seq === null ? 'being sealed' : `#${formatCount(entry.seq)}`}
+              {entry.seq == null ? 'being sealed' : `#${formatCount(entry.seq)}`}
             </Text>
           </Table.Td>
         </Table.Tr>

@@ -50,7 +50,7 @@ function Body({ entry, ofPlatform, onFilter }: Omit<EntryDrawerProps, 'entry' | 
           ['From', entry.address ?? 'the controller itself'],
           ['With', entry.user_agent ?? '–'],
           ['Request', entry.request_id ? <Id key="request" value={entry.request_id} label="Copy the request id" /> : '–'],
-          ['Place in the chain', entry.seq === null ? 'being sealed' : `#${formatCount(entry.seq)}`],
+          ['Place in the chain', entry.seq == null ? 'being sealed' : `#${formatCount(entry.seq)}`],
           ...(ofPlatform ? [organizationOf(entry)] : []),
           ['Entry', <Id key="id" value={entry.id} label="Copy the entry's id" />],
         ]}

@@ -9,7 +9,7 @@ import { asApiError } from '@/api/errors';
 import { invitationQuery } from '@/api/identityQueries';
 import { userQuery } from '@/api/queries';
 import { setCurrentOrganization } from '@/api/session';
-import type { InvitationView, User } from '@/api/types';
+import type { InvitationView, Account } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
@@ -114,7 +114,7 @@ function SignInFirst({ token, view }: { token: string; view: InvitationView }) {
   );
 }
 
-function Answer({ token, view, user }: { token: string; view: InvitationView; user: User }) {
+function Answer({ token, view, user }: { token: string; view: InvitationView; user: Account }) {
   const router = useRouter();
   const client = useQueryClient();
   const signOut = useSignOut('/invite');

@@ -1,6 +1,4 @@
 // Where a sign-in leads, and what it may still owe.
-import { FACTORS, type Factor } from '@/api/types';
-
 /** The pages that lead in; nobody is sent back to one of them. */
 const WAYS_IN = ['/login', '/signup', '/forgot-password', '/reset-password', '/verify-email', '/bootstrap'];
 
@@ -14,7 +12,7 @@ export function safeNext(next: string | undefined): string {
 /** A sign-in that waits for its second factor. */
 export interface Owed {
   token: string;
-  methods: Factor[];
+  methods: string[];
   expiresAt: number;
   next: string;
 }
@@ -26,7 +24,7 @@ export function owedOfHash(hash: string, now: number): Owed | null {
   const given = new URLSearchParams(hash.replace(/^#/, ''));
   const token = given.get('mfa_token');
   if (!token) return null;
-  const methods = FACTORS.filter((factor) => given.get('methods')?.split(',').includes(factor));
+  const methods = given.get('methods')?.split(',') ?? [];
   return { token, methods, expiresAt: now + OWED_SECONDS * 1000, next: safeNext(given.get('return_to') ?? undefined) };
 }
 

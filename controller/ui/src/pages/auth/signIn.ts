@@ -5,7 +5,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { ApiError, asApiError } from '@/api/errors';
 import { COOKIE_SESSION } from '@/api/session';
-import type { SignedIn } from '@/api/types';
+import type { LoginAnswer, PasskeyAsserted } from '@/api/types';
 import { askPasskey, hasAutofill, passkeyProblem, type AskOptions } from '@/lib/webauthn';
 import { safeNext } from './next';
 
@@ -23,11 +23,11 @@ export function useSignedIn(next: string | undefined): (further?: string) => voi
 }
 
 /** Asks the device for a passkey and signs in with it. */
-export async function passkeySignIn(body: { mfa_token?: string }, ask: AskOptions = {}): Promise<SignedIn> {
-  const { publicKey } = await unwrap(api.POST('/api/auth/passkey/login/begin', { body, signal: ask.signal }));
-  let answer: unknown;
+export async function passkeySignIn(body: { mfa_token?: string }, ask: AskOptions = {}): Promise<LoginAnswer> {
+  const options = await unwrap(api.POST('/api/auth/passkey/login/begin', { body, signal: ask.signal }));
+  let answer: PasskeyAsserted;
   try {
-    answer = await askPasskey(publicKey, ask);
+    answer = await askPasskey(options, ask);
   } catch (error) {
     const problem = passkeyProblem(error);
     throw problem && !ask.signal?.aborted ? new ApiError(-1, 'passkey', problem) : error;

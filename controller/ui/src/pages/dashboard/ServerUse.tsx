@@ -35,7 +35,7 @@ export function ServerUse({ servers }: { servers: Server[] }) {
   });
 }
 
-function Bar({ label, percent }: { label: string; percent: number | null }) {
+function Bar({ label, percent }: { label: string; percent: number | null | undefined }) {
   return (
     <div>
       <Text size="xs" c="dimmed" mb={-1}>

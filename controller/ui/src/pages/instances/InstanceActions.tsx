@@ -7,10 +7,10 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { Instance, InstanceAction } from '@/api/types';
+import type { Instance } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
 import { useSession } from '@/shell/session';
-import { alwaysPurged, isAllowed } from './actions';
+import { alwaysPurged, isAllowed, type InstanceAction } from './actions';
 
 const DONE: Record<InstanceAction, string> = {
   start: 'is being started',

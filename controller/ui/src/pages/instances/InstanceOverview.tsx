@@ -16,7 +16,7 @@ export function InstanceOverview({ instance }: { instance: Instance }) {
   const job = jobId && (
     <JobPanel key={jobId} jobId={jobId} title={instance.active_job_id ? 'In progress' : 'Last job'} />
   );
-  const jobFirst = instance.active_job_id !== null || instance.status === 'error';
+  const jobFirst = instance.active_job_id != null || instance.status === 'error';
   return (
     <Stack gap="md">
       {instance.status_reason && (instance.status === 'error' || instance.health === 'unhealthy') && (
@@ -98,7 +98,7 @@ function Stats({ instance }: { instance: Instance }) {
   // 100 is one core.
   const cpu = share(stats.cpu_percent, instance.limits.cpus * 100);
   const limit = stats.memory_limit_bytes ?? instance.limits.memory_mb * 1024 * 1024;
-  const memory = stats.memory_used_bytes === null ? null : share(stats.memory_used_bytes, limit);
+  const memory = stats.memory_used_bytes == null ? null : share(stats.memory_used_bytes, limit);
   return (
     <Stack gap="md">
       <Group grow align="flex-start" gap="lg">
@@ -117,7 +117,7 @@ function Stats({ instance }: { instance: Instance }) {
           </Text>
           <UsageBar label="Memory" percent={memory} />
           <Text size="xs" c="dimmed" mt={3} className="numbers">
-            {stats.memory_used_bytes === null ? 'the engine does not say' : `${formatBytes(stats.memory_used_bytes)} of ${formatBytes(limit)}`}
+            {stats.memory_used_bytes == null ? 'the engine does not say' : `${formatBytes(stats.memory_used_bytes)} of ${formatBytes(limit)}`}
           </Text>
         </div>
       </Group>
@@ -126,7 +126,7 @@ function Stats({ instance }: { instance: Instance }) {
           ['May use', limits],
           ['Network', `${formatBytes(stats.network_rx_bytes)} in, ${formatBytes(stats.network_tx_bytes)} out`],
           ['Disk', `${formatBytes(stats.block_read_bytes)} read, ${formatBytes(stats.block_write_bytes)} written`],
-          ['Processes', stats.pids === null ? '–' : String(stats.pids)],
+          ['Processes', stats.pids == null ? '–' : String(stats.pids)],
         ]}
       />
     </Stack>

@@ -3,7 +3,7 @@ import { IconBox, IconExternalLink, IconPlus, IconSearchOff } from '@tabler/icon
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { instancesQuery } from '@/api/queries';
-import { INSTANCE_STATUSES, type Instance, type InstanceStatus } from '@/api/types';
+import { instanceStatusValues, type Instance, type InstanceStatus } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
 import { InstanceLink, ServerLink } from '@/components/Links';
 import { ListTable } from '@/components/ListTable';
@@ -46,7 +46,7 @@ export default function InstancesPage() {
           />
           <StatusFilter
             value={status}
-            all={INSTANCE_STATUSES}
+            all={instanceStatusValues}
             states={instanceState}
             onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
           />

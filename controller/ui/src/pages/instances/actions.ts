@@ -1,4 +1,6 @@
-import type { Instance, InstanceAction, InstanceStatus } from '@/api/types';
+import type { Instance, InstanceStatus } from '@/api/types';
+
+export type InstanceAction = 'start' | 'stop' | 'restart' | 'kill';
 
 const ALLOWED: Record<InstanceAction, InstanceStatus[]> = {
   start: ['stopped', 'error'],

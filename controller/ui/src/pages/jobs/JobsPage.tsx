@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { jobsQuery } from '@/api/queries';
-import { JOB_STATUSES, type Job, type JobStatus } from '@/api/types';
+import { jobStatusValues, type Job, type JobStatus } from '@/api/types';
 import { PageHeader } from '@/components/PageHeader';
 import { Pager, usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
@@ -49,7 +49,7 @@ export default function JobsPage() {
           />
           <StatusFilter
             value={status}
-            all={JOB_STATUSES}
+            all={jobStatusValues}
             states={jobState}
             onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
           />

@@ -12,7 +12,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { rolesQuery, serviceAccountsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
-import type { ApiKeyMade, EffectivePermission, ScopeRef, ServiceAccount } from '@/api/types';
+import type { ApiKeyCreated, EffectivePermission, ScopeRef, ServiceAccount } from '@/api/types';
 import { FormError } from '@/components/FormError';
 import { nameProblem } from '@/lib/slug';
 import { useSession } from '@/shell/session';
@@ -34,7 +34,7 @@ export interface CreateKeyDialogProps {
 }
 
 export function CreateKeyDialog({ opened, onClose, account }: CreateKeyDialogProps) {
-  const [made, setMade] = useState<ApiKeyMade | null>(null);
+  const [made, setMade] = useState<ApiKeyCreated | null>(null);
   useEffect(() => {
     if (opened) setMade(null);
   }, [opened]);
@@ -66,7 +66,7 @@ function useAccountHolds(account: ServiceAccount | undefined): EffectivePermissi
 
 interface KeyFormProps {
   account?: ServiceAccount;
-  onMade: (made: ApiKeyMade) => void;
+  onMade: (made: ApiKeyCreated) => void;
   onCancel: () => void;
 }
 

@@ -7,7 +7,7 @@ import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
-import type { ApiKey, ApiKeyMade } from '@/api/types';
+import type { ApiKey, ApiKeyCreated } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { FormError } from '@/components/FormError';
 import { nameProblem } from '@/lib/slug';
@@ -42,7 +42,7 @@ function ifMatch({ version }: ApiKey) {
 }
 
 function RotateDialog({ apiKey, onClose }: { apiKey: ApiKey | null; onClose: () => void }) {
-  const [made, setMade] = useState<ApiKeyMade | null>(null);
+  const [made, setMade] = useState<ApiKeyCreated | null>(null);
   const close = () => {
     onClose();
     setMade(null);
@@ -62,7 +62,7 @@ function RotateDialog({ apiKey, onClose }: { apiKey: ApiKey | null; onClose: () 
   );
 }
 
-function RotateForm({ apiKey, onMade, onCancel }: { apiKey: ApiKey; onMade: (made: ApiKeyMade) => void; onCancel: () => void }) {
+function RotateForm({ apiKey, onMade, onCancel }: { apiKey: ApiKey; onMade: (made: ApiKeyCreated) => void; onCancel: () => void }) {
   const client = useQueryClient();
   const [grace, setGrace] = useState('86400');
   const rotate = useMutation({

@@ -1,6 +1,6 @@
 import { Button, Group, Stack, Text } from '@mantine/core';
 import { IconEye } from '@tabler/icons-react';
-import type { ApiKeyMade } from '@/api/types';
+import type { ApiKeyCreated } from '@/api/types';
 import { CommandBox } from '@/components/Copy';
 import { Notice } from '@/components/Notice';
 import { TimeAgo } from '@/components/Time';
@@ -8,7 +8,7 @@ import { useSession } from '@/shell/session';
 import { curlOf } from './keys';
 
 /** The secret, this once, with a line to try it. */
-export function KeyShown({ made, onClose }: { made: ApiKeyMade; onClose: () => void }) {
+export function KeyShown({ made, onClose }: { made: ApiKeyCreated; onClose: () => void }) {
   const { organization } = useSession();
   return (
     <Stack>

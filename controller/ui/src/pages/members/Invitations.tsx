@@ -7,7 +7,7 @@ import { useState, type ReactNode } from 'react';
 import { api, unwrap } from '@/api/client';
 import { invitationsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
-import { INVITATION_STATUSES, type Invitation, type InvitationSent, type InvitationStatus } from '@/api/types';
+import { invitationStatusValues, type Invitation, type InvitationSent, type InvitationStatus } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { ListTable } from '@/components/ListTable';
 import { Pager, usePaging } from '@/components/Pager';
@@ -33,7 +33,7 @@ export function Invitations({ invite }: { invite: ReactNode }) {
       <Group p="sm">
         <StatusFilter
           value={status}
-          all={INVITATION_STATUSES}
+          all={invitationStatusValues}
           states={invitationState}
           onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
         />

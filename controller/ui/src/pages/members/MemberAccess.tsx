@@ -9,7 +9,7 @@ import { useScopes } from '@/access/useScopes';
 import { api, unwrap } from '@/api/client';
 import { memberPermissionsQuery, permissionsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
-import type { Effect, Member, MemberPermissions, PermissionInfo } from '@/api/types';
+import type { Effect, Member, MemberPermissions, PermissionView } from '@/api/types';
 import { ListTable } from '@/components/ListTable';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -35,7 +35,7 @@ export function MemberAccess({ member, fixed }: { member: Member; fixed: string 
 interface AccessProps {
   member: Member;
   fixed: string | null;
-  permissions: PermissionInfo[];
+  permissions: PermissionView[];
   access: MemberPermissions;
 }
 

@@ -1,14 +1,14 @@
 // "Why can she?": every permission with what gives it, and what takes it away.
 import { includes, resourceTitle, resourceOf, sectionOf, SECTION_TITLES } from '@/access/permissions';
 import { scopeKey } from '@/access/scope';
-import type { Effect, EffectivePermission, MemberPermissions, PermissionInfo, ScopeRef } from '@/api/types';
+import type { Effect, EffectivePermission, MemberPermissions, PermissionView, ScopeRef } from '@/api/types';
 
 export interface Reason {
   scope: ScopeRef;
   because: string[];
 }
 
-export interface AccessRow extends PermissionInfo {
+export interface AccessRow extends PermissionView {
   resource: string;
   /** Where it holds; empty where it does not. */
   reasons: Reason[];
@@ -18,7 +18,7 @@ export interface AccessRow extends PermissionInfo {
   deniedWith: string | null;
 }
 
-export function accessRows(all: PermissionInfo[], { effective, overrides }: MemberPermissions): AccessRow[] {
+export function accessRows(all: PermissionView[], { effective, overrides }: MemberPermissions): AccessRow[] {
   const reasons = new Map<string, Reason[]>();
   for (const { permission, scope, because } of effective) {
     reasons.set(permission, [...(reasons.get(permission) ?? []), { scope, because }]);

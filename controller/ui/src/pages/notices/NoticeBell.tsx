@@ -5,7 +5,7 @@ import { IconBell, IconBellRinging } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { noticesQuery } from '@/api/signalsQueries';
-import type { OpenNotice } from '@/api/types';
+import type { Notice } from '@/api/types';
 import { ErrorState, LoadingRows } from '@/components/States';
 import { Dot, toneStyle } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
@@ -71,7 +71,7 @@ function Bell() {
   );
 }
 
-function Item({ notice, onGo }: { notice: OpenNotice; onGo: () => void }) {
+function Item({ notice, onGo }: { notice: Notice; onGo: () => void }) {
   const router = useRouter();
   const { label, tone } = kindOf(notice);
   const page = pageOf(notice);
@@ -101,7 +101,7 @@ function Item({ notice, onGo }: { notice: OpenNotice; onGo: () => void }) {
           </Text>
           <Text size="xs" c="dimmed">
             <TimeAgo at={notice.raised_at} />
-            {notice.organization_id === null && ' · of the platform'}
+            {!notice.organization_id && ' · of the platform'}
           </Text>
         </span>
       </a>

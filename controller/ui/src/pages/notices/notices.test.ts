@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { kindOf, pageOf, worstTone } from './notices';
-import type { OpenNotice } from '@/api/types';
+import type { Notice } from '@/api/types';
 
 const notice = (kind: string, page = '/', type = 'server') =>
-  ({ kind, page, subject: { type, id: 'i1', name: 'web & 1' } }) as OpenNotice;
+  ({ kind, page, subject: { type, id: 'i1', name: 'web & 1' } }) as Notice;
 
 describe('notices', () => {
   it('lead into the console only', () => {

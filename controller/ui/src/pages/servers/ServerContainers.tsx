@@ -72,7 +72,7 @@ export function ServerContainers({ serverId }: { serverId: string }) {
 }
 
 function ContainerRow({ container }: { container: ContainerInfo }) {
-  const instance = container.labels['sh.ocore.instance'];
+  const instance = container.labels?.['sh.ocore.instance'];
   const stopped = container.state === 'exited' && container.exit_code != null;
   return (
     <Table.Tr data-testid="container-row">
@@ -108,7 +108,7 @@ function ContainerRow({ container }: { container: ContainerInfo }) {
       </Table.Td>
       <Table.Td visibleFrom="md">
         <Text size="sm" ff="monospace" fz={12.5}>
-          {container.ports.join(', ') || '–'}
+          {container.ports?.join(', ') || '–'}
         </Text>
       </Table.Td>
       <Table.Td visibleFrom="lg">

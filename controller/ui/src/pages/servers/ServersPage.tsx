@@ -3,7 +3,7 @@ import { IconPlus, IconSearchOff, IconServer2 } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { serversQuery } from '@/api/queries';
-import { SERVER_STATUSES, type Server, type ServerStatus } from '@/api/types';
+import { serverStatusValues, type Server, type ServerStatus } from '@/api/types';
 import { ServerLink } from '@/components/Links';
 import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
@@ -51,7 +51,7 @@ export default function ServersPage() {
           />
           <StatusFilter
             value={status}
-            all={SERVER_STATUSES}
+            all={serverStatusValues}
             states={serverState}
             onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
           />

@@ -1,5 +1,5 @@
 // How far an installation is, from what the controller has seen of it.
-import { INSTALL_STAGES, type InstallStage, type Server, type StepStatus } from '@/api/types';
+import { installStageValues, type InstallStage, type Server, type StepStatus } from '@/api/types';
 
 const TITLES: Record<InstallStage, string> = {
   fetched: 'The server fetched the installer',
@@ -22,8 +22,8 @@ export interface InstallRow {
 export function installRows(server: Server | undefined): InstallRow[] {
   const seen = new Map(server?.install_stages.map(({ stage, at }) => [stage, at]));
   // A later stage proves the ones before it, also if their report was lost.
-  const reached = Math.max(-1, ...INSTALL_STAGES.map((stage, index) => (seen.has(stage) ? index : -1)));
-  return INSTALL_STAGES.map((stage, index) => {
+  const reached = Math.max(-1, ...installStageValues.map((stage, index) => (seen.has(stage) ? index : -1)));
+  return installStageValues.map((stage, index) => {
     const done = index <= reached;
     const next = index === reached + 1;
     const problem = next ? (server?.install_problem ?? null) : null;

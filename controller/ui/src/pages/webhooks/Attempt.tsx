@@ -10,7 +10,7 @@ import { formatDateTime, formatDuration } from '@/lib/format';
 import classes from './webhooks.module.css';
 
 function isSuccess({ status }: WebhookAttempt): boolean {
-  return status !== null && status >= 200 && status < 300;
+  return status != null && status >= 200 && status < 300;
 }
 
 export function AttemptDetail({ attempt, opened }: { attempt: WebhookAttempt; opened: boolean }) {
@@ -19,7 +19,7 @@ export function AttemptDetail({ attempt, opened }: { attempt: WebhookAttempt; op
       <summary>
         <StatusBadge
           state={{
-            label: attempt.status === null ? 'No answer' : `Answered ${attempt.status}`,
+            label: attempt.status == null ? 'No answer' : `Answered ${attempt.status}`,
             tone: isSuccess(attempt) ? 'good' : 'bad',
           }}
         />
@@ -51,7 +51,7 @@ export function AttemptParts({ attempt }: { attempt: WebhookAttempt }) {
           <HeaderList headers={attempt.response_headers} label="headers of the answer" />
         </Part>
       )}
-      {attempt.response_body !== null && (
+      {attempt.response_body != null && (
         <Part title="Body of the answer" aside="the first 4 KiB">
           <CodeBox text={attempt.response_body || '(empty)'} label="body of the answer" height={200} testId="response-body" />
         </Part>

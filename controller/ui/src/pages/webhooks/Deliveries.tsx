@@ -3,7 +3,7 @@ import { IconSearchOff, IconSend } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { deliveriesQuery, eventTypesQuery } from '@/api/signalsQueries';
-import { DELIVERY_STATUSES, type DeliveryStatus, type WebhookDelivery, type WebhookEndpoint } from '@/api/types';
+import { deliveryStatusValues, type DeliveryStatus, type WebhookDelivery, type WebhookEndpoint } from '@/api/types';
 import { RowButton } from '@/components/RowButton';
 import { ListTable } from '@/components/ListTable';
 import { Pager, usePaging } from '@/components/Pager';
@@ -16,7 +16,7 @@ import { Due, TimeAgo } from '@/components/Time';
 import { formatDuration } from '@/lib/format';
 import { stateOf } from '@/lib/status';
 import { DeliveryDrawer } from './DeliveryDrawer';
-import { deliveryState } from './webhooks';
+import { deliveryState, nameIn } from './webhooks';
 
 export function Deliveries({ hook }: { hook: WebhookEndpoint }) {
   const search = useSearch({ from: '/app/webhooks/$id' });
@@ -33,7 +33,7 @@ export function Deliveries({ hook }: { hook: WebhookEndpoint }) {
   return (
     <Panel flush>
       <Group p="sm" gap="xs">
-        <StatusFilter value={status} all={DELIVERY_STATUSES} states={deliveryState} onChange={(value) => set({ status: value })} />
+        <StatusFilter value={status} all={deliveryStatusValues} states={deliveryState} onChange={(value) => set({ status: value })} />
         <Select
           aria-label="Event"
           placeholder="Any event"
@@ -46,7 +46,7 @@ export function Deliveries({ hook }: { hook: WebhookEndpoint }) {
         />
         {subject_id && (
           <FilterPill label="About" onRemove={() => set({ subject: undefined })}>
-            {list.data?.data[0]?.payload.subject?.name ?? 'one object'}
+            {nameIn(list.data?.data[0]) ?? 'one object'}
           </FilterPill>
         )}
       </Group>
@@ -102,7 +102,7 @@ function Row({ delivery, onOpen }: { delivery: WebhookDelivery; onOpen: () => vo
           <Marks delivery={delivery} />
         </Group>
         <Text size="xs" c="dimmed">
-          {delivery.payload.subject?.name}
+          {nameIn(delivery)}
         </Text>
       </Table.Td>
       <Table.Td>

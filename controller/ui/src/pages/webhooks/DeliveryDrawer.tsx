@@ -20,7 +20,7 @@ import { stateOf } from '@/lib/status';
 import { useSession } from '@/shell/session';
 import { AttemptDetail, Part } from './Attempt';
 import { OUT_OF_ORDER } from './Deliveries';
-import { deliveryState } from './webhooks';
+import { deliveryState, nameIn } from './webhooks';
 
 export interface DeliveryDrawerProps {
   id: string | null;
@@ -63,7 +63,7 @@ function Body({ delivery, hook, onOther, onSubject }: BodyProps) {
           [
             'About',
             <Group key="about" gap="xs">
-              {delivery.payload.subject?.name ?? delivery.subject_id}
+              {nameIn(delivery) ?? delivery.subject_id}
               <Anchor component="button" size="xs" onClick={() => onSubject(delivery.subject_id)}>
                 All about it
               </Anchor>

@@ -4,20 +4,21 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { WebhookInput, WebhookMade } from '@/api/types';
+import type { WebhookEndpointCreated } from '@/api/types';
 import { PageHeader } from '@/components/PageHeader';
 import { Panel } from '@/components/Panel';
 import { SecretShown } from './SecretShown';
 import { WebhookForm } from './WebhookForm';
+import type { WebhookValues } from './webhooks';
 
-const EMPTY: WebhookInput = { url: '', description: '', events: [], active: true };
+const EMPTY: WebhookValues = { url: '', description: '', events: [], active: true };
 
 export default function NewWebhookPage() {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const [made, setMade] = useState<WebhookMade | null>(null);
+  const [made, setMade] = useState<WebhookEndpointCreated | null>(null);
   const create = useMutation({
-    mutationFn: (body: WebhookInput) => unwrap(api.POST('/api/webhook-endpoints', { body })),
+    mutationFn: (body: WebhookValues) => unwrap(api.POST('/api/webhook-endpoints', { body })),
     meta: { showsError: true },
     onSuccess: (answer) => {
       void client.invalidateQueries({ queryKey: keys.webhooks });

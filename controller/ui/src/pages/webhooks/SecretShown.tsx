@@ -1,7 +1,7 @@
 import { Button, Group, SegmentedControl, Stack, Text } from '@mantine/core';
 import { IconEye } from '@tabler/icons-react';
 import { useState } from 'react';
-import type { WebhookMade } from '@/api/types';
+import type { WebhookEndpointCreated } from '@/api/types';
 import { CodeBox } from '@/components/Code';
 import { CommandBox } from '@/components/Copy';
 import { Notice } from '@/components/Notice';
@@ -9,7 +9,7 @@ import { TimeAgo } from '@/components/Time';
 import { LANGUAGES, SNIPPETS, type Language } from './webhooks';
 
 /** The secret, this once, with a function that checks what is signed by it. */
-export function SecretShown({ made, onClose }: { made: WebhookMade; onClose: () => void }) {
+export function SecretShown({ made, onClose }: { made: WebhookEndpointCreated; onClose: () => void }) {
   return (
     <Stack>
       <Notice tone="warn" icon={<IconEye size={18} />}>

@@ -6,7 +6,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { WebhookEndpoint, WebhookMade } from '@/api/types';
+import type { WebhookEndpoint, WebhookEndpointCreated } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { FormError } from '@/components/FormError';
 import { SecretShown } from './SecretShown';
@@ -23,7 +23,7 @@ function ifMatch({ version }: WebhookEndpoint) {
 
 export function RotateDialog({ hook, opened, onClose }: DialogProps) {
   const client = useQueryClient();
-  const [made, setMade] = useState<WebhookMade | null>(null);
+  const [made, setMade] = useState<WebhookEndpointCreated | null>(null);
   const rotate = useMutation({
     mutationFn: () =>
       unwrap(

@@ -2,18 +2,17 @@ import { Button, Group, Stack, Switch, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useEffect } from 'react';
 import { asApiError, fieldMessages } from '@/api/errors';
-import type { WebhookInput } from '@/api/types';
 import { FormError } from '@/components/FormError';
 import { EventPicker } from './EventPicker';
-import { eventsProblem, urlProblem } from './webhooks';
+import { eventsProblem, urlProblem, type WebhookValues } from './webhooks';
 
 export interface WebhookFormProps {
-  saved: WebhookInput;
+  saved: WebhookValues;
   action: string;
   busy: boolean;
   error: unknown;
   /** What was touched. */
-  onSave: (values: WebhookInput, touched: Partial<WebhookInput>) => void;
+  onSave: (values: WebhookValues, touched: Partial<WebhookValues>) => void;
   onDiscard?: () => void;
 }
 
@@ -36,11 +35,11 @@ export function WebhookForm({ saved, action, busy, error, onSave, onDiscard }: W
     });
   }, [error]);
   const isNew = !saved.url;
-  const submit = (values: WebhookInput) => {
+  const submit = (values: WebhookValues) => {
     const clean = { ...values, url: values.url.trim(), description: values.description.trim() };
     const touched = Object.fromEntries(
       Object.entries(clean).filter(([field]) => form.isDirty(field)),
-    ) as Partial<WebhookInput>;
+    ) as Partial<WebhookValues>;
     onSave(clean, touched);
   };
   return (

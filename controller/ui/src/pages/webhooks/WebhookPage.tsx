@@ -8,7 +8,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError } from '@/api/errors';
 import { keys } from '@/api/queries';
 import { webhookQuery } from '@/api/signalsQueries';
-import type { WebhookEndpoint, WebhookInput } from '@/api/types';
+import type { WebhookEndpoint } from '@/api/types';
 import { CopyButton } from '@/components/Copy';
 import { Notice } from '@/components/Notice';
 import { PageHeader } from '@/components/PageHeader';
@@ -25,7 +25,7 @@ import { Verification } from './SecretShown';
 import { TestDialog } from './TestDialog';
 import { DeleteDialog, RotateDialog } from './WebhookDialogs';
 import { WebhookForm } from './WebhookForm';
-import { stateOfWebhook } from './webhooks';
+import { stateOfWebhook, type WebhookValues } from './webhooks';
 
 export default function WebhookPage() {
   const { id } = useParams({ from: '/app/webhooks/$id' });
@@ -39,7 +39,7 @@ export default function WebhookPage() {
 function useChange(hook: WebhookEndpoint) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (body: Partial<WebhookInput>) =>
+    mutationFn: (body: Partial<WebhookValues>) =>
       unwrap(
         api.PATCH('/api/webhook-endpoints/{id}', {
           params: { path: { id: hook.id } },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { EventType } from '@/api/types';
+import type { EventTypeView } from '@/api/types';
 import { eventsInWords, groupsOf, SNIPPETS, stateOfWebhook, urlProblem } from './webhooks';
 
-const type = (name: string, description = '') => ({ type: name, description }) as EventType;
+const type = (name: string, description = '') => ({ type: name, description }) as EventTypeView;
 
 describe('webhooks', () => {
   it('say how they are', () => {

@@ -1,7 +1,9 @@
 // What a webhook is told by, which events it can get, and how a receiver checks what comes.
-import type { DeliveryStatus, EventType, WebhookEndpoint } from '@/api/types';
+import type { DeliveryStatus, EventTypeView, Subject, WebhookDelivery, WebhookEndpoint, WebhookEndpointCreate } from '@/api/types';
 import { humanize } from '@/lib/format';
 import type { State } from '@/lib/status';
+
+export type WebhookValues = Required<WebhookEndpointCreate>;
 
 export const ALL = '*';
 /** Sent when somebody tries a webhook out; it cannot be chosen. */
@@ -22,11 +24,11 @@ export const deliveryState: Record<DeliveryStatus, State> = {
 export interface EventGroup {
   noun: string;
   label: string;
-  types: EventType[];
+  types: EventTypeView[];
 }
 
 /** By what they are about, in the order of the catalogue; a search finds words of names and descriptions. */
-export function groupsOf(types: EventType[], search = ''): EventGroup[] {
+export function groupsOf(types: EventTypeView[], search = ''): EventGroup[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map<string, EventGroup>();
   for (const type of types) {
@@ -57,6 +59,11 @@ export function urlProblem(text: string): string | null {
   } catch {
     return 'A whole address, such as https://example.com/hook';
   }
+}
+
+/** The name of what the event is about; the payload is an event as its receiver gets it. */
+export function nameIn(delivery: WebhookDelivery | undefined): string | undefined {
+  return (delivery?.payload.subject as Subject | undefined)?.name;
 }
 
 export function eventsProblem(events: string[]): string | null {

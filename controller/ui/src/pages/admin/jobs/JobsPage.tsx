@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { adminJobsQuery } from '@/api/adminQueries';
-import { EXECUTORS, JOB_STATUSES, type AdminJob, type Executor, type JobStatus } from '@/api/types';
+import { executorValues, jobStatusValues, type AdminJob, type Executor, type JobStatus } from '@/api/types';
 import { FilterPill } from '@/components/FilterPill';
 import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
@@ -44,7 +44,7 @@ export default function JobsPage() {
         {jobs.data && <Queues queues={jobs.data.queues} onKind={(next, of) => set({ kind: next, status: of })} />}
         <Panel flush>
           <Group p="sm" gap="xs">
-            <StatusFilter value={status} all={JOB_STATUSES} states={jobState} onChange={(value) => set({ status: value })} />
+            <StatusFilter value={status} all={jobStatusValues} states={jobState} onChange={(value) => set({ status: value })} />
             <NativeSelect
               aria-label="Kind"
               value={kind ?? ''}
@@ -54,7 +54,7 @@ export default function JobsPage() {
             <NativeSelect
               aria-label="Where"
               value={executor ?? ''}
-              data={[{ value: '', label: 'Anywhere' }, ...EXECUTORS.map((e) => ({ value: e, label: BY[e] }))]}
+              data={[{ value: '', label: 'Anywhere' }, ...executorValues.map((e) => ({ value: e, label: BY[e] }))]}
               onChange={(event) => set({ executor: event.currentTarget.value || undefined })}
             />
             {organization_id && (

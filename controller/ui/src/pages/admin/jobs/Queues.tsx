@@ -36,7 +36,7 @@ export function Queues({ queues, onKind }: { queues: JobQueue[]; onKind: (kind: 
         ]}
       >
         {queues.map((queue) => {
-          const late = queue.oldest_due_at !== null && now - Date.parse(queue.oldest_due_at) > LATE_MS;
+          const late = queue.oldest_due_at != null && now - Date.parse(queue.oldest_due_at) > LATE_MS;
           return (
             <Table.Tr key={`${queue.kind} ${queue.executor}`} data-testid="queue-row" data-kind={queue.kind}>
               <Table.Td>

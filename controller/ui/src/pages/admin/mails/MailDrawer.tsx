@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconEye, IconMailForward } from '@tabler/icons-react
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { adminKeys } from '@/api/adminQueries';
 import { api, unwrap } from '@/api/client';
-import type { Mail, MailOpened } from '@/api/types';
+import type { MailView, MailOpened } from '@/api/types';
 import { CodeBox } from '@/components/Code';
 import { CommandBox } from '@/components/Copy';
 import { FormError } from '@/components/FormError';
@@ -15,7 +15,7 @@ import { formatDateTime } from '@/lib/format';
 import { stateOf } from '@/lib/status';
 import { mailState } from './mails';
 
-export function MailDrawer({ mail, onClose }: { mail: Mail | null; onClose: () => void }) {
+export function MailDrawer({ mail, onClose }: { mail: MailView | null; onClose: () => void }) {
   return (
     <Drawer opened={mail !== null} onClose={onClose} title={mail?.subject ?? ''} closeButtonProps={{ 'aria-label': 'Close' }}>
       {mail && <Body key={mail.id} mail={mail} />}
@@ -23,7 +23,7 @@ export function MailDrawer({ mail, onClose }: { mail: Mail | null; onClose: () =
   );
 }
 
-function Body({ mail }: { mail: Mail }) {
+function Body({ mail }: { mail: MailView }) {
   return (
     <Stack gap="lg" data-testid="mail">
       {mail.problem && (
@@ -52,7 +52,7 @@ function Body({ mail }: { mail: Mail }) {
   );
 }
 
-function SendAgain({ mail }: { mail: Mail }) {
+function SendAgain({ mail }: { mail: MailView }) {
   const client = useQueryClient();
   const retry = useMutation({
     mutationFn: () => unwrap(api.POST('/api/admin/mails/{id}/retry', { params: { path: { id: mail.id } } })),
@@ -71,7 +71,7 @@ function SendAgain({ mail }: { mail: Mail }) {
 }
 
 /** Opened on purpose, for its link is as good as a password. Kept in no cache. */
-function Words({ mail }: { mail: Mail }) {
+function Words({ mail }: { mail: MailView }) {
   const open = useMutation({
     mutationFn: (): Promise<MailOpened> => unwrap(api.GET('/api/admin/mails/{id}', { params: { path: { id: mail.id } } })),
     meta: { showsError: true },
@@ -91,7 +91,7 @@ function Words({ mail }: { mail: Mail }) {
         <Text size="sm" fw={600}>
           What it says
         </Text>
-        {open.data.text === null ? (
+        {open.data.text == null ? (
           <Text size="sm" c="dimmed">
             It was sent meanwhile, and its words are forgotten.
           </Text>

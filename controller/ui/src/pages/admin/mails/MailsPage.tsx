@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { adminMailsQuery } from '@/api/adminQueries';
-import { MAIL_STATUSES, type Mail, type MailStatus } from '@/api/types';
+import { mailStatusValues, type MailView, type MailStatus } from '@/api/types';
 import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
 import { Pager, usePaging } from '@/components/Pager';
@@ -22,7 +22,7 @@ import { mailState } from './mails';
 export default function MailsPage() {
   const search = useSearch({ from: '/app/admin/mails' });
   const navigate = useNavigate({ from: '/admin/mails' });
-  const [opened, setOpened] = useState<Mail | null>(null);
+  const [opened, setOpened] = useState<MailView | null>(null);
   const { q } = search;
   const status = search.status as MailStatus | undefined;
   const paging = usePaging(`${q ?? ''}|${status ?? ''}`);
@@ -34,7 +34,7 @@ export default function MailsPage() {
       <Panel flush>
         <Group p="sm" gap="xs">
           <SearchInput label="Search recipients" value={q ?? ''} onSearch={(next) => set({ q: next || undefined })} />
-          <StatusFilter value={status} all={MAIL_STATUSES} states={mailState} onChange={(value) => set({ status: value })} />
+          <StatusFilter value={status} all={mailStatusValues} states={mailState} onChange={(value) => set({ status: value })} />
         </Group>
         {list.isPending ? (
           <LoadingRows />
@@ -66,7 +66,7 @@ export default function MailsPage() {
   );
 }
 
-function Row({ mail, onOpen }: { mail: Mail; onOpen: () => void }) {
+function Row({ mail, onOpen }: { mail: MailView; onOpen: () => void }) {
   return (
     <Table.Tr data-testid="mail-row" data-status={mail.status} data-to={mail.recipient}>
       <Table.Td>

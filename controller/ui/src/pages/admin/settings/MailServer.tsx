@@ -3,7 +3,7 @@ import { isEmail, useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { IconMailOff } from '@tabler/icons-react';
 import { fieldMessages } from '@/api/errors';
-import type { MailTls, PlatformSettings } from '@/api/types';
+import type { MailTls, SettingsView } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
@@ -25,7 +25,7 @@ const SOURCES = {
   settings: 'Set here.',
 };
 
-export function MailServer({ settings }: { settings: PlatformSettings }) {
+export function MailServer({ settings }: { settings: SettingsView }) {
   const form = useForm({
     initialValues: mailValues(settings.mail),
     validate: {
@@ -37,7 +37,7 @@ export function MailServer({ settings }: { settings: PlatformSettings }) {
   });
   const { version, show } = useShown(form, settings, ({ mail }) => mailValues(mail));
   const [removing, { open, close }] = useDisclosure();
-  const done = (saved: PlatformSettings) => {
+  const done = (saved: SettingsView) => {
     form.resetDirty();
     form.setValues(mailValues(saved.mail));
     show(saved);

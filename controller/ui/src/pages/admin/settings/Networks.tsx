@@ -1,7 +1,7 @@
 import { Button, Group, Stack, TagsInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconAlertTriangle } from '@tabler/icons-react';
-import type { PlatformSettings } from '@/api/types';
+import type { SettingsView } from '@/api/types';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -9,11 +9,11 @@ import { useShown } from '@/pages/settingsForm';
 import { networksProblem } from './settings';
 import { useSaveSettings } from './useSaveSettings';
 
-function valuesOf({ webhooks }: PlatformSettings) {
+function valuesOf({ webhooks }: SettingsView) {
   return { networks: webhooks.allowed_networks };
 }
 
-export function Networks({ settings }: { settings: PlatformSettings }) {
+export function Networks({ settings }: { settings: SettingsView }) {
   const form = useForm({ initialValues: valuesOf(settings), validate: { networks: networksProblem } });
   const { version, show } = useShown(form, settings, valuesOf);
   const save = useSaveSettings({

@@ -1,14 +1,14 @@
 import { Button, Group, Input, Modal, NativeSelect, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import type { OAuthKind, OAuthProvider, PlatformSettings } from '@/api/types';
+import type { OAuthKind, OAuthView, SettingsView } from '@/api/types';
 import { CommandBox } from '@/components/Copy';
 import { FormError } from '@/components/FormError';
 import { issuerProblem, KINDS, keepsSecret, providerIdProblem, providersWith, providerValues, redirectUrl } from './settings';
 import { useSaveSettings } from './useSaveSettings';
 
 export interface ProviderDialogProps {
-  settings: PlatformSettings;
-  editing: OAuthProvider | 'new' | null;
+  settings: SettingsView;
+  editing: OAuthView | 'new' | null;
   onClose: () => void;
 }
 
@@ -40,7 +40,7 @@ const USUAL: Record<OAuthKind, { id: string; name: string }> = {
   oidc: { id: '', name: '' },
 };
 
-function ProviderForm({ settings, before, onClose }: { settings: PlatformSettings; before: OAuthProvider | null; onClose: () => void }) {
+function ProviderForm({ settings, before, onClose }: { settings: SettingsView; before: OAuthView | null; onClose: () => void }) {
   const others = settings.oauth.filter((one) => one.id !== before?.id).map(({ id }) => id);
   const form = useForm({
     initialValues: providerValues(before),

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Group, Menu, Table, Text } from '@mantine/core';
 import { IconDots, IconFingerprint, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
-import type { OAuthProvider, PlatformSettings } from '@/api/types';
+import type { OAuthView, SettingsView } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { CopyButton } from '@/components/Copy';
 import { ListTable } from '@/components/ListTable';
@@ -12,9 +12,9 @@ import { ProviderDialog } from './ProviderDialog';
 import { kindName, providersWith, redirectUrl } from './settings';
 import { useSaveSettings } from './useSaveSettings';
 
-export function Providers({ settings }: { settings: PlatformSettings }) {
-  const [editing, setEditing] = useState<OAuthProvider | 'new' | null>(null);
-  const [removing, setRemoving] = useState<OAuthProvider | null>(null);
+export function Providers({ settings }: { settings: SettingsView }) {
+  const [editing, setEditing] = useState<OAuthView | 'new' | null>(null);
+  const [removing, setRemoving] = useState<OAuthView | null>(null);
   const remove = useSaveSettings({ version: settings.version, onSaved: () => setRemoving(null) });
   const add = (
     <Button size="xs" variant="default" leftSection={<IconPlus size={15} />} onClick={() => setEditing('new')} data-testid="new-provider">
@@ -58,7 +58,7 @@ export function Providers({ settings }: { settings: PlatformSettings }) {
   );
 }
 
-function Row({ provider, onEdit, onRemove }: { provider: OAuthProvider; onEdit: () => void; onRemove: () => void }) {
+function Row({ provider, onEdit, onRemove }: { provider: OAuthView; onEdit: () => void; onRemove: () => void }) {
   const url = redirectUrl(window.location.origin, provider.id);
   return (
     <Table.Tr data-testid="provider-row" data-id={provider.id}>

@@ -2,7 +2,7 @@ import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { logSettingsQuery, platformSettingsQuery } from '@/api/adminQueries';
-import type { PlatformSettings } from '@/api/types';
+import type { SettingsView } from '@/api/types';
 import { PageHeader } from '@/components/PageHeader';
 import { PageTabs } from '@/components/PageTabs';
 import { ErrorState, LoadingRows } from '@/components/States';
@@ -46,7 +46,7 @@ export default function SettingsPage() {
   );
 }
 
-function WithSettings({ children }: { children: (settings: PlatformSettings) => ReactNode }) {
+function WithSettings({ children }: { children: (settings: SettingsView) => ReactNode }) {
   const { data: settings, error, refetch } = useQuery(platformSettingsQuery);
   if (settings) {
     return (

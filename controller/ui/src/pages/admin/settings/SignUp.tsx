@@ -1,7 +1,7 @@
 import { Button, Group, Radio, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconAlertTriangle } from '@tabler/icons-react';
-import type { PlatformSettings, SignupMode } from '@/api/types';
+import type { SettingsView, SignupMode } from '@/api/types';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -14,11 +14,11 @@ const MODES: { value: SignupMode; label: string; description: string }[] = [
   { value: 'open', label: 'Everybody', description: 'Anyone who reaches this controller.' },
 ];
 
-function valuesOf({ signup }: PlatformSettings) {
+function valuesOf({ signup }: SettingsView) {
   return { signup };
 }
 
-export function SignUp({ settings }: { settings: PlatformSettings }) {
+export function SignUp({ settings }: { settings: SettingsView }) {
   const form = useForm({ initialValues: valuesOf(settings) });
   const { version, show } = useShown(form, settings, valuesOf);
   const save = useSaveSettings({
@@ -44,7 +44,7 @@ export function SignUp({ settings }: { settings: PlatformSettings }) {
           {opens && (
             <Notice tone="warn" icon={<IconAlertTriangle size={18} />}>
               Everybody who reaches the sign-in page can make an account and organizations of their own.
-              {settings.mail === null && ' Without a mail server nobody’s address is confirmed by itself: you pass the links on.'}
+              {!settings.mail && ' Without a mail server nobody’s address is confirmed by itself: you pass the links on.'}
             </Notice>
           )}
           <FormError error={save.error} />

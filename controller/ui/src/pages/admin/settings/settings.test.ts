@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { OAuthProvider } from '@/api/types';
+import type { OAuthView } from '@/api/types';
 import { hostProblem, issuerProblem, keepsSecret, mailOf, mailValues, networksProblem, providerIdProblem, providersWith, providerValues } from './settings';
 
-const provider = (id: string): OAuthProvider => ({
+const provider = (id: string): OAuthView => ({
   id, kind: 'oidc', name: id.toUpperCase(), issuer: `https://${id}.example`, client_id: 'c', client_secret_set: true,
 });
 

@@ -1,9 +1,9 @@
 // What the forms of the platform's settings hold, and what the API takes.
-import type { MailServer, MailTls, OAuthInput, OAuthKind, OAuthProvider, PlatformSettingsInput } from '@/api/types';
+import type { MailSettingsView, MailTls, OAuthInput, OAuthKind, OAuthView, PlatformSettingsUpdate } from '@/api/types';
 
 export const TLS_PORTS: Record<MailTls, number> = { none: 25, starttls: 587, tls: 465 };
 
-export function mailValues(mail: MailServer | null) {
+export function mailValues(mail: MailSettingsView | null | undefined) {
   return {
     host: mail?.host ?? '',
     port: (mail?.port ?? TLS_PORTS.starttls) as number | string,
@@ -15,7 +15,7 @@ export function mailValues(mail: MailServer | null) {
   };
 }
 
-export function mailOf(values: ReturnType<typeof mailValues>): PlatformSettingsInput['mail'] {
+export function mailOf(values: ReturnType<typeof mailValues>): PlatformSettingsUpdate['mail'] {
   return {
     host: values.host.trim(),
     port: Number(values.port),
@@ -50,7 +50,7 @@ export interface ProviderValues {
   client_secret: string;
 }
 
-export function providerValues(provider: OAuthProvider | null): ProviderValues {
+export function providerValues(provider: OAuthView | null): ProviderValues {
   return {
     id: provider?.id ?? '',
     kind: provider?.kind ?? 'oidc',
@@ -81,7 +81,7 @@ export function issuerProblem(issuer: string, kind: OAuthKind): string | null {
 }
 
 /** Whether the secret that is there goes with what the form says: it must not wander to somebody else. */
-export function keepsSecret(before: OAuthProvider | null, values: ProviderValues): boolean {
+export function keepsSecret(before: OAuthView | null, values: ProviderValues): boolean {
   return (
     before !== null &&
     before.client_secret_set &&
@@ -93,8 +93,8 @@ export function keepsSecret(before: OAuthProvider | null, values: ProviderValues
 }
 
 /** The whole list with one that was changed, added or taken away; the secrets of the others stay. */
-export function providersWith(all: OAuthProvider[], before: OAuthProvider | null, values: ProviderValues | null): OAuthInput[] {
-  const kept = ({ id, kind, name, issuer, client_id }: OAuthProvider): OAuthInput => ({ id, kind, name, issuer, client_id });
+export function providersWith(all: OAuthView[], before: OAuthView | null, values: ProviderValues | null): OAuthInput[] {
+  const kept = ({ id, kind, name, issuer, client_id }: OAuthView): OAuthInput => ({ id, kind, name, issuer, client_id });
   const made = (v: ProviderValues): OAuthInput => ({
     id: v.id.trim(),
     kind: v.kind,

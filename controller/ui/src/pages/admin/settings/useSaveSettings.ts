@@ -3,21 +3,21 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { platformSettingsQuery } from '@/api/adminQueries';
 import { api, unwrap } from '@/api/client';
 import { asApiError, type ApiError } from '@/api/errors';
-import type { PlatformSettings, PlatformSettingsInput } from '@/api/types';
+import type { SettingsView, PlatformSettingsUpdate } from '@/api/types';
 
 interface Saving {
   /** The version that is shown. */
   version: number;
-  onSaved: (settings: PlatformSettings) => void;
+  onSaved: (settings: SettingsView) => void;
   /** `fresh` where somebody else has changed them meanwhile. */
-  onRefused?: (problem: ApiError, fresh: PlatformSettings | null) => void;
+  onRefused?: (problem: ApiError, fresh: SettingsView | null) => void;
 }
 
 /** Changes one group of the platform's settings. */
 export function useSaveSettings({ version, onSaved, onRefused }: Saving) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (body: PlatformSettingsInput) =>
+    mutationFn: (body: PlatformSettingsUpdate) =>
       unwrap(api.PUT('/api/admin/settings', { headers: { 'If-Match': `"${version}"` }, body })),
     meta: { showsError: true },
     onSuccess: (saved) => {

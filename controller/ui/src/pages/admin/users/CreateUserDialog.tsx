@@ -8,7 +8,7 @@ import { useEffect, useState } from 'react';
 import { adminKeys } from '@/api/adminQueries';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
-import type { AdminUserMade } from '@/api/types';
+import type { AdminUserCreated } from '@/api/types';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { PasswordStrength } from '@/components/PasswordStrength';
@@ -17,7 +17,7 @@ import { PasswordLinkShown } from './PasswordLinkShown';
 
 export function CreateUserDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const navigate = useNavigate();
-  const [made, setMade] = useState<AdminUserMade | null>(null);
+  const [made, setMade] = useState<AdminUserCreated | null>(null);
   useEffect(() => {
     if (opened) setMade(null);
   }, [opened]);
@@ -53,7 +53,7 @@ export function CreateUserDialog({ opened, onClose }: { opened: boolean; onClose
   );
 }
 
-function UserForm({ onCancel, onMade }: { onCancel: () => void; onMade: (user: AdminUserMade) => void }) {
+function UserForm({ onCancel, onMade }: { onCancel: () => void; onMade: (user: AdminUserCreated) => void }) {
   const client = useQueryClient();
   const form = useForm({
     initialValues: { name: '', email: '', how: 'link', password: '', is_admin: false },

@@ -4,7 +4,7 @@ import { IconSearchOff, IconUserPlus } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { adminUsersQuery } from '@/api/adminQueries';
-import { USER_STATUSES, type AdminUser, type UserStatus } from '@/api/types';
+import { userStatusValues, type AdminUser, type UserStatus } from '@/api/types';
 import { AdminUserLink } from '@/components/Links';
 import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
@@ -46,7 +46,7 @@ export default function UsersPage() {
       <Panel flush>
         <Group p="sm" gap="xs">
           <SearchInput label="Search people" value={q ?? ''} onSearch={(next) => set({ q: next || undefined })} />
-          <StatusFilter value={status} all={USER_STATUSES} states={userState} onChange={(value) => set({ status: value })} />
+          <StatusFilter value={status} all={userStatusValues} states={userState} onChange={(value) => set({ status: value })} />
           <NativeSelect
             aria-label="Rights"
             value={is_admin ?? ''}
