@@ -49,7 +49,7 @@ export const theme = createTheme({
     Badge: Badge.extend({ defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 500 } }),
     Button: Button.extend({ defaultProps: { size: 'sm', fw: 500 } }),
     Modal: Modal.extend({
-      defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.5 } },
+      defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.5 } },
       styles: {
         content: { background: 'var(--oc-surface)', border: '1px solid var(--oc-border)' },
         header: { background: 'var(--oc-surface)' },
@@ -57,7 +57,7 @@ export const theme = createTheme({
       },
     }),
     Drawer: Drawer.extend({
-      defaultProps: { position: 'right', size: 'xl', overlayProps: { backgroundOpacity: 0.35 } },
+      defaultProps: { position: 'right', size: 'xl', closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.35 } },
       styles: {
         content: { background: 'var(--oc-surface)', borderLeft: '1px solid var(--oc-border)' },
         header: { background: 'var(--oc-surface)' },

@@ -1,9 +1,10 @@
 // Where a code is asked for: six digits of an authenticator app, or a recovery code in its place.
-import { Anchor, Button, Group, Stack, TextInput } from '@mantine/core';
+import { Anchor, Button, Stack, TextInput } from '@mantine/core';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { asApiError } from '@/api/errors';
 import { digitsOf } from '@/lib/codes';
 import classes from './components.module.css';
+import { FormButtons } from './FormButtons';
 
 export interface CodeFormProps {
   label: string;
@@ -112,14 +113,9 @@ export function CodeForm(props: CodeFormProps) {
           </Anchor>
         )}
         {props.onCancel ? (
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={props.onCancel}>
-              Cancel
-            </Button>
-            <Button type="submit" color={props.danger ? 'red' : undefined} loading={busy} data-testid="code-submit">
-              {props.action}
-            </Button>
-          </Group>
+          <FormButtons onCancel={props.onCancel} color={props.danger ? 'red' : undefined} loading={busy} data-testid="code-submit">
+            {props.action}
+          </FormButtons>
         ) : (
           <Button type="submit" loading={busy} fullWidth data-testid="code-submit">
             {props.action}

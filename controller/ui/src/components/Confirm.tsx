@@ -2,6 +2,13 @@ import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { FormError } from './FormError';
 
+/** What is done on a yes. */
+export interface Run {
+  isPending: boolean;
+  error: unknown;
+  reset: () => void;
+}
+
 export interface ConfirmProps {
   opened: boolean;
   onClose: () => void;
@@ -10,27 +17,30 @@ export interface ConfirmProps {
   keep?: string;
   /** It cannot be done; the text says why. */
   impossible?: boolean;
-  busy: boolean;
-  error: unknown;
+  run: Run;
   onConfirm: () => void;
   /** What happens then. */
   children: ReactNode;
 }
 
 /** A question before something that hurts little or can be made good again; for more there is ConfirmByName. */
-export function Confirm(props: ConfirmProps) {
+export function Confirm({ run, ...props }: ConfirmProps) {
+  const close = () => {
+    run.reset();
+    props.onClose();
+  };
   return (
-    <Modal opened={props.opened} onClose={props.onClose} title={props.title} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={props.opened} onClose={close} title={props.title}>
       <Stack>
         <Text size="sm" component="div">
           {props.children}
         </Text>
-        <FormError error={props.error} />
+        <FormError error={run.error} />
         <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={props.onClose} data-autofocus>
+          <Button variant="default" onClick={close} data-autofocus>
             {props.keep ?? 'Cancel'}
           </Button>
-          <Button color="red" loading={props.busy} disabled={props.impossible} onClick={props.onConfirm} data-testid="confirm">
+          <Button color="red" loading={run.isPending} disabled={props.impossible} onClick={props.onConfirm} data-testid="confirm">
             {props.action}
           </Button>
         </Group>

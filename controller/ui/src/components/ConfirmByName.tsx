@@ -1,7 +1,9 @@
-import { Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { List, Modal, Stack, TextInput } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useEffect, useState, type ReactNode } from 'react';
-import { asApiError } from '@/api/errors';
+import type { Run } from './Confirm';
+import { FormButtons } from './FormButtons';
+import { FormError } from './FormError';
 import { Notice } from './Notice';
 
 export interface ConfirmByNameProps {
@@ -13,20 +15,23 @@ export interface ConfirmByNameProps {
   /** What will be lost, a line each. */
   losses: string[];
   action: string;
-  busy: boolean;
-  error: unknown;
+  run: Run;
   onConfirm: () => void;
   children?: ReactNode;
 }
 
-export function ConfirmByName(props: ConfirmByNameProps) {
+export function ConfirmByName({ run, ...props }: ConfirmByNameProps) {
+  const close = () => {
+    run.reset();
+    props.onClose();
+  };
   const [typed, setTyped] = useState('');
   useEffect(() => {
     if (props.opened) setTyped('');
   }, [props.opened]);
   const matches = typed.trim() === props.name;
   return (
-    <Modal opened={props.opened} onClose={props.onClose} title={props.title} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={props.opened} onClose={close} title={props.title}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -55,19 +60,10 @@ export function ConfirmByName(props: ConfirmByNameProps) {
             onChange={(event) => setTyped(event.currentTarget.value)}
             data-testid="confirm-name"
           />
-          {Boolean(props.error) && (
-            <Text size="sm" c="red" role="alert">
-              {asApiError(props.error).message}
-            </Text>
-          )}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={props.onClose}>
-              Keep it
-            </Button>
-            <Button type="submit" color="red" disabled={!matches} loading={props.busy} data-testid="confirm-delete">
-              {props.action}
-            </Button>
-          </Group>
+          <FormError error={run.error} />
+          <FormButtons onCancel={close} cancel="Keep it" color="red" disabled={!matches} loading={run.isPending} data-testid="confirm-delete">
+            {props.action}
+          </FormButtons>
         </Stack>
       </form>
     </Modal>

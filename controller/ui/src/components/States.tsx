@@ -1,6 +1,7 @@
 // What a page shows when there is nothing, when it waits, and when it failed.
 import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconAlertTriangle, IconLock, IconPlugConnectedX } from '@tabler/icons-react';
+import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { asApiError, type ApiError } from '@/api/errors';
 import { ButtonLink } from './ButtonLink';
@@ -70,4 +71,18 @@ export function LoadingRows({ rows = 5 }: { rows?: number }) {
       ))}
     </Stack>
   );
+}
+
+export interface LoadedProps<T> {
+  query: UseQueryResult<T>;
+  /** How many lines stand in for it meanwhile. */
+  rows?: number;
+  children: (data: T) => ReactNode;
+}
+
+/** What a query has read; until then that it is on its way, or why it does not come. */
+export function Loaded<T>({ query, rows, children }: LoadedProps<T>) {
+  if (query.isPending) return <LoadingRows rows={rows} />;
+  if (query.isError) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  return children(query.data);
 }

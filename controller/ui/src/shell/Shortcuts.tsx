@@ -52,7 +52,7 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
   }, []);
 
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard" size="sm" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title="Keyboard" size="sm">
       <Stack gap="xs">
         {SHORTCUTS.map(({ keys, label }) => (
           <Group key={keys} justify="space-between">

@@ -9,6 +9,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { COOKIE_SESSION } from '@/api/session';
 import type { Account } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
 import { forgetPerson } from '@/lib/storage';
@@ -28,7 +29,7 @@ export function CloseAccount({ user }: { user: Account }) {
           </Button>
         </Group>
       </Stack>
-      <Modal opened={opened} onClose={close} title="Close your account" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal opened={opened} onClose={close} title="Close your account">
         <CloseForm user={user} onCancel={close} />
       </Modal>
     </Panel>
@@ -73,14 +74,9 @@ function CloseForm({ user, onCancel }: { user: Account; onCancel: () => void }) 
           <PasswordInput label="Your password" autoComplete="current-password" data-autofocus {...form.getInputProps('password')} />
         )}
         <AccountError error={remove.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onCancel}>
-            Keep it
-          </Button>
-          <Button type="submit" color="red" loading={remove.isPending} data-testid="confirm-close">
-            Close my account
-          </Button>
-        </Group>
+        <FormButtons onCancel={onCancel} cancel="Keep it" color="red" loading={remove.isPending} data-testid="confirm-close">
+          Close my account
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -1,12 +1,11 @@
 import { Button } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { connectedAccountsQuery, signInWaysQuery } from '@/api/accountQueries';
 import { api, unwrap } from '@/api/client';
 import { keys, userQuery } from '@/api/queries';
 import type { ConnectedAccount, SignInProvider } from '@/api/types';
-import { Confirm } from '@/components/Confirm';
+import { ConfirmRemoval } from '@/components/ConfirmRemoval';
 import { Panel } from '@/components/Panel';
 import { ErrorState, LoadingRows } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
@@ -89,31 +88,17 @@ function Connect({ provider }: { provider: SignInProvider }) {
 }
 
 function Disconnect({ account, onClose }: { account: ConnectedAccount | null; onClose: () => void }) {
-  const client = useQueryClient();
-  const remove = useMutation({
-    mutationFn: (id: string) => unwrap(api.DELETE('/api/user/connected-accounts/{id}', { params: { path: { id } } })),
-    meta: { showsError: true },
-    onSuccess: () => {
-      notifications.show({ message: 'The account is disconnected' });
-      void client.invalidateQueries({ queryKey: keys.account });
-      onClose();
-    },
-  });
   return (
-    <Confirm
-      opened={account !== null}
-      onClose={() => {
-        remove.reset();
-        onClose();
-      }}
+    <ConfirmRemoval
+      subject={account}
+      onClose={onClose}
       title={`Disconnect ${account?.provider_name ?? ''}`}
       action="Disconnect"
-      keep="Keep it"
-      busy={remove.isPending}
-      error={remove.error}
-      onConfirm={() => account && remove.mutate(account.id)}
+      remove={({ id }) => unwrap(api.DELETE('/api/user/connected-accounts/{id}', { params: { path: { id } } }))}
+      done="The account is disconnected"
+      stale={[keys.account]}
     >
       {account?.email ? <b>{account.email}</b> : 'That account'} signs in here no longer. Nothing changes at {account?.provider_name}.
-    </Confirm>
+    </ConfirmRemoval>
   );
 }

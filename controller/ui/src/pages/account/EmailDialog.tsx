@@ -6,12 +6,13 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import type { Account } from '@/api/types';
 import { AnchorLink } from '@/components/AnchorLink';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 
 export function EmailDialog({ opened, onClose, user }: { opened: boolean; onClose: () => void; user: Account }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Change your address" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title="Change your address">
       {user.has_password ? <EmailForm user={user} onClose={onClose} /> : <PasswordFirst onClose={onClose} />}
     </Modal>
   );
@@ -72,14 +73,9 @@ function EmailForm({ user, onClose }: { user: Account; onClose: () => void }) {
           A link goes to the new address; {user.email} is told once it was opened.
         </Text>
         <FormError error={change.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={change.isPending}>
-            Send the link
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={change.isPending}>
+          Send the link
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -2,10 +2,10 @@ import { Table, Text } from '@mantine/core';
 import { IconHistory } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { loginHistoryQuery } from '@/api/accountQueries';
-import { ListTable } from '@/components/ListTable';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
 import { humanize } from '@/lib/format';
@@ -17,57 +17,54 @@ export function LoginHistory() {
   return (
     <>
       <Panel flush>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : list.data.data.length === 0 ? (
-          <EmptyState icon={<IconHistory size={22} />} title="Nothing yet" text="Sign-ins of the last 90 days are listed here." />
-        ) : (
-          <ListTable
-            label="Sign-ins"
-            columns={[
-              { label: 'Result' },
-              { label: 'Method', from: 'sm' },
-              { label: 'Device' },
-              { label: 'Address', from: 'sm' },
-              { label: 'When', from: 'sm' },
-            ]}
-          >
-            {list.data.data.map((login) => (
-              <Table.Tr key={login.id} data-testid="login-row">
-                <Table.Td>
-                  <StatusBadge
-                    state={
-                      login.succeeded ? { label: 'Signed in', tone: 'good' } : { label: reasonWords(login.reason), tone: 'bad' }
-                    }
-                  />
-                  <Text size="xs" c="dimmed" hiddenFrom="sm">
-                    {humanize(methodWords(login.method))}
-                    <br />
-                    <TimeAgo at={login.created_at} />
-                  </Text>
-                </Table.Td>
-                <Table.Td visibleFrom="sm">{humanize(methodWords(login.method))}</Table.Td>
-                <Table.Td>
-                  <span title={login.user_agent}>{login.device}</span>
-                  <Text size="xs" c="dimmed" hiddenFrom="sm" ff="monospace" style={{ wordBreak: 'break-all' }}>
-                    {login.address}
-                  </Text>
-                </Table.Td>
-                <Table.Td visibleFrom="sm">
-                  <Text size="sm" ff="monospace">
-                    {login.address ?? '–'}
-                  </Text>
-                </Table.Td>
-                <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>
+        <PagedList
+          query={list}
+          paging={paging}
+          noun="sign-in"
+          label="Sign-ins"
+          columns={[
+            { label: 'Result' },
+            { label: 'Method', from: 'sm' },
+            { label: 'Device' },
+            { label: 'Address', from: 'sm' },
+            { label: 'When', from: 'sm' },
+          ]}
+          empty={
+            <EmptyState icon={<IconHistory size={22} />} title="Nothing yet" text="Sign-ins of the last 90 days are listed here." />
+          }
+        >
+          {(login) => (
+            <Table.Tr key={login.id} data-testid="login-row">
+              <Table.Td>
+                <StatusBadge
+                  state={
+                    login.succeeded ? { label: 'Signed in', tone: 'good' } : { label: reasonWords(login.reason), tone: 'bad' }
+                  }
+                />
+                <Text size="xs" c="dimmed" hiddenFrom="sm">
+                  {humanize(methodWords(login.method))}
+                  <br />
                   <TimeAgo at={login.created_at} />
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </ListTable>
-        )}
-        <Pager paging={paging} page={list.data} noun="sign-in" />
+                </Text>
+              </Table.Td>
+              <Table.Td visibleFrom="sm">{humanize(methodWords(login.method))}</Table.Td>
+              <Table.Td>
+                <span title={login.user_agent}>{login.device}</span>
+                <Text size="xs" c="dimmed" hiddenFrom="sm" ff="monospace" style={{ wordBreak: 'break-all' }}>
+                  {login.address}
+                </Text>
+              </Table.Td>
+              <Table.Td visibleFrom="sm">
+                <Text size="sm" ff="monospace">
+                  {login.address ?? '–'}
+                </Text>
+              </Table.Td>
+              <Table.Td visibleFrom="sm" style={{ whiteSpace: 'nowrap' }}>
+                <TimeAgo at={login.created_at} />
+              </Table.Td>
+            </Table.Tr>
+          )}
+        </PagedList>
       </Panel>
       <Text size="xs" c="dimmed" mt="sm">
         The last 90 days, with attempts that were refused. Wrong tries that were not yours are no danger as long as your password

@@ -5,7 +5,7 @@ import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { NoticeKind } from '@/api/types';
 import { Panel } from '@/components/Panel';
-import { ErrorState, LoadingRows } from '@/components/States';
+import { Loaded } from '@/components/States';
 import { humanize } from '@/lib/format';
 import classes from './account.module.css';
 import { toggled } from './notices';
@@ -36,30 +36,28 @@ export function Notifications() {
   return (
     <Stack gap="md" maw={760}>
       <Panel title="By mail" flush>
-        {choice.isPending ? (
-          <LoadingRows />
-        ) : choice.isError ? (
-          <ErrorState error={choice.error} onRetry={() => void choice.refetch()} />
-        ) : (
-          <ul className={classes.rows} aria-label="Kinds of notices">
-            {choice.data.kinds.map(({ kind, description }) => {
-              const turning = set.isPending && set.variables.kind === kind;
-              const mailed = turning ? set.variables.mailed : !choice.data.muted.includes(kind);
-              return (
-                <li key={kind} className={classes.row}>
-                  <Switch
-                    checked={mailed}
-                    onChange={(event) => set.mutate({ kind, mailed: event.currentTarget.checked })}
-                    label={humanize(kind)}
-                    description={description}
-                    styles={{ label: { fontWeight: 600 } }}
-                    data-testid={`notice-${kind}`}
-                  />
-                </li>
-              );
-            })}
-          </ul>
-        )}
+        <Loaded query={choice}>
+          {(data) => (
+            <ul className={classes.rows} aria-label="Kinds of notices">
+              {data.kinds.map(({ kind, description }) => {
+                const turning = set.isPending && set.variables.kind === kind;
+                const mailed = turning ? set.variables.mailed : !data.muted.includes(kind);
+                return (
+                  <li key={kind} className={classes.row}>
+                    <Switch
+                      checked={mailed}
+                      onChange={(event) => set.mutate({ kind, mailed: event.currentTarget.checked })}
+                      label={humanize(kind)}
+                      description={description}
+                      styles={{ label: { fontWeight: 600 } }}
+                      data-testid={`notice-${kind}`}
+                    />
+                  </li>
+                );
+              })}
+            </ul>
+          )}
+        </Loaded>
       </Panel>
       <Text size="xs" c="dimmed">
         Mail goes to {user.email}, about what you may see, from every organization of yours. What is switched off here still shows

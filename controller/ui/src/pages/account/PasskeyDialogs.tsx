@@ -1,5 +1,5 @@
 // What is done with passkeys: add, rename, remove.
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -7,8 +7,9 @@ import { api, unwrap } from '@/api/client';
 import { ApiError, asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
 import type { Passkey, PasskeyRegistered } from '@/api/types';
-import { Confirm } from '@/components/Confirm';
-import { FormError } from '@/components/FormError';
+import { ConfirmRemoval } from '@/components/ConfirmRemoval';
+import { FormButtons } from '@/components/FormButtons';
+import { RenameDialog } from '@/components/RenameDialog';
 import { deviceOf } from '@/lib/device';
 import { createPasskey, passkeyProblem } from '@/lib/webauthn';
 import { AccountError } from './AccountError';
@@ -20,7 +21,7 @@ function nameProblem(name: string): string | null {
 
 export function AddPasskey({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Add a passkey" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title="Add a passkey">
       <AddForm onClose={onClose} />
     </Modal>
   );
@@ -65,14 +66,9 @@ function AddForm({ onClose }: { onClose: () => void }) {
           Your browser asks next where to keep it: on this device, on a phone, or on a security key.
         </Text>
         <AccountError error={add.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={add.isPending}>
-            Go on
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={add.isPending}>
+          Go on
+        </FormButtons>
       </Stack>
     </form>
   );
@@ -80,73 +76,35 @@ function AddForm({ onClose }: { onClose: () => void }) {
 
 export function RenamePasskey({ passkey, onClose }: { passkey: Passkey | null; onClose: () => void }) {
   return (
-    <Modal opened={passkey !== null} onClose={onClose} title="Rename the passkey" closeButtonProps={{ 'aria-label': 'Close' }}>
-      {passkey && <RenameForm key={passkey.id} passkey={passkey} onClose={onClose} />}
-    </Modal>
-  );
-}
-
-function RenameForm({ passkey, onClose }: { passkey: Passkey; onClose: () => void }) {
-  const client = useQueryClient();
-  const form = useForm({ initialValues: { name: passkey.device_name }, validate: { name: nameProblem } });
-  const save = useMutation({
-    mutationFn: ({ name }: typeof form.values) =>
-      unwrap(
-        api.PATCH('/api/user/passkeys/{id}', {
-          params: { path: { id: passkey.id } },
-          headers: { 'If-Match': `"${passkey.version}"` },
-          body: { device_name: name.trim() },
-        }),
-      ),
-    meta: { showsError: true },
-    onError: (error) => form.setErrors(fieldMessages(asApiError(error), { device_name: 'name' })),
-    onSuccess: onClose,
-    onSettled: () => void client.invalidateQueries({ queryKey: keys.account }),
-  });
-  return (
-    <form onSubmit={form.onSubmit((values) => save.mutate(values))} aria-label="Rename the passkey" noValidate>
-      <Stack gap="sm">
-        <TextInput label="Name" autoComplete="off" data-autofocus {...form.getInputProps('name')} />
-        <FormError error={save.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
-            Save
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+    <RenameDialog
+      subject={passkey}
+      onClose={onClose}
+      title="Rename the passkey"
+      nameOf={({ device_name }) => device_name}
+      field="device_name"
+      problem={nameProblem}
+      save={({ id, version }, device_name) =>
+        unwrap(
+          api.PATCH('/api/user/passkeys/{id}', { params: { path: { id } }, headers: { 'If-Match': `"${version}"` }, body: { device_name } }),
+        )
+      }
+      stale={keys.account}
+    />
   );
 }
 
 export function RemovePasskey({ passkey, onClose }: { passkey: Passkey | null; onClose: () => void }) {
-  const client = useQueryClient();
-  const remove = useMutation({
-    mutationFn: (id: string) => unwrap(api.DELETE('/api/user/passkeys/{id}', { params: { path: { id } } })),
-    meta: { showsError: true },
-    onSuccess: () => {
-      notifications.show({ message: 'The passkey is removed' });
-      void client.invalidateQueries({ queryKey: keys.account });
-      onClose();
-    },
-  });
   return (
-    <Confirm
-      opened={passkey !== null}
-      onClose={() => {
-        remove.reset();
-        onClose();
-      }}
+    <ConfirmRemoval
+      subject={passkey}
+      onClose={onClose}
       title="Remove the passkey"
       action="Remove"
-      keep="Keep it"
-      busy={remove.isPending}
-      error={remove.error}
-      onConfirm={() => passkey && remove.mutate(passkey.id)}
+      remove={({ id }) => unwrap(api.DELETE('/api/user/passkeys/{id}', { params: { path: { id } } }))}
+      done="The passkey is removed"
+      stale={[keys.account]}
     >
       <b>{passkey?.device_name}</b> signs in no longer. Your device still shows it until you delete it there too.
-    </Confirm>
+    </ConfirmRemoval>
   );
 }

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { passkeysQuery } from '@/api/accountQueries';
 import type { Passkey } from '@/api/types';
 import { Panel } from '@/components/Panel';
-import { ErrorState, LoadingRows } from '@/components/States';
+import { Loaded } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { hasPasskeys } from '@/lib/webauthn';
 import { AddPasskey, RemovePasskey, RenamePasskey } from './PasskeyDialogs';
@@ -37,57 +37,57 @@ export function Passkeys() {
         )
       }
     >
-      {passkeys.isPending ? (
-        <LoadingRows rows={2} />
-      ) : passkeys.isError ? (
-        <ErrorState error={passkeys.error} onRetry={() => void passkeys.refetch()} />
-      ) : list.length === 0 ? (
-        <Text size="sm" c="dimmed" p="md">
-          {hasPasskeys()
-            ? 'Sign in with a finger, a face, a PIN or a security key, without a password. A passkey cannot be phished, and counts as two factors.'
-            : 'Passkeys need HTTPS and a host name: this browser allows none at this address.'}
-        </Text>
-      ) : (
-        <Rows label="Passkeys">
-          {list.map((passkey) => (
-            <Row
-              key={passkey.id}
-              testId="passkey-row"
-              icon={<IconFingerprint size={19} aria-hidden />}
-              title={passkey.device_name}
-              detail={
-                <>
-                  {passkey.host !== window.location.hostname && `works at ${passkey.host} · `}
-                  {passkey.backup_state && 'synced between devices · '}
-                  added <TimeAgo at={passkey.created_at} /> · used <TimeAgo at={passkey.last_used_at} />
-                </>
-              }
-              actions={
-                <Menu position="bottom-end" width={180}>
-                  <Menu.Target>
-                    <ActionIcon color="gray" aria-label={`Actions for ${passkey.device_name}`} data-testid="passkey-actions">
-                      <IconDots size={16} />
-                    </ActionIcon>
-                  </Menu.Target>
-                  <Menu.Dropdown>
-                    <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'rename', passkey })}>
-                      Rename
-                    </Menu.Item>
-                    <Menu.Item
-                      color="red"
-                      leftSection={<IconTrash size={16} />}
-                      onClick={() => setDialog({ kind: 'remove', passkey })}
-                      data-testid="action-remove"
-                    >
-                      Remove
-                    </Menu.Item>
-                  </Menu.Dropdown>
-                </Menu>
-              }
-            />
-          ))}
-        </Rows>
-      )}
+      <Loaded query={passkeys} rows={2}>
+        {() =>
+          list.length === 0 ? (
+            <Text size="sm" c="dimmed" p="md">
+              {hasPasskeys()
+                ? 'Sign in with a finger, a face, a PIN or a security key, without a password. A passkey cannot be phished, and counts as two factors.'
+                : 'Passkeys need HTTPS and a host name: this browser allows none at this address.'}
+            </Text>
+          ) : (
+            <Rows label="Passkeys">
+              {list.map((passkey) => (
+                <Row
+                  key={passkey.id}
+                  testId="passkey-row"
+                  icon={<IconFingerprint size={19} aria-hidden />}
+                  title={passkey.device_name}
+                  detail={
+                    <>
+                      {passkey.host !== window.location.hostname && `works at ${passkey.host} · `}
+                      {passkey.backup_state && 'synced between devices · '}
+                      added <TimeAgo at={passkey.created_at} /> · used <TimeAgo at={passkey.last_used_at} />
+                    </>
+                  }
+                  actions={
+                    <Menu position="bottom-end" width={180}>
+                      <Menu.Target>
+                        <ActionIcon color="gray" aria-label={`Actions for ${passkey.device_name}`} data-testid="passkey-actions">
+                          <IconDots size={16} />
+                        </ActionIcon>
+                      </Menu.Target>
+                      <Menu.Dropdown>
+                        <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setDialog({ kind: 'rename', passkey })}>
+                          Rename
+                        </Menu.Item>
+                        <Menu.Item
+                          color="red"
+                          leftSection={<IconTrash size={16} />}
+                          onClick={() => setDialog({ kind: 'remove', passkey })}
+                          data-testid="action-remove"
+                        >
+                          Remove
+                        </Menu.Item>
+                      </Menu.Dropdown>
+                    </Menu>
+                  }
+                />
+              ))}
+            </Rows>
+          )
+        }
+      </Loaded>
       <AddPasskey opened={dialog?.kind === 'add'} onClose={close} />
       <RenamePasskey passkey={of('rename')} onClose={close} />
       <RemovePasskey passkey={of('remove')} onClose={close} />

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core';
+import { Button, Checkbox, Modal, PasswordInput, Stack, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
@@ -7,6 +7,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
 import type { Account } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { Panel } from '@/components/Panel';
 import { PasswordStrength } from '@/components/PasswordStrength';
 import { passwordProblem } from '@/lib/password';
@@ -29,7 +30,7 @@ export function Password({ user }: { user: Account }) {
           ? 'You can sign in with it. A mail tells you whenever it was changed.'
           : 'You have none and sign in by other means. With one, you can also change your address.'}
       </Text>
-      <Modal opened={opened} onClose={close} title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal opened={opened} onClose={close} title={title}>
         <PasswordForm user={user} title={title} onClose={close} />
       </Modal>
     </Panel>
@@ -89,14 +90,9 @@ function PasswordForm({ user, title, onClose }: { user: Account; title: string; 
           <Checkbox label="Sign out everywhere else" {...form.getInputProps('others', { type: 'checkbox' })} />
         )}
         <AccountError error={save.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={save.isPending}>
-            {user.has_password ? 'Change the password' : 'Set the password'}
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={save.isPending}>
+          {user.has_password ? 'Change the password' : 'Set the password'}
+        </FormButtons>
       </Stack>
     </form>
   );

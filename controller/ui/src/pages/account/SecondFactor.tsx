@@ -10,7 +10,7 @@ import type { TotpStatus, Account } from '@/api/types';
 import { CodeForm } from '@/components/CodeForm';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
-import { ErrorState, LoadingRows } from '@/components/States';
+import { Loaded } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
 import { plural } from '@/lib/format';
@@ -33,25 +33,25 @@ export function SecondFactor({ user }: { user: Account }) {
         )
       }
     >
-      {totp.isPending ? (
-        <LoadingRows rows={2} />
-      ) : totp.isError ? (
-        <ErrorState error={totp.error} onRetry={() => void totp.refetch()} />
-      ) : totp.data.enabled ? (
-        <On status={totp.data} onCodes={() => setDialog('codes')} onOff={() => setDialog('off')} />
-      ) : (
-        <Stack gap="sm">
-          <Text size="sm" c="dimmed">
-            After your password, a code of an app on your phone is asked for: a stolen password alone is then of no use. Any app
-            for such codes will do.
-          </Text>
-          <Group>
-            <Button leftSection={<IconDeviceMobile size={16} aria-hidden />} onClick={() => setDialog('set-up')} data-testid="totp-set-up">
-              Set up
-            </Button>
-          </Group>
-        </Stack>
-      )}
+      <Loaded query={totp} rows={2}>
+        {(data) =>
+          data.enabled ? (
+            <On status={data} onCodes={() => setDialog('codes')} onOff={() => setDialog('off')} />
+          ) : (
+            <Stack gap="sm">
+              <Text size="sm" c="dimmed">
+                After your password, a code of an app on your phone is asked for: a stolen password alone is then of no use. Any app
+                for such codes will do.
+              </Text>
+              <Group>
+                <Button leftSection={<IconDeviceMobile size={16} aria-hidden />} onClick={() => setDialog('set-up')} data-testid="totp-set-up">
+                  Set up
+                </Button>
+              </Group>
+            </Stack>
+          )
+        }
+      </Loaded>
       <TotpSetup opened={dialog === 'set-up'} onClose={close} user={user} />
       <NewCodes opened={dialog === 'codes'} onClose={close} user={user} />
       <SwitchOff opened={dialog === 'off'} onClose={close} />
@@ -105,7 +105,6 @@ function NewCodes({ opened, onClose, user }: { opened: boolean; onClose: () => v
       withCloseButton={!made}
       closeOnEscape={!made}
       closeOnClickOutside={false}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {made ? (
         <RecoveryCodes codes={made} email={user.email} onDone={close} />
@@ -143,7 +142,7 @@ function SwitchOff({ opened, onClose }: { opened: boolean; onClose: () => void }
     off.reset();
   };
   return (
-    <Modal opened={opened} onClose={close} title="Switch the second factor off" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={close} title="Switch the second factor off">
       <Stack>
         <Notice tone="warn" icon={<IconAlertTriangle size={18} />}>
           Your password alone signs in then. Key and recovery codes are deleted, and organizations that ask for a second factor

@@ -9,7 +9,7 @@ import { asApiError } from '@/api/errors';
 import type { Session } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { Panel } from '@/components/Panel';
-import { ErrorState, LoadingRows } from '@/components/States';
+import { Loaded } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { plural } from '@/lib/format';
 import { isPhone } from '@/lib/device';
@@ -56,54 +56,48 @@ export function Sessions() {
           )
         }
       >
-        {sessions.isPending ? (
-          <LoadingRows />
-        ) : sessions.isError ? (
-          <ErrorState error={sessions.error} onRetry={() => void sessions.refetch()} />
-        ) : (
-          <Rows label="Sessions">
-            {list.map((session) => (
-              <Row
-                key={session.id}
-                testId="session-row"
-                icon={<SessionIcon session={session} />}
-                title={
-                  <Group gap={8}>
-                    <span title={session.user_agent}>{session.device}</span>
-                    {session.current && <Badge color="teal">this one</Badge>}
-                  </Group>
-                }
-                detail={
-                  <>
-                    {session.address ?? 'unknown address'} · {session.current ? 'in use' : <>used <TimeAgo at={session.last_used_at} /></>}{' '}
-                    · since <TimeAgo at={session.created_at} /> by {methodWords(session.method)}
-                  </>
-                }
-                actions={
-                  !session.current && (
-                    <Button size="compact-sm" variant="default" onClick={() => setEnding([session])} data-testid="end-session">
-                      End
-                    </Button>
-                  )
-                }
-              />
-            ))}
-          </Rows>
-        )}
+        <Loaded query={sessions}>
+          {() => (
+            <Rows label="Sessions">
+              {list.map((session) => (
+                <Row
+                  key={session.id}
+                  testId="session-row"
+                  icon={<SessionIcon session={session} />}
+                  title={
+                    <Group gap={8}>
+                      <span title={session.user_agent}>{session.device}</span>
+                      {session.current && <Badge color="teal">this one</Badge>}
+                    </Group>
+                  }
+                  detail={
+                    <>
+                      {session.address ?? 'unknown address'} · {session.current ? 'in use' : <>used <TimeAgo at={session.last_used_at} /></>}{' '}
+                      · since <TimeAgo at={session.created_at} /> by {methodWords(session.method)}
+                    </>
+                  }
+                  actions={
+                    !session.current && (
+                      <Button size="compact-sm" variant="default" onClick={() => setEnding([session])} data-testid="end-session">
+                        End
+                      </Button>
+                    )
+                  }
+                />
+              ))}
+            </Rows>
+          )}
+        </Loaded>
       </Panel>
       <Text size="xs" c="dimmed">
         A session that you do not know? End it, and change your password.
       </Text>
       <Confirm
         opened={ending.length > 0}
-        onClose={() => {
-          stop.reset();
-          setEnding([]);
-        }}
+        onClose={() => setEnding([])}
         title={one ? 'End the session' : 'End all other sessions'}
         action={one ? 'End it' : `End ${plural(ending.length, 'session')}`}
-        busy={stop.isPending}
-        error={stop.error}
+        run={stop}
         onConfirm={() => stop.mutate(ending)}
       >
         {one ? (

@@ -1,5 +1,5 @@
 // What is done with SSH keys: add, rename, remove.
-import { Button, Checkbox, Group, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Checkbox, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -7,9 +7,11 @@ import { sshKeysQuery } from '@/api/accountQueries';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import type { SshKey } from '@/api/types';
-import { Confirm } from '@/components/Confirm';
+import { ConfirmRemoval } from '@/components/ConfirmRemoval';
 import { CommandBox } from '@/components/Copy';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
+import { RenameDialog } from '@/components/RenameDialog';
 import { commentOf, isPrivate, publicKeyProblem } from './sshKey';
 
 function nameProblem(name: string): string | null {
@@ -18,7 +20,7 @@ function nameProblem(name: string): string | null {
 
 export function AddSshKey({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Add an SSH key" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title="Add an SSH key" size="lg">
       <AddForm onClose={onClose} />
     </Modal>
   );
@@ -83,14 +85,9 @@ function AddForm({ onClose }: { onClose: () => void }) {
           <CommandBox command="ssh-keygen -t ed25519 && cat ~/.ssh/id_ed25519.pub" label="command for a new key" />
         </div>
         <FormError error={add.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={add.isPending}>
-            Add the key
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={add.isPending}>
+          Add the key
+        </FormButtons>
       </Stack>
     </form>
   );
@@ -98,80 +95,33 @@ function AddForm({ onClose }: { onClose: () => void }) {
 
 export function RenameSshKey({ sshKey, onClose }: { sshKey: SshKey | null; onClose: () => void }) {
   return (
-    <Modal opened={sshKey !== null} onClose={onClose} title="Rename the key" closeButtonProps={{ 'aria-label': 'Close' }}>
-      {sshKey && <RenameForm key={sshKey.id} sshKey={sshKey} onClose={onClose} />}
-    </Modal>
-  );
-}
-
-function RenameForm({ sshKey, onClose }: { sshKey: SshKey; onClose: () => void }) {
-  const client = useQueryClient();
-  const form = useForm({
-    initialValues: { name: sshKey.name },
-    validate: { name: (name) => (name.trim() ? nameProblem(name) : 'A name is needed') },
-  });
-  const save = useMutation({
-    mutationFn: ({ name }: typeof form.values) =>
-      unwrap(
-        api.PATCH('/api/user/ssh-keys/{id}', {
-          params: { path: { id: sshKey.id } },
-          headers: { 'If-Match': `"${sshKey.version}"` },
-          body: { name: name.trim() },
-        }),
-      ),
-    meta: { showsError: true },
-    onError: (error) => {
-      const problem = asApiError(error);
-      form.setErrors(fieldMessages(problem, { name: 'name' }));
-      if (problem.status === 409) form.setFieldError('name', problem.message);
-    },
-    onSuccess: onClose,
-    onSettled: () => void client.invalidateQueries({ queryKey: sshKeysQuery.queryKey }),
-  });
-  return (
-    <form onSubmit={form.onSubmit((values) => save.mutate(values))} aria-label="Rename the key" noValidate>
-      <Stack gap="sm">
-        <TextInput label="Name" autoComplete="off" data-autofocus {...form.getInputProps('name')} />
-        <FormError error={save.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
-            Save
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+    <RenameDialog
+      subject={sshKey}
+      onClose={onClose}
+      title="Rename the key"
+      nameOf={({ name }) => name}
+      field="name"
+      problem={(name) => (name.trim() ? nameProblem(name) : 'A name is needed')}
+      save={({ id, version }, name) =>
+        unwrap(api.PATCH('/api/user/ssh-keys/{id}', { params: { path: { id } }, headers: { 'If-Match': `"${version}"` }, body: { name } }))
+      }
+      stale={sshKeysQuery.queryKey}
+    />
   );
 }
 
 export function RemoveSshKey({ sshKey, onClose }: { sshKey: SshKey | null; onClose: () => void }) {
-  const client = useQueryClient();
-  const remove = useMutation({
-    mutationFn: (id: string) => unwrap(api.DELETE('/api/user/ssh-keys/{id}', { params: { path: { id } } })),
-    meta: { showsError: true },
-    onSuccess: () => {
-      notifications.show({ message: 'The key is removed' });
-      onClose();
-    },
-    onSettled: () => void client.invalidateQueries({ queryKey: sshKeysQuery.queryKey }),
-  });
   return (
-    <Confirm
-      opened={sshKey !== null}
-      onClose={() => {
-        remove.reset();
-        onClose();
-      }}
+    <ConfirmRemoval
+      subject={sshKey}
+      onClose={onClose}
       title="Remove the SSH key"
       action="Remove"
-      keep="Keep it"
-      busy={remove.isPending}
-      error={remove.error}
-      onConfirm={() => sshKey && remove.mutate(sshKey.id)}
+      remove={({ id }) => unwrap(api.DELETE('/api/user/ssh-keys/{id}', { params: { path: { id } } }))}
+      done="The key is removed"
+      stale={[sshKeysQuery.queryKey]}
     >
       <b>{sshKey?.name}</b> opens nothing any more. The key itself stays on your computer.
-    </Confirm>
+    </ConfirmRemoval>
   );
 }

@@ -8,7 +8,7 @@ import { api, unwrap } from '@/api/client';
 import type { SshKey } from '@/api/types';
 import { CopyButton } from '@/components/Copy';
 import { Panel } from '@/components/Panel';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { Row, Rows } from './Row';
 import { AddSshKey, RemoveSshKey, RenameSshKey } from './SshKeyDialogs';
@@ -34,24 +34,24 @@ export function SshKeys() {
   return (
     <Stack maw={760}>
       <Panel title="SSH keys" flush aside={list.data && list.data.length > 0 && addButton}>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : list.data.length === 0 ? (
-          <EmptyState
-            icon={<IconKey size={22} />}
-            title="No key yet"
-            text="Add the public key of your computer, to reach servers by SSH without a password."
-            action={addButton}
-          />
-        ) : (
-          <Rows label="SSH keys">
-            {list.data.map((sshKey) => (
-              <KeyRow key={sshKey.id} sshKey={sshKey} onAction={(kind) => setDialog({ kind, sshKey })} />
-            ))}
-          </Rows>
-        )}
+        <Loaded query={list}>
+          {(data) =>
+            data.length === 0 ? (
+              <EmptyState
+                icon={<IconKey size={22} />}
+                title="No key yet"
+                text="Add the public key of your computer, to reach servers by SSH without a password."
+                action={addButton}
+              />
+            ) : (
+              <Rows label="SSH keys">
+                {data.map((sshKey) => (
+                  <KeyRow key={sshKey.id} sshKey={sshKey} onAction={(kind) => setDialog({ kind, sshKey })} />
+                ))}
+              </Rows>
+            )
+          }
+        </Loaded>
       </Panel>
       <AddSshKey opened={dialog?.kind === 'add'} onClose={close} />
       <RenameSshKey sshKey={of('rename')} onClose={close} />

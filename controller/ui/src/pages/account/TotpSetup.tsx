@@ -37,7 +37,6 @@ export function TotpSetup({ opened, onClose, user }: { opened: boolean; onClose:
       withCloseButton={!codes}
       closeOnEscape={!codes}
       closeOnClickOutside={false}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {codes ? (
         <RecoveryCodes codes={codes} email={user.email} on onDone={close} />

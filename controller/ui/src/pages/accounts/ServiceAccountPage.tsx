@@ -17,7 +17,7 @@ import { ConfirmByName } from '@/components/ConfirmByName';
 import { FormError } from '@/components/FormError';
 import { PageHeader } from '@/components/PageHeader';
 import { Panel } from '@/components/Panel';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, ErrorState, Loaded, LoadingRows } from '@/components/States';
 import { plural } from '@/lib/format';
 import { nameProblem } from '@/lib/slug';
 import { CreateKeyDialog } from '@/pages/keys/CreateKeyDialog';
@@ -80,24 +80,24 @@ function Keys({ account }: { account: ServiceAccount }) {
   );
   return (
     <Panel title="Keys" flush aside={own.length > 0 && newButton}>
-      {list.isPending ? (
-        <LoadingRows rows={2} />
-      ) : list.isError ? (
-        <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-      ) : own.length === 0 ? (
-        <EmptyState
-          icon={<IconKey size={22} />}
-          title="No key yet"
-          text={
-            account.grants.length === 0
-              ? 'Give the account a role first: a key never may more than the account.'
-              : 'The account acts by its keys. None may do more than the account itself.'
-          }
-          action={newButton}
-        />
-      ) : (
-        <KeyTable list={own} ofAccount onAction={setAction} />
-      )}
+      <Loaded query={list} rows={2}>
+        {() =>
+          own.length === 0 ? (
+            <EmptyState
+              icon={<IconKey size={22} />}
+              title="No key yet"
+              text={
+                account.grants.length === 0
+                  ? 'Give the account a role first: a key never may more than the account.'
+                  : 'The account acts by its keys. None may do more than the account itself.'
+              }
+              action={newButton}
+            />
+          ) : (
+            <KeyTable list={own} ofAccount onAction={setAction} />
+          )
+        }
+      </Loaded>
       <CreateKeyDialog opened={creating} onClose={close} account={account} />
       <KeyDialogs action={action} onClose={() => setAction(null)} />
     </Panel>
@@ -218,8 +218,7 @@ function DeleteDialog({ account, opened, onClose }: { account: ServiceAccount; o
         'Its roles.',
       ]}
       action="Delete the account"
-      busy={remove.isPending}
-      error={remove.error}
+      run={remove}
       onConfirm={() => remove.mutate()}
     />
   );

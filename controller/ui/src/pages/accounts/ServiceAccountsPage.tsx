@@ -13,13 +13,14 @@ import { asApiError, fieldMessages } from '@/api/errors';
 import { serviceAccountsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
 import type { ServiceAccount } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { ServiceAccountLink } from '@/components/Links';
 import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { nameProblem } from '@/lib/slug';
 import { useSession } from '@/shell/session';
@@ -48,33 +49,33 @@ export default function ServiceAccountsPage() {
             onSearch={(next) => void navigate({ search: { q: next || undefined }, replace: true })}
           />
         </Group>
-        {accounts.isPending ? (
-          <LoadingRows />
-        ) : accounts.isError ? (
-          <ErrorState error={accounts.error} onRetry={() => void accounts.refetch()} />
-        ) : shown.length === 0 ? (
-          q ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="None matches" text="Try another word." />
-          ) : (
-            <EmptyState
-              icon={<IconRobot size={22} />}
-              title="No service account yet"
-              text="It has roles like a person and API keys of its own, which go on working when people leave."
-              action={newButton}
-            />
-          )
-        ) : (
-          <ListTable
-            label="Service accounts"
-            columns={[{ label: 'Name' }, { label: 'Roles', from: 'sm' }, { label: 'Keys' }, { label: 'Made', from: 'md' }]}
-          >
-            {shown.map((account) => (
-              <AccountRow key={account.id} account={account} />
-            ))}
-          </ListTable>
-        )}
+        <Loaded query={accounts}>
+          {() =>
+            shown.length === 0 ? (
+              q ? (
+                <EmptyState icon={<IconSearchOff size={22} />} title="None matches" text="Try another word." />
+              ) : (
+                <EmptyState
+                  icon={<IconRobot size={22} />}
+                  title="No service account yet"
+                  text="It has roles like a person and API keys of its own, which go on working when people leave."
+                  action={newButton}
+                />
+              )
+            ) : (
+              <ListTable
+                label="Service accounts"
+                columns={[{ label: 'Name' }, { label: 'Roles', from: 'sm' }, { label: 'Keys' }, { label: 'Made', from: 'md' }]}
+              >
+                {shown.map((account) => (
+                  <AccountRow key={account.id} account={account} />
+                ))}
+              </ListTable>
+            )
+          }
+        </Loaded>
       </Panel>
-      <Modal opened={making} onClose={close} size="lg" title="New service account" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal opened={making} onClose={close} size="lg" title="New service account">
         <AccountForm onClose={close} />
       </Modal>
     </>
@@ -161,14 +162,9 @@ function AccountForm({ onClose }: { onClose: () => void }) {
           <GrantsEditor value={grants} onChange={setGrants} errors={tried ? { ...told, ...problems } : {}} />
         </Input.Wrapper>
         <FormError error={create.error} shown={{ ...form.errors, ...told }} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={create.isPending}>
-            Create
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={create.isPending}>
+          Create
+        </FormButtons>
       </Stack>
     </form>
   );

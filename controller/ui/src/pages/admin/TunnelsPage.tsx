@@ -6,11 +6,11 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { tunnelsQuery, tunnelStatsQuery } from '@/api/adminQueries';
 import type { ConnectedAgent } from '@/api/types';
 import { AdminOrganizationLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { formatCount, plural } from '@/lib/format';
 import { Figure, Figures } from './Figure';
@@ -41,34 +41,29 @@ export default function TunnelsPage() {
               onChange={(event) => search(event.currentTarget.value)}
             />
           </Group>
-          {list.isPending ? (
-            <LoadingRows />
-          ) : list.isError ? (
-            <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-          ) : list.data.data.length === 0 ? (
-            name ? (
-              <EmptyState icon={<IconSearchOff size={22} />} title="No such server is connected" text="The name must be whole." />
-            ) : (
-              <EmptyState icon={<IconPlugConnected size={22} />} title="No agent is connected" text="Agents dial in from their servers; none has." />
-            )
-          ) : (
-            <ListTable
-              label="Tunnels"
-              columns={[
-                { label: 'Server' },
-                { label: 'Organization', from: 'sm' },
-                { label: 'From', from: 'md' },
-                { label: 'Open requests' },
-                { label: 'Agent', from: 'lg' },
-                { label: 'Connected', from: 'xs' },
-              ]}
-            >
-              {list.data.data.map((agent) => (
-                <Row key={agent.server_id} agent={agent} />
-              ))}
-            </ListTable>
-          )}
-          <Pager paging={paging} page={list.data} noun="tunnel" />
+          <PagedList
+            query={list}
+            paging={paging}
+            noun="tunnel"
+            label="Tunnels"
+            columns={[
+              { label: 'Server' },
+              { label: 'Organization', from: 'sm' },
+              { label: 'From', from: 'md' },
+              { label: 'Open requests' },
+              { label: 'Agent', from: 'lg' },
+              { label: 'Connected', from: 'xs' },
+            ]}
+            empty={
+              name ? (
+                <EmptyState icon={<IconSearchOff size={22} />} title="No such server is connected" text="The name must be whole." />
+              ) : (
+                <EmptyState icon={<IconPlugConnected size={22} />} title="No agent is connected" text="Agents dial in from their servers; none has." />
+              )
+            }
+          >
+            {(agent) => <Row key={agent.server_id} agent={agent} />}
+          </PagedList>
         </Panel>
       </Stack>
     </>

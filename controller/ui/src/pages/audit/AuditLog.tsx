@@ -12,7 +12,7 @@ import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
 import { Panel } from '@/components/Panel';
 import { RowButton } from '@/components/RowButton';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { formatCount, humanize, plural } from '@/lib/format';
 import { useSession } from '@/shell/session';
@@ -66,19 +66,19 @@ export function AuditLog({ title, subtitle, ofPlatform, search, onSearch }: Audi
       />
       <Panel flush>
         <Filters search={search} onChange={onSearch} entries={entries} ofPlatform={ofPlatform} />
-        {list.isPending ? (
-          <LoadingRows rows={8} />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : entries.length === 0 ? (
-          isFiltered(search) ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No entry matches" text="Try another filter, or a longer time." />
-          ) : (
-            <EmptyState icon={<IconHistory size={22} />} title="No entry yet" text="Every change is written down here from now on." />
-          )
-        ) : (
-          <Entries entries={entries} ofPlatform={ofPlatform} onOpen={setOpened} />
-        )}
+        <Loaded query={list} rows={8}>
+          {() =>
+            entries.length === 0 ? (
+              isFiltered(search) ? (
+                <EmptyState icon={<IconSearchOff size={22} />} title="No entry matches" text="Try another filter, or a longer time." />
+              ) : (
+                <EmptyState icon={<IconHistory size={22} />} title="No entry yet" text="Every change is written down here from now on." />
+              )
+            ) : (
+              <Entries entries={entries} ofPlatform={ofPlatform} onOpen={setOpened} />
+            )
+          }
+        </Loaded>
         <More list={list} count={entries.length} />
       </Panel>
       <EntryDrawer

@@ -24,7 +24,6 @@ export function EntryDrawer({ entry, ofPlatform, onClose, onFilter }: EntryDrawe
       opened={entry !== null}
       onClose={onClose}
       title={entry ? humanize(entry.action) : ''}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {entry && <Body key={entry.id} entry={entry} ofPlatform={ofPlatform} onFilter={onFilter} />}
     </Drawer>

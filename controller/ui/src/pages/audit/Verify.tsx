@@ -25,7 +25,7 @@ export function VerifyDialog({ opened, onClose, ofPlatform }: { opened: boolean;
     else reset();
   }, [opened, mutate, reset]);
   return (
-    <Modal opened={opened} onClose={onClose} size="lg" title="Is the audit log whole?" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} size="lg" title="Is the audit log whole?">
       <Stack>
         {verify.isPending && (
           <>

@@ -148,8 +148,7 @@ function DeleteDialog({ instance, opened, onClose }: { instance: Instance; opene
           : 'Nothing of the database and files: their volumes stay on the server until they are purged.',
       ]}
       action={gone ? 'Delete with all data' : 'Delete'}
-      busy={remove.isPending}
-      error={remove.error}
+      run={remove}
       onConfirm={() => remove.mutate()}
     >
       <Checkbox

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, TagsInput, TextInput } from '@mantine/core';
+import { Stack, TagsInput, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -6,6 +6,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { instanceQuery, keys } from '@/api/queries';
 import type { Instance } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
 import { labelsFromTags, tagsFromLabels } from '@/lib/labels';
@@ -65,11 +66,9 @@ export function InstanceSettings({ instance }: { instance: Instance }) {
                 Another size makes the container anew: Odoo is away for some seconds.
               </Notice>
             )}
-            <Group justify="flex-end">
-              <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
-                Save
-              </Button>
-            </Group>
+            <FormButtons loading={save.isPending} disabled={!form.isDirty()}>
+              Save
+            </FormButtons>
           </Stack>
         </form>
       </Panel>

@@ -6,12 +6,12 @@ import { instancesQuery } from '@/api/queries';
 import { instanceStatusValues, type Instance, type InstanceStatus } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
 import { InstanceLink, ServerLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { TimeAgo } from '@/components/Time';
@@ -60,40 +60,35 @@ export default function InstancesPage() {
             </Button>
           )}
         </Group>
-        {instances.isPending ? (
-          <LoadingRows />
-        ) : instances.isError ? (
-          <ErrorState error={instances.error} onRetry={() => void instances.refetch()} />
-        ) : instances.data.data.length === 0 ? (
-          search.q || status || search.server_id ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No instance matches" text="Try another word or status." />
-          ) : (
-            <EmptyState
-              icon={<IconBox size={22} />}
-              title="No instance yet"
-              text="An instance is an Odoo with a database of its own on one of your servers. The first one takes a few minutes."
-              action={newButton}
-            />
-          )
-        ) : (
-          <ListTable
-            label="Instances"
-            columns={[
-              { label: 'Name' },
-              { label: 'Status' },
-              { label: 'Odoo', from: 'sm' },
-              { label: 'Server', from: 'sm' },
-              { label: 'Size', from: 'lg' },
-              { label: 'Changed', from: 'md' },
-              { label: 'Open', hiddenLabel: true },
-            ]}
-          >
-            {instances.data.data.map((instance) => (
-              <InstanceRow key={instance.id} instance={instance} />
-            ))}
-          </ListTable>
-        )}
-        <Pager paging={paging} page={instances.data} noun="instance" />
+        <PagedList
+          query={instances}
+          paging={paging}
+          noun="instance"
+          label="Instances"
+          columns={[
+            { label: 'Name' },
+            { label: 'Status' },
+            { label: 'Odoo', from: 'sm' },
+            { label: 'Server', from: 'sm' },
+            { label: 'Size', from: 'lg' },
+            { label: 'Changed', from: 'md' },
+            { label: 'Open', hiddenLabel: true },
+          ]}
+          empty={
+            search.q || status || search.server_id ? (
+              <EmptyState icon={<IconSearchOff size={22} />} title="No instance matches" text="Try another word or status." />
+            ) : (
+              <EmptyState
+                icon={<IconBox size={22} />}
+                title="No instance yet"
+                text="An instance is an Odoo with a database of its own on one of your servers. The first one takes a few minutes."
+                action={newButton}
+              />
+            )
+          }
+        >
+          {(instance) => <InstanceRow key={instance.id} instance={instance} />}
+        </PagedList>
       </Panel>
     </>
   );

@@ -8,7 +8,7 @@ import { jobStatusValues, type Job, type JobStatus } from '@/api/types';
 import { PageHeader } from '@/components/PageHeader';
 import { Pager, usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { StatusFilter } from '@/components/StatusFilter';
 import { humanize } from '@/lib/format';
 import { jobState } from '@/lib/status';
@@ -63,23 +63,23 @@ export default function JobsPage() {
             }}
           />
         </Group>
-        {jobs.isPending ? (
-          <LoadingRows />
-        ) : jobs.isError ? (
-          <ErrorState error={jobs.error} onRetry={() => void jobs.refetch()} />
-        ) : shown.length === 0 ? (
-          status || search.kind || word ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No job matches" text="Try another filter." />
-          ) : (
-            <EmptyState
-              icon={<IconListCheck size={22} />}
-              title="No job yet"
-              text="Creating, starting and removing instances are jobs: each shows its steps and its log here."
-            />
-          )
-        ) : (
-          <JobTable jobs={shown} label="Jobs" />
-        )}
+        <Loaded query={jobs}>
+          {() =>
+            shown.length === 0 ? (
+              status || search.kind || word ? (
+                <EmptyState icon={<IconSearchOff size={22} />} title="No job matches" text="Try another filter." />
+              ) : (
+                <EmptyState
+                  icon={<IconListCheck size={22} />}
+                  title="No job yet"
+                  text="Creating, starting and removing instances are jobs: each shows its steps and its log here."
+                />
+              )
+            ) : (
+              <JobTable jobs={shown} label="Jobs" />
+            )
+          }
+        </Loaded>
         <Pager paging={paging} page={jobs.data} noun="job" />
       </Panel>
     </>

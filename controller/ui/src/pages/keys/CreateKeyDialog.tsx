@@ -1,4 +1,4 @@
-import { Button, Group, Input, Modal, NativeSelect, Select, SimpleGrid, Stack, TagsInput, TextInput } from '@mantine/core';
+import { Input, Modal, NativeSelect, Select, SimpleGrid, Stack, TagsInput, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
@@ -13,6 +13,7 @@ import { asApiError, fieldMessages } from '@/api/errors';
 import { rolesQuery, serviceAccountsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
 import type { ApiKeyCreated, EffectivePermission, ScopeRef, ServiceAccount } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { nameProblem } from '@/lib/slug';
 import { useSession } from '@/shell/session';
@@ -46,7 +47,6 @@ export function CreateKeyDialog({ opened, onClose, account }: CreateKeyDialogPro
       title={made ? 'Copy the key now' : account ? `New key of ${account.name}` : 'New API key'}
       closeOnClickOutside={false}
       closeOnEscape={!made}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {made ? <KeyShown made={made} onClose={onClose} /> : <KeyForm account={account} onMade={setMade} onCancel={onClose} />}
     </Modal>
@@ -178,14 +178,9 @@ function KeyForm({ account: fixed, onMade, onCancel }: KeyFormProps) {
           />
         </Input.Wrapper>
         <FormError error={create.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={create.isPending}>
-            Create key
-          </Button>
-        </Group>
+        <FormButtons onCancel={onCancel} loading={create.isPending}>
+          Create key
+        </FormButtons>
       </Stack>
     </form>
   );

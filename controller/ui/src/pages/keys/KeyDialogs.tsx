@@ -1,5 +1,5 @@
 // What is done with a key that is there: rotate, change, revoke.
-import { Button, Group, Modal, NativeSelect, Stack, TagsInput, Text, TextInput } from '@mantine/core';
+import { Modal, NativeSelect, Stack, TagsInput, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -8,7 +8,8 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
 import type { ApiKey, ApiKeyCreated } from '@/api/types';
-import { Confirm } from '@/components/Confirm';
+import { ConfirmRemoval } from '@/components/ConfirmRemoval';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { nameProblem } from '@/lib/slug';
 import { addressProblem } from './keys';
@@ -55,7 +56,6 @@ function RotateDialog({ apiKey, onClose }: { apiKey: ApiKey | null; onClose: () 
       title={made ? 'Copy the key now' : `A new secret for ${apiKey?.name ?? ''}`}
       closeOnClickOutside={!made}
       closeOnEscape={!made}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {made ? <KeyShown made={made} onClose={close} /> : apiKey && <RotateForm apiKey={apiKey} onMade={setMade} onCancel={close} />}
     </Modal>
@@ -83,21 +83,16 @@ function RotateForm({ apiKey, onMade, onCancel }: { apiKey: ApiKey; onMade: (mad
       <Text size="sm">Name, permissions and end stay. Put the new secret where the old one is used before that ends.</Text>
       <NativeSelect label="The secret that is used now" data={GRACES} value={grace} onChange={(event) => setGrace(event.currentTarget.value)} />
       <FormError error={rotate.error} />
-      <Group justify="flex-end" gap="xs">
-        <Button variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button color={grace === '0' ? 'red' : undefined} loading={rotate.isPending} onClick={() => rotate.mutate()} data-testid="confirm-rotate">
-          Make a new secret
-        </Button>
-      </Group>
+      <FormButtons onCancel={onCancel} color={grace === '0' ? 'red' : undefined} loading={rotate.isPending} onClick={() => rotate.mutate()} data-testid="confirm-rotate">
+        Make a new secret
+      </FormButtons>
     </Stack>
   );
 }
 
 function EditDialog({ apiKey, onClose }: { apiKey: ApiKey | null; onClose: () => void }) {
   return (
-    <Modal opened={apiKey !== null} onClose={onClose} title="Change the key" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={apiKey !== null} onClose={onClose} title="Change the key">
       {apiKey && <EditForm key={apiKey.id} apiKey={apiKey} onClose={onClose} />}
     </Modal>
   );
@@ -149,46 +144,26 @@ function EditForm({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) 
           Permissions, scope and end are fixed once a key is made. To have others, make another key.
         </Text>
         <FormError error={save.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
-            Save
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={save.isPending} disabled={!form.isDirty()}>
+          Save
+        </FormButtons>
       </Stack>
     </form>
   );
 }
 
 function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey | null; onClose: () => void }) {
-  const client = useQueryClient();
-  const revoke = useMutation({
-    mutationFn: (id: string) => unwrap(api.DELETE('/api/api-keys/{id}', { params: { path: { id } } })),
-    meta: { showsError: true },
-    onSuccess: () => {
-      notifications.show({ message: 'The key is revoked' });
-      void client.invalidateQueries({ queryKey: keys.apiKeys });
-      void client.invalidateQueries({ queryKey: keys.serviceAccounts });
-      onClose();
-    },
-  });
   return (
-    <Confirm
-      opened={apiKey !== null}
-      onClose={() => {
-        revoke.reset();
-        onClose();
-      }}
+    <ConfirmRemoval
+      subject={apiKey}
+      onClose={onClose}
       title="Revoke the key"
       action="Revoke"
-      keep="Keep it"
-      busy={revoke.isPending}
-      error={revoke.error}
-      onConfirm={() => apiKey && revoke.mutate(apiKey.id)}
+      remove={({ id }) => unwrap(api.DELETE('/api/api-keys/{id}', { params: { path: { id } } }))}
+      done="The key is revoked"
+      stale={[keys.apiKeys, keys.serviceAccounts]}
     >
       Whatever uses <b>{apiKey?.name}</b> is refused from now on. A revoked key cannot be brought back.
-    </Confirm>
+    </ConfirmRemoval>
   );
 }

@@ -9,7 +9,7 @@ import { PageHeader } from '@/components/PageHeader';
 import { Pager, usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { useSession } from '@/shell/session';
 import { CreateKeyDialog } from './CreateKeyDialog';
 import { KeyDialogs, type KeyAction } from './KeyDialogs';
@@ -43,24 +43,24 @@ export default function KeysPage() {
             onSearch={(next) => void navigate({ search: { q: next || undefined }, replace: true })}
           />
         </Group>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : list.data.data.length === 0 ? (
-          q ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No key matches" text="Try another word." />
-          ) : (
-            <EmptyState
-              icon={<IconKey size={22} />}
-              title="No key yet"
-              text="Make one for a script or a pipeline, with just the permissions that it needs."
-              action={newButton}
-            />
-          )
-        ) : (
-          <KeyTable list={list.data.data} onAction={setAction} />
-        )}
+        <Loaded query={list}>
+          {(data) =>
+            data.data.length === 0 ? (
+              q ? (
+                <EmptyState icon={<IconSearchOff size={22} />} title="No key matches" text="Try another word." />
+              ) : (
+                <EmptyState
+                  icon={<IconKey size={22} />}
+                  title="No key yet"
+                  text="Make one for a script or a pipeline, with just the permissions that it needs."
+                  action={newButton}
+                />
+              )
+            ) : (
+              <KeyTable list={data.data} onAction={setAction} />
+            )
+          }
+        </Loaded>
         <Pager paging={paging} page={list.data} noun="key" />
       </Panel>
       <CreateKeyDialog opened={creating} onClose={close} />

@@ -8,11 +8,11 @@ import { api, unwrap } from '@/api/client';
 import { invitationsQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
 import { invitationStatusValues, type Invitation, type InvitationSent, type InvitationStatus } from '@/api/types';
-import { Confirm } from '@/components/Confirm';
-import { ListTable } from '@/components/ListTable';
-import { Pager, usePaging } from '@/components/Pager';
+import { ConfirmRemoval } from '@/components/ConfirmRemoval';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { TimeAgo } from '@/components/Time';
@@ -38,36 +38,33 @@ export function Invitations({ invite }: { invite: ReactNode }) {
           onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
         />
       </Group>
-      {list.isPending ? (
-        <LoadingRows />
-      ) : list.isError ? (
-        <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-      ) : list.data.data.length === 0 ? (
-        <EmptyState
-          icon={<IconMail size={22} />}
-          title={status ? 'No such invitation' : 'Nobody has been invited'}
-          text={status ? 'Choose another status.' : 'An invitation is a link for one address. It works once and for seven days.'}
-          action={status ? undefined : invite}
-        />
-      ) : (
-        <ListTable
-          label="Invitations"
-          columns={[
-            { label: 'Address' },
-            { label: 'Status' },
-            { label: 'Role', from: 'sm' },
-            { label: 'Invited by', from: 'md' },
-            { label: 'Sent', from: 'md' },
-            { label: 'Expires', from: 'sm' },
-            { label: 'Actions', hiddenLabel: true },
-          ]}
-        >
-          {list.data.data.map((invitation) => (
-            <InvitationRow key={invitation.id} invitation={invitation} onCancel={() => setCancelling(invitation)} onLink={setLink} />
-          ))}
-        </ListTable>
-      )}
-      <Pager paging={paging} page={list.data} noun="invitation" />
+      <PagedList
+        query={list}
+        paging={paging}
+        noun="invitation"
+        label="Invitations"
+        columns={[
+          { label: 'Address' },
+          { label: 'Status' },
+          { label: 'Role', from: 'sm' },
+          { label: 'Invited by', from: 'md' },
+          { label: 'Sent', from: 'md' },
+          { label: 'Expires', from: 'sm' },
+          { label: 'Actions', hiddenLabel: true },
+        ]}
+        empty={
+          <EmptyState
+            icon={<IconMail size={22} />}
+            title={status ? 'No such invitation' : 'Nobody has been invited'}
+            text={status ? 'Choose another status.' : 'An invitation is a link for one address. It works once and for seven days.'}
+            action={status ? undefined : invite}
+          />
+        }
+      >
+        {(invitation) => (
+          <InvitationRow key={invitation.id} invitation={invitation} onCancel={() => setCancelling(invitation)} onLink={setLink} />
+        )}
+      </PagedList>
       <CancelDialog invitation={cancelling} onClose={() => setCancelling(null)} />
       <Modal
         opened={link !== null}
@@ -75,7 +72,6 @@ export function Invitations({ invite }: { invite: ReactNode }) {
         title="Hand the link over"
         size="lg"
         closeOnClickOutside={false}
-        closeButtonProps={{ 'aria-label': 'Close' }}
       >
         {link && <InvitationLink invitation={link} onClose={() => setLink(null)} />}
       </Modal>
@@ -157,32 +153,19 @@ function InvitationRow({ invitation, onCancel, onLink }: RowProps) {
 }
 
 function CancelDialog({ invitation, onClose }: { invitation: Invitation | null; onClose: () => void }) {
-  const client = useQueryClient();
-  const cancel = useMutation({
-    mutationFn: ({ id, version }: Invitation) =>
-      unwrap(api.DELETE('/api/invites/{id}', { params: { path: { id } }, headers: { 'If-Match': `"${version}"` } })),
-    meta: { showsError: true },
-    onSuccess: () => {
-      notifications.show({ message: 'The invitation is taken back' });
-      onClose();
-    },
-    onSettled: () => void client.invalidateQueries({ queryKey: keys.invitations }),
-  });
   return (
-    <Confirm
-      opened={invitation !== null}
-      onClose={() => {
-        cancel.reset();
-        onClose();
-      }}
+    <ConfirmRemoval
+      subject={invitation}
+      onClose={onClose}
       title="Take the invitation back"
       action="Take it back"
-      keep="Keep it"
-      busy={cancel.isPending}
-      error={cancel.error}
-      onConfirm={() => invitation && cancel.mutate(invitation)}
+      remove={({ id, version }) =>
+        unwrap(api.DELETE('/api/invites/{id}', { params: { path: { id } }, headers: { 'If-Match': `"${version}"` } }))
+      }
+      done="The invitation is taken back"
+      stale={[keys.invitations]}
     >
       The link that <b>{invitation?.email}</b> has got stops working at once.
-    </Confirm>
+    </ConfirmRemoval>
   );
 }

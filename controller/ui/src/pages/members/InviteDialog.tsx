@@ -11,6 +11,7 @@ import { rolesQuery } from '@/api/identityQueries';
 import { keys } from '@/api/queries';
 import type { InvitationSent } from '@/api/types';
 import { CommandBox } from '@/components/Copy';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 
@@ -26,7 +27,6 @@ export function InviteDialog({ opened, onClose }: { opened: boolean; onClose: ()
       title={sent ? 'Hand the link over' : 'Invite somebody'}
       size={sent ? 'lg' : 'md'}
       closeOnClickOutside={!sent}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {sent ? (
         <InvitationLink invitation={sent} onClose={onClose} onAnother={() => setSent(null)} />
@@ -98,14 +98,9 @@ function InviteForm({ onClose, onLink }: { onClose: () => void; onLink: (sent: I
           error={form.errors.role_id}
         />
         <FormError error={invite.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={invite.isPending} disabled={!role}>
-            Invite
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={invite.isPending} disabled={!role}>
+          Invite
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -7,11 +7,11 @@ import { placesOf } from '@/access/grants';
 import { membersQuery } from '@/api/identityQueries';
 import type { Member } from '@/api/types';
 import { MemberLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
 import { useSession } from '@/shell/session';
@@ -34,34 +34,31 @@ export function MemberList() {
           onSearch={(next) => void navigate({ search: (s) => ({ ...s, q: next || undefined }), replace: true })}
         />
       </Group>
-      {members.isPending ? (
-        <LoadingRows />
-      ) : members.isError ? (
-        <ErrorState error={members.error} onRetry={() => void members.refetch()} />
-      ) : members.data.data.length === 0 ? (
-        <EmptyState
-          icon={q ? <IconSearchOff size={22} /> : <IconUsersGroup size={22} />}
-          title={q ? 'Nobody matches' : 'Nobody here'}
-          text={q ? 'Try a part of a name or of an address.' : 'Invite somebody to work with.'}
-        />
-      ) : (
-        <ListTable
-          label="Members"
-          columns={[
-            { label: 'Name' },
-            { label: 'Role' },
-            { label: 'Scopes', from: 'md' },
-            { label: 'Second factor', from: 'sm' },
-            { label: 'Last sign-in', from: 'sm' },
-            { label: 'Actions', hiddenLabel: true },
-          ]}
-        >
-          {members.data.data.map((member) => (
-            <MemberRow key={member.id} member={member} onRole={() => setChanging(member)} onRemove={() => setRemoving(member)} />
-          ))}
-        </ListTable>
-      )}
-      <Pager paging={paging} page={members.data} noun="member" />
+      <PagedList
+        query={members}
+        paging={paging}
+        noun="member"
+        label="Members"
+        columns={[
+          { label: 'Name' },
+          { label: 'Role' },
+          { label: 'Scopes', from: 'md' },
+          { label: 'Second factor', from: 'sm' },
+          { label: 'Last sign-in', from: 'sm' },
+          { label: 'Actions', hiddenLabel: true },
+        ]}
+        empty={
+          <EmptyState
+            icon={q ? <IconSearchOff size={22} /> : <IconUsersGroup size={22} />}
+            title={q ? 'Nobody matches' : 'Nobody here'}
+            text={q ? 'Try a part of a name or of an address.' : 'Invite somebody to work with.'}
+          />
+        }
+      >
+        {(member) => (
+          <MemberRow key={member.id} member={member} onRole={() => setChanging(member)} onRemove={() => setRemoving(member)} />
+        )}
+      </PagedList>
       <RoleDialog member={changing} onClose={() => setChanging(null)} />
       <RemoveMemberDialog member={removing} onClose={() => setRemoving(null)} />
     </Panel>

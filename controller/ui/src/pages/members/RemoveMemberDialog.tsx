@@ -28,7 +28,7 @@ function request({ id, version }: Member, query: Query) {
 
 export function RemoveMemberDialog({ member, onClose, onRemoved }: { member: Member | null; onClose: () => void; onRemoved?: () => void }) {
   return (
-    <Modal opened={member !== null} onClose={onClose} title={`Remove ${member?.name ?? ''}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={member !== null} onClose={onClose} title={`Remove ${member?.name ?? ''}`}>
       {member && <RemoveForm key={member.id} member={member} onClose={onClose} onRemoved={onRemoved} />}
     </Modal>
   );

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Modal, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,12 +6,13 @@ import { RoleSelect } from '@/access/RoleSelect';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Member } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 
 /** The role in the whole organization. Roles in parts of it are kept. */
 export function RoleDialog({ member, onClose }: { member: Member | null; onClose: () => void }) {
   return (
-    <Modal opened={member !== null} onClose={onClose} title={`Role of ${member?.name ?? ''}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={member !== null} onClose={onClose} title={`Role of ${member?.name ?? ''}`}>
       {member && <RoleForm key={member.id} member={member} onClose={onClose} />}
     </Modal>
   );
@@ -62,14 +63,9 @@ function RoleForm({ member, onClose }: { member: Member; onClose: () => void }) 
           </Text>
         )}
         <FormError error={change.error} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" disabled={!role || (whole.length === 1 && role === whole[0]?.role_id)} loading={change.isPending}>
-            Change the role
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} disabled={!role || (whole.length === 1 && role === whole[0]?.role_id)} loading={change.isPending}>
+          Change the role
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -6,7 +6,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { noticesQuery } from '@/api/signalsQueries';
 import type { Notice } from '@/api/types';
-import { ErrorState, LoadingRows } from '@/components/States';
+import { Loaded } from '@/components/States';
 import { Dot, toneStyle } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
 import { plural } from '@/lib/format';
@@ -49,23 +49,23 @@ function Bell() {
             </Text>
           )}
         </Group>
-        {list.isPending ? (
-          <LoadingRows rows={3} />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : count === 0 ? (
-          <Text size="sm" c="dimmed" px="md" pb="md">
-            Nothing. Servers that go offline, jobs that fail, disks that fill up and what is about to end appear here.
-          </Text>
-        ) : (
-          <ScrollArea.Autosize mah="min(460px, 70dvh)" type="auto">
-            <ul className={classes.list}>
-              {notices.map((notice) => (
-                <Item key={notice.id} notice={notice} onGo={close} />
-              ))}
-            </ul>
-          </ScrollArea.Autosize>
-        )}
+        <Loaded query={list} rows={3}>
+          {() =>
+            count === 0 ? (
+              <Text size="sm" c="dimmed" px="md" pb="md">
+                Nothing. Servers that go offline, jobs that fail, disks that fill up and what is about to end appear here.
+              </Text>
+            ) : (
+              <ScrollArea.Autosize mah="min(460px, 70dvh)" type="auto">
+                <ul className={classes.list}>
+                  {notices.map((notice) => (
+                    <Item key={notice.id} notice={notice} onGo={close} />
+                  ))}
+                </ul>
+              </ScrollArea.Autosize>
+            )
+          }
+        </Loaded>
       </Popover.Dropdown>
     </Popover>
   );

@@ -66,8 +66,7 @@ export function Delete({ organization }: { organization: Organization }) {
           'Its audit log. The platform keeps an entry that it was deleted.',
         ]}
         action="Delete the organization"
-        busy={remove.isPending}
-        error={remove.error}
+        run={remove}
         onConfirm={() => remove.mutate()}
       />
     </Panel>

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { IconInfoCircle } from '@tabler/icons-react';
@@ -9,6 +9,7 @@ import { organizationQuery } from '@/api/identityQueries';
 import { userQuery } from '@/api/queries';
 import { setCurrentOrganization } from '@/api/session';
 import type { Organization } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -85,11 +86,9 @@ export function General({ organization }: { organization: Organization }) {
           />
           <FormError error={save.error} shown={form.errors} />
           {editable ? (
-            <Group justify="flex-end">
-              <Button type="submit" loading={save.isPending} disabled={!form.isDirty()} data-testid="save-general">
-                Save
-              </Button>
-            </Group>
+            <FormButtons loading={save.isPending} disabled={!form.isDirty()} data-testid="save-general">
+              Save
+            </FormButtons>
           ) : (
             <Text size="xs" c="dimmed">
               Changing this takes the permission to manage the organization.

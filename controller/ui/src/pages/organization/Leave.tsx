@@ -41,8 +41,7 @@ export function Leave() {
         onClose={close}
         title={`Leave ${organization.name}`}
         action="Leave"
-        busy={leave.isPending}
-        error={leave.error}
+        run={leave}
         onConfirm={() => leave.mutate()}
       >
         Your access ends at once, open terminals too, and so do the API keys that you made for yourself here.

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Modal, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { userQuery } from '@/api/queries';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { slugOf } from '@/lib/slug';
 import { organizationNameProblem, slugProblem } from './rules';
@@ -16,7 +17,7 @@ interface Props {
 
 export function NewOrganizationDialog({ opened, onClose, onMade }: Props) {
   return (
-    <Modal opened={opened} onClose={onClose} title="New organization" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title="New organization">
       <NewOrganizationForm onClose={onClose} onMade={onMade} />
     </Modal>
   );
@@ -66,14 +67,9 @@ function NewOrganizationForm({ onClose, onMade }: Omit<Props, 'opened'>) {
           {...form.getInputProps('slug')}
         />
         <FormError error={create.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={create.isPending}>
-            Create and go there
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={create.isPending}>
+          Create and go there
+        </FormButtons>
       </Stack>
     </form>
   );

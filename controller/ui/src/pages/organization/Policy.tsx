@@ -1,4 +1,4 @@
-import { Button, Group, NumberInput, Stack, Switch } from '@mantine/core';
+import { NumberInput, Stack, Switch } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
@@ -7,6 +7,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { organizationSettingsQuery } from '@/api/identityQueries';
 import type { OrganizationSettings } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -86,11 +87,9 @@ export function Policy({ settings }: { settings: OrganizationSettings }) {
           )}
           <FormError error={save.error} shown={form.errors} />
           {editable && (
-            <Group justify="flex-end">
-              <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
-                Save
-              </Button>
-            </Group>
+            <FormButtons loading={save.isPending} disabled={!form.isDirty()}>
+              Save
+            </FormButtons>
           )}
         </Stack>
       </form>

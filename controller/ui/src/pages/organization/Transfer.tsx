@@ -7,6 +7,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { allMembersQuery } from '@/api/identityQueries';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -26,7 +27,7 @@ export function Transfer() {
           </Button>
         </Group>
       </Stack>
-      <Modal opened={opened} onClose={close} title="Hand the organization over" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal opened={opened} onClose={close} title="Hand the organization over">
         <TransferForm onClose={close} />
       </Modal>
     </Panel>
@@ -85,14 +86,9 @@ function TransferForm({ onClose }: { onClose: () => void }) {
         </Notice>
         <PasswordInput label="Your password" autoComplete="current-password" {...form.getInputProps('password')} />
         <FormError error={transfer.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Keep it
-          </Button>
-          <Button type="submit" color="red" loading={transfer.isPending} disabled={others.length === 0}>
-            Hand it over
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} cancel="Keep it" color="red" loading={transfer.isPending} disabled={others.length === 0}>
+          Hand it over
+        </FormButtons>
       </Stack>
     </form>
   );

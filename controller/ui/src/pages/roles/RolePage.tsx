@@ -149,16 +149,12 @@ function DeleteDialog({ role, opened, onClose }: { role: Role; opened: boolean; 
   return (
     <Confirm
       opened={opened}
-      onClose={() => {
-        remove.reset();
-        onClose();
-      }}
+      onClose={onClose}
       title={`Delete the role ${role.name}`}
       action="Delete the role"
       keep={names.length > 0 ? 'Close' : 'Keep it'}
       impossible={names.length > 0}
-      busy={remove.isPending}
-      error={remove.error}
+      run={remove}
       onConfirm={() => remove.mutate()}
     >
       {names.length > 0 ? (

@@ -11,7 +11,7 @@ import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { useSession } from '@/shell/session';
 
 export default function RolesPage() {
@@ -42,50 +42,50 @@ export default function RolesPage() {
             onSearch={(next) => void navigate({ search: { q: next || undefined }, replace: true })}
           />
         </Group>
-        {roles.isPending ? (
-          <LoadingRows />
-        ) : roles.isError ? (
-          <ErrorState error={roles.error} onRetry={() => void roles.refetch()} />
-        ) : shown.length === 0 ? (
-          <EmptyState icon={<IconSearchOff size={22} />} title="No role matches" text="Try another word." />
-        ) : (
-          <ListTable
-            label="Roles"
-            columns={[{ label: 'Name' }, { label: 'Permissions', from: 'sm' }, { label: 'Held by' }]}
-          >
-            {shown.map((role) => (
-              <Table.Tr key={role.id} data-testid="role-row" data-role={role.name}>
-                <Table.Td>
-                  <Group gap="xs">
-                    <RoleLink id={role.id} strong>
-                      {role.name}
-                    </RoleLink>
-                    {role.is_system && (
-                      <Badge size="sm" variant="default">
-                        built in
-                      </Badge>
-                    )}
-                  </Group>
-                  <Text size="xs" c="dimmed">
-                    {role.description}
-                  </Text>
-                </Table.Td>
-                <Table.Td visibleFrom="sm">
-                  <PermissionSummary permissions={role.permissions} />
-                </Table.Td>
-                <Table.Td className="numbers">
-                  {role.member_count === 0 ? (
-                    <Text size="sm" c="dimmed">
-                      nobody
-                    </Text>
-                  ) : (
-                    `${role.member_count} ${role.member_count === 1 ? 'person' : 'people'}`
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </ListTable>
-        )}
+        <Loaded query={roles}>
+          {() =>
+            shown.length === 0 ? (
+              <EmptyState icon={<IconSearchOff size={22} />} title="No role matches" text="Try another word." />
+            ) : (
+              <ListTable
+                label="Roles"
+                columns={[{ label: 'Name' }, { label: 'Permissions', from: 'sm' }, { label: 'Held by' }]}
+              >
+                {shown.map((role) => (
+                  <Table.Tr key={role.id} data-testid="role-row" data-role={role.name}>
+                    <Table.Td>
+                      <Group gap="xs">
+                        <RoleLink id={role.id} strong>
+                          {role.name}
+                        </RoleLink>
+                        {role.is_system && (
+                          <Badge size="sm" variant="default">
+                            built in
+                          </Badge>
+                        )}
+                      </Group>
+                      <Text size="xs" c="dimmed">
+                        {role.description}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td visibleFrom="sm">
+                      <PermissionSummary permissions={role.permissions} />
+                    </Table.Td>
+                    <Table.Td className="numbers">
+                      {role.member_count === 0 ? (
+                        <Text size="sm" c="dimmed">
+                          nobody
+                        </Text>
+                      ) : (
+                        `${role.member_count} ${role.member_count === 1 ? 'person' : 'people'}`
+                      )}
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </ListTable>
+            )
+          }
+        </Loaded>
       </Panel>
     </>
   );

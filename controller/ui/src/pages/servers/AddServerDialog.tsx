@@ -7,6 +7,7 @@ import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
 import type { InstallCommand, Server } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { labelsFromTags } from '@/lib/labels';
 import { nameProblem } from '@/lib/slug';
 import { InstallProgress } from './InstallProgress';
@@ -24,7 +25,6 @@ export function AddServerDialog({ opened, onClose }: { opened: boolean; onClose:
       title={made ? `Install the agent on ${made.server.name}` : 'Add a server'}
       size={made ? 'lg' : 'md'}
       closeOnClickOutside={!made}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {made ? (
         <Stack>
@@ -100,14 +100,9 @@ function AddServerForm({ onMade, onCancel }: AddServerFormProps) {
             {asApiError(create.error).message}
           </Text>
         )}
-        <Group justify="flex-end" gap="xs" mt="xs">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={create.isPending}>
-            Show the install command
-          </Button>
-        </Group>
+        <FormButtons onCancel={onCancel} loading={create.isPending}>
+          Show the install command
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -10,6 +10,7 @@ import { asApiError, fieldMessages } from '@/api/errors';
 import { keys, serverQuery } from '@/api/queries';
 import type { Server } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
+import { FormButtons } from '@/components/FormButtons';
 import { Panel } from '@/components/Panel';
 import { plural } from '@/lib/format';
 import { labelsFromTags, tagsFromLabels } from '@/lib/labels';
@@ -72,11 +73,9 @@ function General({ server }: { server: Server }) {
             description="Those that are there stay."
             {...form.getInputProps('schedulable', { type: 'checkbox' })}
           />
-          <Group justify="flex-end">
-            <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
-              Save
-            </Button>
-          </Group>
+          <FormButtons loading={save.isPending} disabled={!form.isDirty()}>
+            Save
+          </FormButtons>
         </Stack>
       </form>
     </Panel>
@@ -147,8 +146,7 @@ function Remove({ server }: { server: Server }) {
             : 'Containers that oCore does not manage stay as they are.',
         ]}
         action="Remove the server"
-        busy={remove.isPending}
-        error={remove.error}
+        run={remove}
         onConfirm={() => remove.mutate()}
       >
         {needsForce && (

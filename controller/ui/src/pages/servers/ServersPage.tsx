@@ -5,12 +5,12 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { serversQuery } from '@/api/queries';
 import { serverStatusValues, type Server, type ServerStatus } from '@/api/types';
 import { ServerLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { TimeAgo } from '@/components/Time';
@@ -37,8 +37,6 @@ export default function ServersPage() {
       Add server
     </Button>
   );
-  const filtered = Boolean(search.q || status);
-
   return (
     <>
       <PageHeader title="Servers" subtitle="Machines with Docker that run your instances." actions={addButton} />
@@ -56,49 +54,38 @@ export default function ServersPage() {
             onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
           />
         </Group>
-        {servers.isPending ? (
-          <LoadingRows />
-        ) : servers.isError ? (
-          <ErrorState error={servers.error} onRetry={() => void servers.refetch()} />
-        ) : servers.data.data.length === 0 ? (
-          filtered ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No server matches" text="Try another word or status." />
-          ) : (
-            <EmptyState
-              icon={<IconServer2 size={22} />}
-              title="No server yet"
-              text="Give a server a name, run one command on it, and it appears here within a minute."
-              action={addButton}
-            />
-          )
-        ) : (
-          <ServerTable servers={servers.data.data} />
-        )}
-        <Pager paging={paging} page={servers.data} noun="server" />
+        <PagedList
+          query={servers}
+          paging={paging}
+          noun="server"
+          label="Servers"
+          columns={[
+            { label: 'Name' },
+            { label: 'Status' },
+            { label: 'CPU', from: 'sm' },
+            { label: 'Memory', from: 'sm' },
+            { label: 'Disk', from: 'md' },
+            { label: 'Instances', from: 'md' },
+            { label: 'Last seen', from: 'lg' },
+          ]}
+          empty={
+            search.q || status ? (
+              <EmptyState icon={<IconSearchOff size={22} />} title="No server matches" text="Try another word or status." />
+            ) : (
+              <EmptyState
+                icon={<IconServer2 size={22} />}
+                title="No server yet"
+                text="Give a server a name, run one command on it, and it appears here within a minute."
+                action={addButton}
+              />
+            )
+          }
+        >
+          {(server) => <ServerRow key={server.id} server={server} />}
+        </PagedList>
       </Panel>
       <AddServerDialog opened={search.add !== undefined} onClose={() => setAdding(false)} />
     </>
-  );
-}
-
-function ServerTable({ servers }: { servers: Server[] }) {
-  return (
-    <ListTable
-      label="Servers"
-      columns={[
-        { label: 'Name' },
-        { label: 'Status' },
-        { label: 'CPU', from: 'sm' },
-        { label: 'Memory', from: 'sm' },
-        { label: 'Disk', from: 'md' },
-        { label: 'Instances', from: 'md' },
-        { label: 'Last seen', from: 'lg' },
-      ]}
-    >
-      {servers.map((server) => (
-        <ServerRow key={server.id} server={server} />
-      ))}
-    </ListTable>
   );
 }
 

@@ -5,11 +5,11 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { deliveriesQuery, eventTypesQuery } from '@/api/signalsQueries';
 import { deliveryStatusValues, type DeliveryStatus, type WebhookDelivery, type WebhookEndpoint } from '@/api/types';
 import { RowButton } from '@/components/RowButton';
-import { ListTable } from '@/components/ListTable';
-import { Pager, usePaging } from '@/components/Pager';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { FilterPill } from '@/components/FilterPill';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { PagedList } from '@/components/PagedList';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { Due, TimeAgo } from '@/components/Time';
@@ -50,37 +50,33 @@ export function Deliveries({ hook }: { hook: WebhookEndpoint }) {
           </FilterPill>
         )}
       </Group>
-      {list.isPending ? (
-        <LoadingRows />
-      ) : list.isError ? (
-        <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-      ) : list.data.data.length === 0 ? (
-        status || event_type || subject_id ? (
-          <EmptyState icon={<IconSearchOff size={22} />} title="No delivery matches" text="Deliveries are kept for 30 days." />
-        ) : (
-          <EmptyState
-            icon={<IconSend size={22} />}
-            title="Nothing was sent yet"
-            text="What happens from now on is sent and listed here, with every attempt and what came back."
-          />
-        )
-      ) : (
-        <ListTable
-          label="Deliveries"
-          columns={[
-            { label: 'Event' },
-            { label: 'State' },
-            { label: 'Last answer', from: 'sm' },
-            { label: 'Next attempt', from: 'md' },
-            { label: 'Created', from: 'xs' },
-          ]}
-        >
-          {list.data.data.map((delivery) => (
-            <Row key={delivery.id} delivery={delivery} onOpen={() => set({ delivery: delivery.id })} />
-          ))}
-        </ListTable>
-      )}
-      <Pager paging={paging} page={list.data} noun="delivery" many="deliveries" />
+      <PagedList
+        query={list}
+        paging={paging}
+        noun="delivery"
+        many="deliveries"
+        label="Deliveries"
+        columns={[
+          { label: 'Event' },
+          { label: 'State' },
+          { label: 'Last answer', from: 'sm' },
+          { label: 'Next attempt', from: 'md' },
+          { label: 'Created', from: 'xs' },
+        ]}
+        empty={
+          status || event_type || subject_id ? (
+            <EmptyState icon={<IconSearchOff size={22} />} title="No delivery matches" text="Deliveries are kept for 30 days." />
+          ) : (
+            <EmptyState
+              icon={<IconSend size={22} />}
+              title="Nothing was sent yet"
+              text="What happens from now on is sent and listed here, with every attempt and what came back."
+            />
+          )
+        }
+      >
+        {(delivery) => <Row key={delivery.id} delivery={delivery} onOpen={() => set({ delivery: delivery.id })} />}
+      </PagedList>
       <DeliveryDrawer
         id={search.delivery ?? null}
         hook={hook}

@@ -12,7 +12,7 @@ import { CodeBox } from '@/components/Code';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { FactList } from '@/components/Panel';
-import { ErrorState, LoadingRows } from '@/components/States';
+import { Loaded } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { Due } from '@/components/Time';
 import { formatDateTime } from '@/lib/format';
@@ -37,15 +37,12 @@ export function DeliveryDrawer({ id, hook, onClose, onOther, onSubject }: Delive
       opened={id !== null}
       onClose={onClose}
       title={delivery.data?.event_type ?? 'Delivery'}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
-      {delivery.isPending ? (
-        <LoadingRows />
-      ) : delivery.isError ? (
-        <ErrorState error={delivery.error} onRetry={() => void delivery.refetch()} />
-      ) : (
-        <Body key={delivery.data.id} delivery={delivery.data} hook={hook} onOther={onOther} onSubject={onSubject} />
-      )}
+      <Loaded query={delivery}>
+        {(data) => (
+          <Body key={data.id} delivery={data} hook={hook} onOther={onOther} onSubject={onSubject} />
+        )}
+      </Loaded>
     </Drawer>
   );
 }

@@ -52,7 +52,6 @@ export default function NewWebhookPage() {
         title="Copy the secret now"
         closeOnClickOutside={false}
         closeOnEscape={false}
-        closeButtonProps={{ 'aria-label': 'Close' }}
       >
         {made && <SecretShown made={made} onClose={leave} />}
       </Modal>

@@ -18,7 +18,7 @@ export function TestDialog({ hook, opened, onClose }: { hook: WebhookEndpoint; o
     else reset();
   }, [opened, mutate, reset]);
   return (
-    <Modal opened={opened} onClose={onClose} size="lg" title="Send a test" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} size="lg" title="Send a test">
       <Stack>
         <Text size="sm" c="dimmed">
           A signed event <code>webhook_endpoint.tested</code>, sent once{hook.active ? '' : ', although the webhook is off'}. It

@@ -1,5 +1,5 @@
 // A new secret, and the end of a webhook.
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Modal, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
@@ -8,6 +8,7 @@ import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { WebhookEndpoint, WebhookEndpointCreated } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { SecretShown } from './SecretShown';
 
@@ -46,7 +47,6 @@ export function RotateDialog({ hook, opened, onClose }: DialogProps) {
       title={made ? 'Copy the secret now' : 'A new secret'}
       closeOnClickOutside={!made}
       closeOnEscape={!made}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {made ? (
         <SecretShown made={made} onClose={close} />
@@ -57,14 +57,9 @@ export function RotateDialog({ hook, opened, onClose }: DialogProps) {
             new one within that time, and nothing is refused.
           </Text>
           <FormError error={rotate.error} />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={close}>
-              Cancel
-            </Button>
-            <Button loading={rotate.isPending} onClick={() => rotate.mutate()} data-testid="confirm-rotate">
-              Make a new secret
-            </Button>
-          </Group>
+          <FormButtons onCancel={close} loading={rotate.isPending} onClick={() => rotate.mutate()} data-testid="confirm-rotate">
+            Make a new secret
+          </FormButtons>
         </Stack>
       )}
     </Modal>
@@ -89,15 +84,11 @@ export function DeleteDialog({ hook, opened, onClose }: DialogProps) {
   return (
     <Confirm
       opened={opened}
-      onClose={() => {
-        remove.reset();
-        onClose();
-      }}
+      onClose={onClose}
       title="Delete the webhook"
       action="Delete"
       keep="Keep it"
-      busy={remove.isPending}
-      error={remove.error}
+      run={remove}
       onConfirm={() => remove.mutate()}
     >
       Nothing is sent to <b style={{ overflowWrap: 'anywhere' }}>{hook.url}</b> any more. Its secret and the log of its deliveries

@@ -1,7 +1,8 @@
-import { Button, Group, Stack, Switch, TextInput } from '@mantine/core';
+import { Stack, Switch, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useEffect } from 'react';
 import { asApiError, fieldMessages } from '@/api/errors';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { EventPicker } from './EventPicker';
 import { eventsProblem, urlProblem, type WebhookValues } from './webhooks';
@@ -71,16 +72,9 @@ export function WebhookForm({ saved, action, busy, error, onSave, onDiscard }: W
           {...form.getInputProps('active', { type: 'checkbox' })}
         />
         <FormError error={error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          {onDiscard && (
-            <Button variant="default" onClick={onDiscard}>
-              Cancel
-            </Button>
-          )}
-          <Button type="submit" loading={busy} disabled={!isNew && !form.isDirty()} data-testid="save-webhook">
-            {action}
-          </Button>
-        </Group>
+        <FormButtons onCancel={onDiscard} loading={busy} disabled={!isNew && !form.isDirty()} data-testid="save-webhook">
+          {action}
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -6,12 +6,12 @@ import { webhooksQuery } from '@/api/signalsQueries';
 import type { WebhookEndpoint } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
 import { WebhookLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
 import { useSession } from '@/shell/session';
@@ -55,32 +55,27 @@ export default function WebhooksPage() {
             }}
           />
         </Group>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : list.data.data.length === 0 ? (
-          q || active ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No webhook matches" text="Try another filter." />
-          ) : (
-            <EmptyState
-              icon={<IconWebhook size={22} />}
-              title="No webhook yet"
-              text="Have a chat room, a ticket system or a script of yours told when a server goes offline or a job fails."
-              action={newButton}
-            />
-          )
-        ) : (
-          <ListTable
-            label="Webhooks"
-            columns={[{ label: 'Address' }, { label: 'State' }, { label: 'Events', from: 'md' }, { label: 'Created', from: 'sm' }]}
-          >
-            {list.data.data.map((hook) => (
-              <Row key={hook.id} hook={hook} />
-            ))}
-          </ListTable>
-        )}
-        <Pager paging={paging} page={list.data} noun="webhook" />
+        <PagedList
+          query={list}
+          paging={paging}
+          noun="webhook"
+          label="Webhooks"
+          columns={[{ label: 'Address' }, { label: 'State' }, { label: 'Events', from: 'md' }, { label: 'Created', from: 'sm' }]}
+          empty={
+            q || active ? (
+              <EmptyState icon={<IconSearchOff size={22} />} title="No webhook matches" text="Try another filter." />
+            ) : (
+              <EmptyState
+                icon={<IconWebhook size={22} />}
+                title="No webhook yet"
+                text="Have a chat room, a ticket system or a script of yours told when a server goes offline or a job fails."
+                action={newButton}
+              />
+            )
+          }
+        >
+          {(hook) => <Row key={hook.id} hook={hook} />}
+        </PagedList>
       </Panel>
     </>
   );

@@ -17,7 +17,7 @@ import { isFinished, jobState, stateOf } from '@/lib/status';
 
 export function JobDrawer({ job, onClose }: { job: AdminJob | null; onClose: () => void }) {
   return (
-    <Drawer opened={job !== null} onClose={onClose} title={job ? humanize(job.kind) : ''} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Drawer opened={job !== null} onClose={onClose} title={job ? humanize(job.kind) : ''}>
       {job && <Body key={job.id} job={job} />}
     </Drawer>
   );

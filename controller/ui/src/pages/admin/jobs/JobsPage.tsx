@@ -11,7 +11,7 @@ import { PageHeader } from '@/components/PageHeader';
 import { Pager, usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { RowButton } from '@/components/RowButton';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState, Loaded } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { Elapsed, TimeAgo } from '@/components/Time';
@@ -63,33 +63,33 @@ export default function JobsPage() {
               </FilterPill>
             )}
           </Group>
-          {jobs.isPending ? (
-            <LoadingRows />
-          ) : jobs.isError ? (
-            <ErrorState error={jobs.error} onRetry={() => void jobs.refetch()} />
-          ) : list.length === 0 ? (
-            Object.values(search).some(Boolean) ? (
-              <EmptyState icon={<IconSearchOff size={22} />} title="No job matches" text="Try another filter." />
-            ) : (
-              <EmptyState icon={<IconListCheck size={22} />} title="No job yet" text="What is being done anywhere appears here." />
-            )
-          ) : (
-            <ListTable
-              label="Jobs"
-              columns={[
-                { label: 'Job' },
-                { label: 'Status' },
-                { label: 'Organization', from: 'md' },
-                { label: 'Attempts', from: 'lg' },
-                { label: 'Took', from: 'sm' },
-                { label: 'Asked for', from: 'sm' },
-              ]}
-            >
-              {list.map((job) => (
-                <Row key={job.id} job={job} onOpen={() => setOpened(job)} />
-              ))}
-            </ListTable>
-          )}
+          <Loaded query={jobs}>
+            {() =>
+              list.length === 0 ? (
+                Object.values(search).some(Boolean) ? (
+                  <EmptyState icon={<IconSearchOff size={22} />} title="No job matches" text="Try another filter." />
+                ) : (
+                  <EmptyState icon={<IconListCheck size={22} />} title="No job yet" text="What is being done anywhere appears here." />
+                )
+              ) : (
+                <ListTable
+                  label="Jobs"
+                  columns={[
+                    { label: 'Job' },
+                    { label: 'Status' },
+                    { label: 'Organization', from: 'md' },
+                    { label: 'Attempts', from: 'lg' },
+                    { label: 'Took', from: 'sm' },
+                    { label: 'Asked for', from: 'sm' },
+                  ]}
+                >
+                  {list.map((job) => (
+                    <Row key={job.id} job={job} onOpen={() => setOpened(job)} />
+                  ))}
+                </ListTable>
+              )
+            }
+          </Loaded>
           <Pager paging={paging} page={jobs.data} noun="job" />
         </Panel>
       </Stack>

@@ -17,7 +17,7 @@ import { mailState } from './mails';
 
 export function MailDrawer({ mail, onClose }: { mail: MailView | null; onClose: () => void }) {
   return (
-    <Drawer opened={mail !== null} onClose={onClose} title={mail?.subject ?? ''} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Drawer opened={mail !== null} onClose={onClose} title={mail?.subject ?? ''}>
       {mail && <Body key={mail.id} mail={mail} />}
     </Drawer>
   );

@@ -5,13 +5,13 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { adminMailsQuery } from '@/api/adminQueries';
 import { mailStatusValues, type MailView, type MailStatus } from '@/api/types';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { RowButton } from '@/components/RowButton';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { TimeAgo } from '@/components/Time';
@@ -36,27 +36,22 @@ export default function MailsPage() {
           <SearchInput label="Search recipients" value={q ?? ''} onSearch={(next) => set({ q: next || undefined })} />
           <StatusFilter value={status} all={mailStatusValues} states={mailState} onChange={(value) => set({ status: value })} />
         </Group>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : list.data.data.length === 0 ? (
-          q || status ? (
-            <EmptyState icon={<IconSearchOff size={22} />} title="No mail matches" text="Mails are listed for 30 days." />
-          ) : (
-            <EmptyState icon={<IconMail size={22} />} title="No mail yet" text="Invitations, confirmations and notices appear here." />
-          )
-        ) : (
-          <ListTable
-            label="Mails"
-            columns={[{ label: 'Subject' }, { label: 'To' }, { label: 'State', from: 'xs' }, { label: 'Made', from: 'sm' }]}
-          >
-            {list.data.data.map((mail) => (
-              <Row key={mail.id} mail={mail} onOpen={() => setOpened(mail)} />
-            ))}
-          </ListTable>
-        )}
-        <Pager paging={paging} page={list.data} noun="mail" />
+        <PagedList
+          query={list}
+          paging={paging}
+          noun="mail"
+          label="Mails"
+          columns={[{ label: 'Subject' }, { label: 'To' }, { label: 'State', from: 'xs' }, { label: 'Made', from: 'sm' }]}
+          empty={
+            q || status ? (
+              <EmptyState icon={<IconSearchOff size={22} />} title="No mail matches" text="Mails are listed for 30 days." />
+            ) : (
+              <EmptyState icon={<IconMail size={22} />} title="No mail yet" text="Invitations, confirmations and notices appear here." />
+            )
+          }
+        >
+          {(mail) => <Row key={mail.id} mail={mail} onOpen={() => setOpened(mail)} />}
+        </PagedList>
       </Panel>
       <MailDrawer
         mail={opened && (list.data?.data.find((mail) => mail.id === opened.id) ?? opened)}

@@ -1,4 +1,4 @@
-import { Anchor, Autocomplete, Button, Group, NumberInput, Stack, Text } from '@mantine/core';
+import { Anchor, Autocomplete, NumberInput, Stack, Text } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
@@ -7,6 +7,7 @@ import { logSettingsQuery } from '@/api/adminQueries';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import type { LogSettings } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -99,11 +100,9 @@ export function Logs({ settings }: { settings: LogSettings }) {
             </Notice>
           )}
           <FormError error={save.error} shown={form.errors} />
-          <Group justify="flex-end">
-            <Button type="submit" loading={save.isPending} disabled={!form.isDirty()} data-testid="save-logs">
-              Save
-            </Button>
-          </Group>
+          <FormButtons loading={save.isPending} disabled={!form.isDirty()} data-testid="save-logs">
+            Save
+          </FormButtons>
         </Stack>
       </form>
     </Panel>

@@ -120,8 +120,7 @@ export function MailServer({ settings }: { settings: SettingsView }) {
         title="Forget the mail server"
         action="Forget it"
         keep="Keep it"
-        busy={remove.isPending}
-        error={remove.error}
+        run={remove}
         onConfirm={() => remove.mutate({ mail: null })}
       >
         From then on mail goes as the controller is configured by flags or variables; where it is not, it is kept for you.

@@ -1,7 +1,8 @@
-import { Button, Group, Input, Modal, NativeSelect, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Input, Modal, NativeSelect, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import type { OAuthKind, OAuthView, SettingsView } from '@/api/types';
 import { CommandBox } from '@/components/Copy';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { issuerProblem, KINDS, keepsSecret, providerIdProblem, providersWith, providerValues, redirectUrl } from './settings';
 import { useSaveSettings } from './useSaveSettings';
@@ -20,7 +21,6 @@ export function ProviderDialog({ settings, editing, onClose }: ProviderDialogPro
       size="lg"
       title={editing === 'new' ? 'Add a provider' : 'Change the provider'}
       closeOnClickOutside={false}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {editing && <ProviderForm settings={settings} before={editing === 'new' ? null : editing} onClose={onClose} />}
     </Modal>
@@ -117,14 +117,9 @@ function ProviderForm({ settings, before, onClose }: { settings: SettingsView; b
           {...form.getInputProps('client_secret')}
         />
         <FormError error={save.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={save.isPending} data-testid="save-provider">
-            Save
-          </Button>
-        </Group>
+        <FormButtons onCancel={onClose} loading={save.isPending} data-testid="save-provider">
+          Save
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -40,15 +40,11 @@ export function Providers({ settings }: { settings: SettingsView }) {
       <ProviderDialog settings={settings} editing={editing} onClose={() => setEditing(null)} />
       <Confirm
         opened={removing !== null}
-        onClose={() => {
-          remove.reset();
-          setRemoving(null);
-        }}
+        onClose={() => setRemoving(null)}
         title="Remove the provider"
         action="Remove"
         keep="Keep it"
-        busy={remove.isPending}
-        error={remove.error}
+        run={remove}
         onConfirm={() => removing && remove.mutate({ oauth: providersWith(settings.oauth, removing, null) })}
       >
         Nobody signs in with <b>{removing?.name}</b> any more. Who has no password and no passkey needs a link for a password from

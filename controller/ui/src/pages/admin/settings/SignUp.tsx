@@ -1,7 +1,8 @@
-import { Button, Group, Radio, Stack } from '@mantine/core';
+import { Radio, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import type { SettingsView, SignupMode } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { Panel } from '@/components/Panel';
@@ -48,11 +49,9 @@ export function SignUp({ settings }: { settings: SettingsView }) {
             </Notice>
           )}
           <FormError error={save.error} />
-          <Group justify="flex-end">
-            <Button type="submit" loading={save.isPending} disabled={!form.isDirty()} data-testid="save-signup">
-              Save
-            </Button>
-          </Group>
+          <FormButtons loading={save.isPending} disabled={!form.isDirty()} data-testid="save-signup">
+            Save
+          </FormButtons>
         </Stack>
       </form>
     </Panel>

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, PasswordInput, Radio, Stack, Switch, TextInput } from '@mantine/core';
+import { Modal, PasswordInput, Radio, Stack, Switch, TextInput } from '@mantine/core';
 import { isEmail, useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
@@ -9,6 +9,7 @@ import { adminKeys } from '@/api/adminQueries';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import type { AdminUserCreated } from '@/api/types';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
 import { PasswordStrength } from '@/components/PasswordStrength';
@@ -34,7 +35,6 @@ export function CreateUserDialog({ opened, onClose }: { opened: boolean; onClose
       title={made ? `The account of ${made.name} is made` : 'New account'}
       closeOnClickOutside={!made}
       closeOnEscape={!made}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {made && link ? (
         <PasswordLinkShown link={link} email={made.email} onClose={leave} />
@@ -114,14 +114,9 @@ function UserForm({ onCancel, onMade }: { onCancel: () => void; onMade: (user: A
           </Notice>
         )}
         <FormError error={create.error} shown={form.errors} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={create.isPending} data-testid="create-user">
-            Create account
-          </Button>
-        </Group>
+        <FormButtons onCancel={onCancel} loading={create.isPending} data-testid="create-user">
+          Create account
+        </FormButtons>
       </Stack>
     </form>
   );

@@ -1,5 +1,5 @@
 // What an administrator does with an account, each after a question that says what follows.
-import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Modal, Stack, Text, Textarea } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
@@ -10,6 +10,7 @@ import { userQuery } from '@/api/queries';
 import type { AdminUser, AdminUserDetail, PasswordLink } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { ConfirmByName } from '@/components/ConfirmByName';
+import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
 import { plural } from '@/lib/format';
 import { useSession } from '@/shell/session';
@@ -87,14 +88,10 @@ function ChangeDialog({ user, opened, onClose, change, title, action, done, chil
   return (
     <Confirm
       opened={opened}
-      onClose={() => {
-        run.reset();
-        onClose();
-      }}
+      onClose={onClose}
       title={title}
       action={action}
-      busy={run.isPending}
-      error={run.error}
+      run={run}
       onConfirm={() => run.mutate()}
     >
       {children}
@@ -116,14 +113,10 @@ function DemoteDialog({ user, opened, onClose }: DialogProps) {
   return (
     <Confirm
       opened={opened}
-      onClose={() => {
-        run.reset();
-        onClose();
-      }}
+      onClose={onClose}
       title="Take administrator rights"
       action={isMe ? 'Give them up' : 'Take them'}
-      busy={run.isPending}
-      error={run.error}
+      run={run}
       onConfirm={() => run.mutate()}
     >
       {isMe
@@ -160,7 +153,7 @@ function SuspendDialog({ user, opened, onClose }: DialogProps) {
     }
   }, [opened, reset]);
   return (
-    <Modal opened={opened} onClose={onClose} title={`Suspend ${user.name}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title={`Suspend ${user.name}`}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -184,14 +177,9 @@ function SuspendDialog({ user, opened, onClose }: DialogProps) {
             onChange={(event) => setReason(event.currentTarget.value)}
           />
           <FormError error={suspend.error} />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" color="red" loading={suspend.isPending} disabled={!reason.trim()} data-testid="confirm-suspend">
-              Suspend
-            </Button>
-          </Group>
+          <FormButtons onCancel={onClose} color="red" loading={suspend.isPending} disabled={!reason.trim()} data-testid="confirm-suspend">
+            Suspend
+          </FormButtons>
         </Stack>
       </form>
     </Modal>
@@ -220,7 +208,6 @@ function PasswordDialog({ user, opened, onClose }: DialogProps) {
       title="A link for a new password"
       closeOnClickOutside={!link}
       closeOnEscape={!link}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
       {link ? (
         <PasswordLinkShown link={link} email={user.email} onClose={onClose} />
@@ -231,14 +218,9 @@ function PasswordDialog({ user, opened, onClose }: DialogProps) {
             there is no mail server, you are shown it once. Be sure that it is really them who ask.
           </Text>
           <FormError error={make.error} />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button loading={make.isPending} onClick={() => make.mutate()} data-testid="make-link">
-              Make the link
-            </Button>
-          </Group>
+          <FormButtons onCancel={onClose} loading={make.isPending} onClick={() => make.mutate()} data-testid="make-link">
+            Make the link
+          </FormButtons>
         </Stack>
       )}
     </Modal>
@@ -278,7 +260,16 @@ function DeleteDialog({ user, opened, onClose }: DialogProps) {
   });
   if (check.error) {
     return (
-      <Confirm opened={opened} onClose={onClose} title="It cannot be deleted" action="Delete" keep="Close" impossible busy={false} error={check.error} onConfirm={onClose}>
+      <Confirm
+        opened={opened}
+        onClose={onClose}
+        title="It cannot be deleted"
+        action="Delete"
+        keep="Close"
+        impossible
+        run={{ ...remove, error: check.error }}
+        onConfirm={onClose}
+      >
         Something must be settled first:
       </Confirm>
     );
@@ -286,10 +277,7 @@ function DeleteDialog({ user, opened, onClose }: DialogProps) {
   return (
     <ConfirmByName
       opened={opened && check.isSuccess}
-      onClose={() => {
-        remove.reset();
-        onClose();
-      }}
+      onClose={onClose}
       title={`Delete the account of ${user.name}`}
       name={user.email}
       losses={[
@@ -298,8 +286,7 @@ function DeleteDialog({ user, opened, onClose }: DialogProps) {
         'What they did stays in the audit log.',
       ]}
       action="Delete the account"
-      busy={remove.isPending}
-      error={remove.error}
+      run={remove}
       onConfirm={() => remove.mutate()}
     />
   );

@@ -6,12 +6,12 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { adminUsersQuery } from '@/api/adminQueries';
 import { userStatusValues, type AdminUser, type UserStatus } from '@/api/types';
 import { AdminUserLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { StatusFilter } from '@/components/StatusFilter';
 import { TimeAgo } from '@/components/Time';
@@ -58,30 +58,26 @@ export default function UsersPage() {
             onChange={(event) => set({ is_admin: event.currentTarget.value || undefined })}
           />
         </Group>
-        {list.isPending ? (
-          <LoadingRows />
-        ) : list.isError ? (
-          <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-        ) : list.data.data.length === 0 ? (
-          <EmptyState icon={<IconSearchOff size={22} />} title="Nobody matches" text="Try another word or filter." />
-        ) : (
-          <ListTable
-            label="People"
-            columns={[
-              { label: 'Name' },
-              { label: 'State' },
-              { label: 'Second factor', from: 'md' },
-              { label: 'Organizations', from: 'sm' },
-              { label: 'Last sign-in', from: 'sm' },
-              { label: 'Joined', from: 'lg' },
-            ]}
-          >
-            {list.data.data.map((user) => (
-              <Row key={user.id} user={user} />
-            ))}
-          </ListTable>
-        )}
-        <Pager paging={paging} page={list.data} noun="person" many="people" />
+        <PagedList
+          query={list}
+          paging={paging}
+          noun="person"
+          many="people"
+          label="People"
+          columns={[
+            { label: 'Name' },
+            { label: 'State' },
+            { label: 'Second factor', from: 'md' },
+            { label: 'Organizations', from: 'sm' },
+            { label: 'Last sign-in', from: 'sm' },
+            { label: 'Joined', from: 'lg' },
+          ]}
+          empty={
+            <EmptyState icon={<IconSearchOff size={22} />} title="Nobody matches" text="Try another word or filter." />
+          }
+        >
+          {(user) => <Row key={user.id} user={user} />}
+        </PagedList>
       </Panel>
       <CreateUserDialog opened={creating} onClose={close} />
     </>
