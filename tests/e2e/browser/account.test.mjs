@@ -1,12 +1,11 @@
 // Every way into the console and back: mail, invitation, authenticator app, passkey, an account elsewhere.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ofConsole, picture, startController, until } from './support/controller.mjs';
+import { ofConsole, PASSWORD, picture, startController, until } from './support/controller.mjs';
 import { startMailbox } from './support/smtp.mjs';
 import { app } from './support/totp.mjs';
 
 const { OAuth2Server } = await import(ofConsole.resolve('oauth2-mock-server'));
-const PASSWORD = 'a quiet place 7';
 const ANOTHER = 'a louder place 8';
 const state = {};
 

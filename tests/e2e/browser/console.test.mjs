@@ -1,102 +1,27 @@
 // A first evening in the browser: make the admin, add this machine, run Odoo on it, read its log, type in shells.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { bin, bootstrap, PASSWORD, picture, startController, until } from './support/controller.mjs';
 
-const root = path.resolve(import.meta.dirname, '../../..');
-const { chromium } = createRequire(path.join(root, 'controller/ui/package.json'))('playwright-core');
-const bin = process.env.OCORE_BIN_DIR;
-assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
-const shots = process.env.OCORE_SCREENSHOTS;
-
-const PASSWORD = 'a quiet place 7';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-const state = { children: [] };
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-function start(name, args, env) {
-  const child = spawn(path.join(bin, name), args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  for (const out of [child.stdout, child.stderr]) out.on('data', (data) => appendFileSync(path.join(state.dir, `${name}.log`), data));
-  state.children.push(child);
-  return child;
-}
-
-async function until(what, seconds, look) {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found) return found;
-    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+const state = {};
 
 before(async () => {
-  state.dir = mkdtempSync('/var/tmp/ocore-browser-');
-  chmodSync(state.dir, 0o711);
-  const [port, agents] = [await freePort(), await freePort()];
-  state.base = `http://127.0.0.1:${port}`;
-  const env = {
-    OCORE_DATA_DIR: path.join(state.dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
-    OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: `https://127.0.0.1:${port}`,
+  state.controller = await startController({
     OCORE_ODOO_IMAGE: 'localhost:5000/odoo:{version}', OCORE_POSTGRES_IMAGE: 'localhost:5000/postgres:13',
     OCORE_AGENT_BINARY: path.join(bin, 'ocore-agent'),
-  };
-  delete process.env.DATABASE_URL;
-  start('ocore-controller', ['serve'], env);
-  await until('a ready controller', 60, async () => (await fetch(`${state.base}/ready`)).ok);
-  state.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
-  state.page = await (await state.browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
-  state.errors = [];
-  state.page.on('pageerror', (error) => state.errors.push(error.message));
+  });
+  state.base = state.controller.base;
+  state.page = await state.controller.visitor();
 });
 
-after(async () => {
-  await state.browser?.close();
-  for (const child of state.children.reverse()) {
-    child.kill('SIGTERM');
-    await new Promise((resolve) => (child.exitCode === null && child.signalCode === null ? child.once('exit', resolve) : resolve()));
-  }
-  rmSync(state.dir, { recursive: true, force: true });
-});
-
-/** A picture of the page in both themes, where they are asked for. */
-async function picture(name) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  for (const colorScheme of ['light', 'dark']) {
-    await state.page.emulateMedia({ colorScheme });
-    await state.page.waitForTimeout(400);
-    await state.page.screenshot({ path: path.join(shots, `${name}-${colorScheme}.png`) });
-  }
-  await state.page.emulateMedia({ colorScheme: 'light' });
-}
+after(() => state.controller?.stop());
 
 test('the first admin is made', { timeout: 60_000 }, async () => {
   const { page } = state;
-  await page.goto(`${state.base}/bootstrap`);
-  const form = page.getByTestId('bootstrap-form');
-  await form.getByLabel('Your name').fill('Ada');
-  await form.getByLabel('E-mail').fill('ada@example.com');
-  await form.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await form.getByLabel('Organization').fill('Example');
-  await form.getByRole('button', { name: /create|make|start/i }).click();
-  await page.getByTestId('first-steps').waitFor();
-  await picture('first-steps');
+  await bootstrap(page, state.base);
+  await picture(page, 'first-steps');
 });
 
 test('a server is added and its stages are followed', { timeout: 60_000 }, async () => {
@@ -112,11 +37,11 @@ test('a server is added and its stages are followed', { timeout: 60_000 }, async
   const [, url] = /--url (\S+)/.exec(command);
   const [, pin] = /--pin '([^']+)'/.exec(command);
   const [, token] = /--token (\S+)/.exec(command);
-  const dirs = ['--dir', path.join(state.dir, 'agent'), '--config-dir', path.join(state.dir, 'etc')];
+  const dirs = ['--dir', path.join(state.controller.dir, 'agent'), '--config-dir', path.join(state.controller.dir, 'etc')];
   const env = { ...process.env, OCORE_JOIN_TOKEN: token };
   const enrolled = spawnSync(path.join(bin, 'ocore-agent'), ['enroll', '--url', url, '--pin', pin, ...dirs], { env });
   assert.equal(enrolled.status, 0, String(enrolled.stderr));
-  start('ocore-agent', ['run', ...dirs], {});
+  state.controller.run('ocore-agent', ['run', ...dirs]);
   await dialog.getByTestId('install-done').waitFor({ timeout: 30_000 });
   assert.equal(await dialog.getByTestId('install-stage').count(), 5);
   await page.goto(`${state.base}/servers`);
@@ -124,7 +49,7 @@ test('a server is added and its stages are followed', { timeout: 60_000 }, async
   await page.getByTestId('server-row').getByText('Online').click();
   await page.getByText('Kernel').waitFor();
   await until('live use', 30, async () => (await page.getByText(/load \d/).count()) > 0);
-  await picture('server');
+  await picture(page, 'server');
 });
 
 test('a terminal on the server, the same one after a reload', { timeout: 90_000 }, async () => {
@@ -138,7 +63,7 @@ test('a terminal on the server, the same one after a reload', { timeout: 90_000 
   await until('an open terminal', 20, async () => (await screen()).trim().length > 0);
   await page.keyboard.type('echo "żółw $((6*7))"; kept=still\n');
   await until('the echo', 20, async () => (await screen()).includes('żółw 42'));
-  await picture('terminal');
+  await picture(page, 'terminal');
 
   await page.reload();
   await until('what it showed', 20, async () => (await screen()).includes('żółw 42'));
@@ -162,20 +87,20 @@ test('an instance is made, watched, read and deleted', { timeout: 400_000 }, asy
     await server.click();
     await page.getByTestId('server-option').first().click();
   }
-  await picture('new-instance');
+  await picture(page, 'new-instance');
   await page.getByTestId('create-instance').click();
   await page.getByTestId('step-row').first().waitFor({ timeout: 20_000 });
   await until('the initialisation', 120, async () => /initiali/i.test(await page.locator('main').innerText()));
-  await picture('provisioning');
+  await picture(page, 'provisioning');
   await page.getByText('Healthy').first().waitFor({ timeout: 240_000 });
   await page.getByTestId('open-instance').waitFor();
   const address = await page.getByTestId('open-instance').getAttribute('href');
   assert.equal((await fetch(`${address}/web/login`)).status, 200);
-  await picture('instance');
+  await picture(page, 'instance');
 
   await page.getByTestId('tab-logs').click();
   await page.getByTestId('log-line').first().waitFor({ timeout: 20_000 });
-  await picture('logs');
+  await picture(page, 'logs');
   await page.getByTestId('tab-shell').click();
   await page.getByTestId('terminal').click();
   await until('an open shell', 20, async () => (await page.locator('.xterm-rows').innerText()).trim().length > 0);
@@ -199,6 +124,6 @@ test('the API reference works and nothing broke', { timeout: 30_000 }, async () 
   await page.getByText('/api/instances', { exact: false }).first().waitFor();
   await page.goto(`${state.base}/docs/guide`);
   await page.getByRole('heading', { name: 'oCore' }).waitFor();
-  assert.deepEqual(state.errors, []);
-  assert.ok(!readFileSync(path.join(state.dir, 'ocore-controller.log'), 'utf8').includes(PASSWORD));
+  assert.deepEqual(state.controller.errors, []);
+  assert.ok(!state.controller.log().includes(PASSWORD));
 });

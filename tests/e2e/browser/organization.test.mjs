@@ -1,69 +1,11 @@
 // Two people in one organization: an invitation, a role that changes under open eyes, a key by the line that is shown,
 // an exception that reaches the key, and a removal that asks about it.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
-import path from 'node:path';
+import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { bootstrap, PASSWORD, picture, startController, until } from './support/controller.mjs';
 
-const root = path.resolve(import.meta.dirname, '../../..');
-const { chromium } = createRequire(path.join(root, 'controller/ui/package.json'))('playwright-core');
-const bin = process.env.OCORE_BIN_DIR;
-assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
-const shots = process.env.OCORE_SCREENSHOTS;
-
-const PASSWORD = 'a quiet place 7';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-const state = { errors: [] };
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-async function until(what, seconds, look) {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found) return found;
-    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-async function newPage() {
-  const page = await (await state.browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
-  page.on('pageerror', (error) => state.errors.push(error.message));
-  return page;
-}
-
-async function picture(page, name) {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    await page.waitForTimeout(400);
-    await page.screenshot({ path: path.join(shots, `${name}-${colorScheme}.png`) });
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-}
-
-/** An account with the first admin's password, as people have it who have been on this controller for longer. */
-function makeAccount(name, email) {
-  const sql = `insert into users (id, email, name, password_hash)
-    select gen_random_uuid(), '${email}', '${name}', password_hash from users where email = 'ada@example.com'`;
-  const psql = ['psql', '-q', '-v', 'ON_ERROR_STOP=1', '-h', path.join(state.dir, 'data/postgres/run'), '-U', 'postgres', '-d', 'ocore', '-c', sql];
-  const done = spawnSync('setpriv', ['--reuid', 'postgres', '--regid', 'postgres', '--clear-groups', ...psql], { cwd: '/' });
-  assert.equal(done.status, 0, String(done.stderr));
-}
+const state = {};
 
 /** Runs a line as a person would who has copied it into a shell. */
 function shell(line) {
@@ -72,47 +14,24 @@ function shell(line) {
 }
 
 before(async () => {
-  state.dir = mkdtempSync('/var/tmp/ocore-browser-');
-  chmodSync(state.dir, 0o711);
-  const [port, agents] = [await freePort(), await freePort()];
-  state.base = `http://127.0.0.1:${port}`;
-  const env = {
-    ...process.env,
-    OCORE_DATA_DIR: path.join(state.dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
-    OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: state.base,
-  };
-  delete env.DATABASE_URL;
-  state.log = path.join(state.dir, 'controller.log');
-  state.controller = spawn(path.join(bin, 'ocore-controller'), ['serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  for (const out of [state.controller.stdout, state.controller.stderr]) out.on('data', (data) => appendFileSync(state.log, data));
-  await until('a ready controller', 60, async () => (await fetch(`${state.base}/ready`)).ok);
-  state.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
-  state.ada = await newPage();
-  state.grace = await newPage();
+  state.controller = await startController();
+  state.base = state.controller.base;
+  state.ada = await state.controller.visitor();
+  state.grace = await state.controller.visitor();
 });
 
-after(async () => {
-  await state.browser?.close();
-  state.controller?.kill('SIGTERM');
-  await new Promise((resolve) => {
-    const { controller } = state;
-    if (!controller || controller.exitCode !== null || controller.signalCode !== null) resolve();
-    else controller.once('exit', resolve);
-  });
-  rmSync(state.dir, { recursive: true, force: true });
-});
+after(() => state.controller?.stop());
 
 test('an owner invites somebody and hands the link over', { timeout: 60_000 }, async () => {
   const { ada } = state;
-  await ada.goto(`${state.base}/bootstrap`);
-  const form = ada.getByTestId('bootstrap-form');
-  await form.getByLabel('Your name').fill('Ada');
-  await form.getByLabel('E-mail').fill('ada@example.com');
-  await form.getByLabel('Password', { exact: true }).fill(PASSWORD);
-  await form.getByLabel('Organization').fill('Example');
-  await form.getByRole('button', { name: /create|make|start/i }).click();
-  await ada.getByTestId('first-steps').waitFor();
-  makeAccount('Grace', 'grace@example.com');
+  await bootstrap(ada, state.base);
+  // Grace has been on this controller for longer.
+  const grace = { name: 'Grace', email: 'grace@example.com', password: PASSWORD, is_admin: false };
+  const made = await ada.evaluate(async (body) => {
+    const headers = { 'content-type': 'application/json' };
+    return (await fetch('/api/admin/users', { method: 'POST', headers, body: JSON.stringify(body) })).status;
+  }, grace);
+  assert.equal(made, 201);
 
   await ada.getByRole('link', { name: 'Members' }).click();
   await ada.getByTestId('invite').click();
@@ -152,7 +71,7 @@ test('she sees who invites her where, signs in and joins', { timeout: 60_000 }, 
   await grace.getByTestId('organization-menu').getByText('Example').waitFor();
 
   // Used once: the link says so to whoever comes later.
-  const stranger = await newPage();
+  const stranger = await state.controller.visitor();
   await stranger.goto(state.link);
   await stranger.getByRole('heading', { name: 'This invitation has ended' }).waitFor();
   await stranger.close();
@@ -297,8 +216,8 @@ test('another organization, and the way there and back', { timeout: 60_000 }, as
 });
 
 test('nothing broke, and no secret was written down', { timeout: 10_000 }, async () => {
-  assert.deepEqual(state.errors, []);
-  const log = readFileSync(state.log, 'utf8');
+  assert.deepEqual(state.controller.errors, []);
+  const log = state.controller.log();
   const key = /ocore_k_\w+/.exec(state.curl)[0];
   for (const secret of [PASSWORD, key, state.link.split('token=')[1]]) assert.ok(!log.includes(secret));
 });

@@ -9,11 +9,15 @@ import path from 'node:path';
 const root = path.resolve(import.meta.dirname, '../../../..');
 export const ofConsole = createRequire(path.join(root, 'controller/ui/package.json'));
 const { chromium } = ofConsole('playwright-core');
+export const bin = process.env.OCORE_BIN_DIR;
+assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const shots = process.env.OCORE_SCREENSHOTS;
 
-export function freePort() {
+export const PASSWORD = 'a quiet place 7';
+
+function freePort() {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address();
@@ -22,10 +26,11 @@ export function freePort() {
   });
 }
 
+/** A look that fails is one that has not seen it yet. */
 export async function until(what, seconds, look) {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
-    const found = await look();
+    const found = await Promise.resolve(look()).catch(() => undefined);
     if (found) return found;
     assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -34,36 +39,39 @@ export async function until(what, seconds, look) {
 
 /** Started with these variables, at `http://localhost:PORT`, where browsers allow passkeys. */
 export async function startController(env = {}) {
-  const bin = process.env.OCORE_BIN_DIR;
-  assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
   const dir = mkdtempSync('/var/tmp/ocore-browser-');
   chmodSync(dir, 0o711);
-  const log = path.join(dir, 'controller.log');
   const [port, agents] = [await freePort(), await freePort()];
   const base = `http://localhost:${port}`;
-  const own = {
-    OCORE_DATA_DIR: path.join(dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
-    OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: base,
-  };
   const { DATABASE_URL: _, ...inherited } = process.env;
-  const child = spawn(path.join(bin, 'ocore-controller'), ['serve'], {
-    env: { ...inherited, ...own, ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+  const children = [];
+  const fileOf = (name) => path.join(dir, `${name}.log`);
+  const run = (name, args, more = {}) => {
+    const child = spawn(path.join(bin, name), args, { env: { ...inherited, ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const out of [child.stdout, child.stderr]) out.on('data', (data) => appendFileSync(fileOf(name), data));
+    children.unshift(child);
+    return child;
+  };
+  const log = () => readFileSync(fileOf('ocore-controller'), 'utf8');
+  const controller = run('ocore-controller', ['serve'], {
+    OCORE_DATA_DIR: path.join(dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
+    OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: base, ...env,
   });
-  for (const out of [child.stdout, child.stderr]) out.on('data', (data) => appendFileSync(log, data));
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   const stop = async () => {
     await browser.close();
-    child.kill('SIGTERM');
-    await new Promise((resolve) => (child.exitCode === null && child.signalCode === null ? child.once('exit', resolve) : resolve()));
+    for (const child of children) {
+      child.kill('SIGTERM');
+      await new Promise((resolve) => (child.exitCode === null && child.signalCode === null ? child.once('exit', resolve) : resolve()));
+    }
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    await until('a ready controller', 60, async () => {
-      assert.equal(child.exitCode, null, 'it has ended');
-      return (await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null))?.ok;
-    });
+    const ended = () => controller.exitCode !== null;
+    await until('a ready controller', 60, async () => ended() || (await fetch(`http://127.0.0.1:${port}/ready`)).ok);
+    assert.ok(!ended(), 'the controller has ended');
   } catch (error) {
-    error.message += `\n${readFileSync(log, 'utf8').split('\n').slice(-15).join('\n')}`;
+    error.message += `\n${log().split('\n').slice(-15).join('\n')}`;
     await stop();
     throw error;
   }
@@ -75,7 +83,19 @@ export async function startController(env = {}) {
     page.on('pageerror', (error) => errors.push(error.message));
     return page;
   };
-  return { base, errors, visitor, stop, log: () => readFileSync(log, 'utf8') };
+  return { base, dir, errors, visitor, run, stop, log };
+}
+
+/** Ada becomes the first administrator, and is signed in then. */
+export async function bootstrap(page, base) {
+  await page.goto(`${base}/bootstrap`);
+  const form = page.getByTestId('bootstrap-form');
+  await form.getByLabel('Your name').fill('Ada');
+  await form.getByLabel('E-mail').fill('ada@example.com');
+  await form.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await form.getByLabel('Organization').fill('Example');
+  await form.getByRole('button', { name: /create|make|start/i }).click();
+  await page.getByTestId('first-steps').waitFor();
 }
 
 /** A picture of the page in both themes, where they are asked for. */
