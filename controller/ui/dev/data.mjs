@@ -8,17 +8,18 @@ export const now = () => new Date().toISOString();
 export function sample(seed, at = Date.now()) {
   const wave = (period, low, high) => low + ((Math.sin(at / 1000 / period + seed * 7) + 1) / 2) * (high - low);
   const noise = Math.random();
+  const whole = (n) => Math.round(n);
   return {
     at: new Date(at).toISOString(),
     cpu_percent: Math.min(100, wave(400, 4, 12 + seed * 9) + noise * 6),
     load_1m: wave(500, 0.2, 2.5), load_5m: wave(900, 0.3, 2), load_15m: wave(1800, 0.4, 1.6),
-    memory_total_bytes: 16 * GiB, memory_used_bytes: wave(3000, 5, 6 + seed) * GiB,
-    memory_available_bytes: (16 - wave(3000, 5, 6 + seed)) * GiB, swap_used_bytes: 0.2 * GiB,
+    memory_total_bytes: 16 * GiB, memory_used_bytes: whole(wave(3000, 5, 6 + seed) * GiB),
+    memory_available_bytes: whole((16 - wave(3000, 5, 6 + seed)) * GiB), swap_used_bytes: whole(0.2 * GiB),
     disk_total_bytes: 200 * GiB, disk_used_bytes: (40 + seed * 17) * GiB,
-    disk_read_bytes_per_second: noise * 3e6, disk_write_bytes_per_second: wave(200, 1e5, 9e6),
-    network_rx_bytes_per_second: wave(300, 2e4, 4e6) + noise * 4e5, network_tx_bytes_per_second: wave(250, 1e4, 1e6),
+    disk_read_bytes_per_second: whole(noise * 3e6), disk_write_bytes_per_second: whole(wave(200, 1e5, 9e6)),
+    network_rx_bytes_per_second: whole(wave(300, 2e4, 4e6) + noise * 4e5), network_tx_bytes_per_second: whole(wave(250, 1e4, 1e6)),
     containers_running: 9, containers_total: 11, processes: 214, uptime_seconds: 912_345,
-    agent_memory_bytes: 9.4 * 1024 * 1024,
+    agent_memory_bytes: whole(9.4 * 1024 * 1024),
   };
 }
 
@@ -75,7 +76,7 @@ export function makeJob(kind, instance, status, extra = {}) {
   }));
   return {
     id: randomUUID(), kind, status, organization_id: 'org', server_id: instance.server_id, instance_id: instance.id, parent_id: null,
-    subject: { type: 'instance', id: instance.id, name: instance.name }, steps, attempts: 1, result: null, failure: null,
+    subject: { type: 'instance', id: instance.id, name: instance.name }, steps, attempts: 1, waiting: false, version: 1, result: null, failure: null,
     cancel_requested: false, created_at: ago(405), started_at: ago(402), finished_at: status === 'succeeded' ? ago(280) : null,
     deadline_at: null, created_by: { type: 'user', id: 'u', name: 'Ada Martin' }, log: [], ...extra,
   };

@@ -21,8 +21,8 @@ const roles = [
 const named = (name) => roles.find((one) => one.name === name);
 const grant = (name, scope = whole) => ({ role_id: named(name).id, role: name, scope });
 
-const project = { id: randomUUID(), name: 'Shop', slug: 'shop' };
-const environments = ['production', 'staging', 'development'].map((type) => ({ id: randomUUID(), name: type, slug: type, type, project_id: project.id, project_name: project.name }));
+const project = { id: randomUUID(), name: 'Shop', slug: 'shop', description: '', environments_count: 3, ...stamp };
+const environments = ['production', 'staging', 'development'].map((type) => ({ id: randomUUID(), name: type, slug: type, type, project_id: project.id, project_name: project.name, instances_count: 0, ...stamp }));
 const member = (id, name, grants, rest) => ({ id, name, email: `${name.split(' ')[0].toLowerCase()}@acme.example`, role: grants[0]?.role ?? 'member', is_owner: grants[0]?.role === 'owner', grants, second_factor: false, last_login_at: ago(4000), joined_at: ago(8e6), version: 1, ...rest });
 const members = [
   member('u', 'Ada Martin', [grant('owner')], { second_factor: true, last_login_at: ago(60) }),

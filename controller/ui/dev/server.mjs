@@ -41,7 +41,7 @@ if (!empty) {
   jobs[2].steps[0].status = 'succeeded';
   Object.assign(jobs[2].steps[1], { status: 'failed', started_at: ago(400), finished_at: ago(390), message: 'manifest for odoo:99 not found' });
 }
-const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, version: 1, has_password: true, default_organization_id: null, created_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
+const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, version: 1, has_password: true, default_organization_id: null, created_at: ago(9e6), updated_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
 
 const listeners = new Set();
 let eventNumber = 0;
@@ -127,12 +127,12 @@ async function answer(method, url, body) {
     if (!server) return notFound('server');
     if (verb === 'install-command') return { body: install(server) };
     if (verb === 'metrics') {
-      const length = { '1h': 3600, '6h': 21600, '24h': 86400, '7d': 604800, '30d': 2592000 }[url.searchParams.get('period')];
+      const length = { '1h': 3600, '6h': 21600, '24h': 86400, '7d': 604800, '30d': 2592000 }[url.searchParams.get('period') ?? '1h'];
       const step = length / 120;
-      return { body: { period: url.searchParams.get('period'), step_seconds: step, data: Array.from({ length: 120 }, (_, i) => sample(server.seed, Date.now() - (120 - i) * step * 1000)).filter((_, i) => i < 50 || i > 62) } };
+      return { body: { from: ago(length), to: now(), step_seconds: step, data: Array.from({ length: 120 }, (_, i) => sample(server.seed, Date.now() - (120 - i) * step * 1000)).filter((_, i) => i < 50 || i > 62) } };
     }
-    if (verb === 'inventory') return { body: { data: containersOf(instances.filter((i) => i.server_id === id)) } };
-    if (verb === 'events') return { body: { data: ['connected', 'disconnected', 'installed'].map((t, i) => ({ id: `${id}${i}`, type: `server.${t}`, created_at: ago(4000 * (i + 1)), organization_id: 'org', actor: { type: 'system', id: null, name: null }, subject: { type: 'server', id, name: server.name }, data: i === 1 ? { message: 'The connection was silent for 15 s' } : {} })), has_more: false, next_cursor: null } };
+    if (verb === 'inventory') return { body: { data: containersOf(instances.filter((i) => i.server_id === id)), has_more: false, next_cursor: null } };
+    if (verb === 'events') return { body: { data: ['connected', 'disconnected', 'installed'].map((t, i) => ({ id: `${id}${i}`, type: `server.${t}`, created_at: ago(4000 * (i + 1)), organization_id: 'org', actor: { type: 'system', id: '00000000-0000-0000-0000-000000000000', name: 'oCore' }, subject: { type: 'server', id, name: server.name }, data: i === 1 ? { message: 'The connection was silent for 15 s' } : {} })), has_more: false, next_cursor: null } };
     if (method === 'PATCH') { Object.assign(server, body); return { body: visible(server) }; }
     if (method === 'DELETE') {
       if (server.instances_count && !url.searchParams.get('force')) return { status: 409, body: { error: { code: 'conflict', message: `${server.instances_count} instances remain on this server.` } } };
@@ -143,7 +143,7 @@ async function answer(method, url, body) {
   if (noun === 'instances') {
     if (!id && method === 'GET') return { body: page(instances, url, ['name', 'slug']) };
     if (!id) {
-      if (body.name === 'taken') return { status: 409, body: { error: { code: 'conflict', message: 'Some fields need another value.', errors: [{ field: 'name', message: 'An instance has this name already' }, { field: 'limits.memory_mb', message: 'More than the server has' }] } } };
+      if (body.name === 'taken') return { status: 409, body: { error: { code: 'conflict', message: 'Some fields need another value.', errors: [{ field: 'name', constraint: 'unique', message: 'An instance has this name already' }, { field: 'limits.memory_mb', constraint: 'max', message: 'More than the server has' }] } } };
       const target = servers.find((s) => s.id === body.server_id);
       const made = makeInstance(body.name, target, 'provisioning', { odoo_version: body.odoo_version, limits: body.limits, modules: body.modules });
       const started = makeJob('instance_provision', made, 'running', { created_at: now(), started_at: now() });
@@ -156,7 +156,7 @@ async function answer(method, url, body) {
     if (!instance) return notFound('instance');
     if (verb === 'stats') return { body: { at: now(), cpu_percent: 20 + Math.random() * 60, memory_used_bytes: 6.1e8, memory_limit_bytes: 2147483648, network_rx_bytes: 8.1e8, network_tx_bytes: 3.3e9, block_read_bytes: 4e8, block_write_bytes: 2e9, pids: 14 } };
     if (sub === 'history') {
-      const before = Number(url.searchParams.get('before').split(':')[2]);
+      const before = Number((url.searchParams.get('before') ?? 'c:0:20000').split(':')[2]);
       const first = Math.max(0, before - 500);
       return { body: { lines: Array.from({ length: before - first }, (_, i) => odooLine(first + i)), previous_cursor: `c:0:${first}`, has_more: first > 0 } };
     }
@@ -222,7 +222,7 @@ const http = createServer(async (req, res) => {
   for await (const chunk of req) text += chunk;
   const body = text ? JSON.parse(text) : {};
   const path = url.pathname;
-  if (path === '/api/auth/bootstrap/status') return send(200, { needed: !bootstrapped, token_required: true, version: '0.1.0' });
+  if (path === '/api/auth/bootstrap/status') return send(200, { needed: !bootstrapped, token_required: true, version: '0.1.0', signup: process.env.MOCK_SIGNUP ?? 'open' });
   if (path === '/api/auth/bootstrap') { bootstrapped = true; return signIn(res, 201); }
   const way = signInAnswer(path, body);
   if (way) return way.signedIn ? signIn(res, 200) : send(way.status ?? 200, way.body);
@@ -241,7 +241,8 @@ const http = createServer(async (req, res) => {
   const [, , noun, id, verb, sub] = path.split('/');
   if (noun === 'instances' && verb === 'logs' && !sub) return streamLogs(req, res, url, id);
   if (noun === 'jobs' && verb === 'logs') return streamJobLog(req, res, jobs.find((j) => j.id === id));
-  const { status = 200, body: out } = await answer(req.method, url, body);
+  const failed = (error) => ({ status: 500, body: { error: { code: 'internal', message: `The mock failed: ${error}` } } });
+  const { status = 200, body: out } = await answer(req.method, url, body).catch(failed);
   send(status, out);
 });
 
