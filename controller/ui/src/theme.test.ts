@@ -26,6 +26,14 @@ describe.each(['light', 'dark'] as const)('the %s theme', (scheme) => {
     }
   });
 
+  it('has readable badges', () => {
+    if (scheme === 'dark') return;
+    for (const color of ['orange', 'teal', 'yellow'] as const) {
+      const ground = DEFAULT_THEME.colors[color][1];
+      expect(contrast(token(`--mantine-color-${color}-light-color`), ground), color).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+
   it('has readable words on everything they are written on', () => {
     for (const text of ['--oc-accent', '--oc-good', '--oc-warn', '--oc-bad', '--mantine-color-dimmed']) {
       for (const ground of ['--oc-surface', '--oc-sunken', '--mantine-color-body', '--oc-hover']) {

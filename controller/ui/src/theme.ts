@@ -75,6 +75,10 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-body': '#f5f7f9',
     '--mantine-color-dimmed': '#5b6675',
     '--mantine-color-error': 'var(--oc-bad)',
+    // Mantine's own are hard to read on the tint of a badge.
+    '--mantine-color-orange-light-color': '#a83a06',
+    '--mantine-color-teal-light-color': '#076b4d',
+    '--mantine-color-yellow-light-color': '#7d5200',
     '--oc-surface': '#ffffff',
     '--oc-sunken': '#fbfcfd',
     '--oc-terminal': '#fbfcfd',

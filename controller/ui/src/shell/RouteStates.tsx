@@ -1,4 +1,4 @@
-import { Button, Container } from '@mantine/core';
+import { Button, Center, Container } from '@mantine/core';
 import { IconMapQuestion } from '@tabler/icons-react';
 import { useRouter, type ErrorComponentProps } from '@tanstack/react-router';
 import { ApiError } from '@/api/errors';
@@ -6,16 +6,18 @@ import { EmptyState, ErrorState } from '@/components/States';
 
 export function NotFound() {
   return (
-    <EmptyState
-      icon={<IconMapQuestion size={22} />}
-      title="There is no such page"
-      text="The address may be mistyped, or what it showed has been removed."
-      action={
-        <Button component="a" href="/" variant="default">
-          To the dashboard
-        </Button>
-      }
-    />
+    <Center mih="80dvh">
+      <EmptyState
+        icon={<IconMapQuestion size={22} />}
+        title="There is no such page"
+        text="The address may be mistyped, or what it showed has been removed."
+        action={
+          <Button component="a" href="/" variant="default">
+            To the dashboard
+          </Button>
+        }
+      />
+    </Center>
   );
 }
 

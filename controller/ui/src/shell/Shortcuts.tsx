@@ -55,9 +55,9 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
     <Modal opened={opened} onClose={onClose} title="Keyboard" size="sm">
       <Stack gap="xs">
         {SHORTCUTS.map(({ keys, label }) => (
-          <Group key={keys} justify="space-between">
+          <Group key={keys} justify="space-between" wrap="nowrap">
             <Text size="sm">{label}</Text>
-            <Group gap={4}>
+            <Group gap={4} wrap="nowrap">
               {keys.split(' ').map((key) => (
                 <Kbd key={key}>{key}</Kbd>
               ))}

@@ -1,10 +1,11 @@
-import { ActionIcon, Button, Group, Table, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Group, Table, Text, Tooltip } from '@mantine/core';
 import { IconBox, IconExternalLink, IconPlus, IconSearchOff } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { instancesQuery } from '@/api/queries';
 import { instanceStatusValues, type Instance, type InstanceStatus } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
+import { FilterPill } from '@/components/FilterPill';
 import { InstanceLink, ServerLink } from '@/components/Links';
 import { PageHeader } from '@/components/PageHeader';
 import { PagedList } from '@/components/PagedList';
@@ -51,13 +52,9 @@ export default function InstancesPage() {
             onChange={(value) => void navigate({ search: (s) => ({ ...s, status: value }), replace: true })}
           />
           {search.server_id && (
-            <Button
-              variant="light"
-              size="xs"
-              onClick={() => void navigate({ search: (s) => ({ ...s, server_id: undefined }), replace: true })}
-            >
-              Of one server only ✕
-            </Button>
+            <FilterPill label="On" onRemove={() => void navigate({ search: (s) => ({ ...s, server_id: undefined }), replace: true })}>
+              {instances.data?.data[0]?.server_name ?? 'one server'}
+            </FilterPill>
           )}
         </Group>
         <PagedList
