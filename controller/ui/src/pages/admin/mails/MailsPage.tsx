@@ -41,7 +41,7 @@ export default function MailsPage() {
           paging={paging}
           noun="mail"
           label="Mails"
-          columns={[{ label: 'Subject' }, { label: 'To' }, { label: 'State', from: 'xs' }, { label: 'Made', from: 'sm' }]}
+          columns={[{ label: 'Subject' }, { label: 'To', from: 'xs' }, { label: 'State', from: 'xs' }, { label: 'Made', from: 'sm' }]}
           empty={
             q || status ? (
               <EmptyState icon={<IconSearchOff size={22} />} title="No mail matches" text="Mails are listed for 30 days." />
@@ -69,11 +69,12 @@ function Row({ mail, onOpen }: { mail: MailView; onOpen: () => void }) {
         <Text size="xs" c="dimmed" lineClamp={1}>
           {mail.problem}
         </Text>
-        <Text size="xs" hiddenFrom="xs">
+        <Text size="xs" hiddenFrom="xs" component="div" style={{ overflowWrap: 'anywhere' }}>
+          <div>to {mail.recipient}</div>
           <StatusBadge state={stateOf(mailState, mail.status)} />
         </Text>
       </Table.Td>
-      <Table.Td style={{ overflowWrap: 'anywhere' }}>{mail.recipient}</Table.Td>
+      <Table.Td visibleFrom="xs" style={{ overflowWrap: 'anywhere' }}>{mail.recipient}</Table.Td>
       <Table.Td visibleFrom="xs">
         <StatusBadge state={stateOf(mailState, mail.status)} title={mail.problem} />
       </Table.Td>
