@@ -203,6 +203,12 @@ impl Controller {
         kill(pid, Signal::SIGQUIT).expect("it can be signalled");
     }
 
+    /// Where the embedded database is reached, as its superuser.
+    pub fn database_url(&self) -> String {
+        let socket = self.dir.path().join("data/postgres/run").to_string_lossy().replace('/', "%2F");
+        format!("postgres://postgres@{socket}/ocore")
+    }
+
     fn database_pid(&self) -> Option<Pid> {
         let text = std::fs::read_to_string(self.dir.path().join("data/postgres/data/postmaster.pid")).ok()?;
         text.lines().next()?.parse().ok().map(Pid::from_raw)

@@ -2,9 +2,11 @@
 //! processes. Started by `tests/bench/run`, which builds what it needs.
 
 mod backoff;
+mod bare;
 mod events;
 mod keys;
 mod lines;
+mod load;
 mod machine;
 mod nats;
 mod report;
@@ -22,6 +24,12 @@ use std::path::PathBuf;
 enum Group {
     /// P1, P4, P7: many agents.
     Fleet,
+    /// P5, A1: reads, and signing in.
+    Api,
+    /// A2, A3: the audit log.
+    Audit,
+    /// P15: the console on many servers.
+    Console,
     /// P6: a no-op job.
     Job,
     /// P8, P9: log lines and keystrokes of an instance.
@@ -44,6 +52,11 @@ struct Cli {
     /// Where the rows are kept; without it they are only printed.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Be the peer of P5 on this port, and nothing else.
+    #[arg(long, hide = true, requires = "database")]
+    bare: Option<u16>,
+    #[arg(long, hide = true)]
+    database: Option<String>,
     /// What to measure; everything when left out.
     groups: Vec<Group>,
 }
@@ -51,6 +64,9 @@ struct Cli {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let cli = Cli::parse();
+    if let (Some(port), Some(database)) = (cli.bare, &cli.database) {
+        return bare::serve(port, database).await;
+    }
     // Fails only when there is one already, and this is the only place that installs one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     machine::raise_open_files();
@@ -61,6 +77,15 @@ async fn main() {
     let mut rows = Vec::new();
     if wanted(Group::Fleet) {
         rows.extend(rows::fleet::run(cli.agents, cli.rounds, directory.path()).await);
+    }
+    if wanted(Group::Api) {
+        rows.extend(rows::api::run(cli.rounds).await);
+    }
+    if wanted(Group::Audit) {
+        rows.extend(rows::audit::run(cli.rounds).await);
+    }
+    if wanted(Group::Console) {
+        rows.extend(rows::console::run(cli.rounds).await);
     }
     if [Group::Job, Group::Instance, Group::Agent, Group::Provision].into_iter().any(wanted) {
         let controller = Controller::start().await;

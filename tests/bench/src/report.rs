@@ -104,7 +104,8 @@ pub fn write(path: &Path, rows: &[Row], date: &str) -> std::io::Result<()> {
     let mut all: Vec<Row> = known.unwrap_or_default();
     all.retain(|old| !rows.iter().any(|new| new.id == old.id));
     all.extend(rows.iter().cloned());
-    all.sort_by_key(|row| row.id[1..].parse::<u32>().unwrap_or(u32::MAX));
+    // P1 … P17, then the others.
+    all.sort_by_key(|row| (!row.id.starts_with('P'), row.id[1..].parse::<u32>().unwrap_or(u32::MAX)));
     let lines: Result<Vec<String>, _> = all.iter().map(serde_json::to_string).collect();
     std::fs::write(path, format!("[\n  {}\n]\n", lines.map_err(std::io::Error::other)?.join(",\n  ")))?;
     write_page(&path.with_file_name("performance.md"), &all, date)

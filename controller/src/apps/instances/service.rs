@@ -44,10 +44,9 @@ pub async fn instance_list(ctx: &Ctx, app: &App, mut filter: InstanceFilter, pag
 
 /// One instance, if it is in reach.
 pub async fn instance_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instance> {
-    let filter = InstanceFilter { id: Some(id.0), limit: 1, ..InstanceFilter::default() };
     let mut connection = app.db.org(ctx.organization).await?;
-    let mut found = store::instance_list(&mut connection, ctx.organization, &ctx.reach(), &filter).await?;
-    found.pop().ok_or(Error::NotFound("instance"))
+    let found = store::instance_get(&mut connection, ctx.organization, &ctx.reach(), id).await?;
+    found.ok_or(Error::NotFound("instance"))
 }
 
 pub(super) fn job_of(

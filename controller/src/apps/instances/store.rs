@@ -3,6 +3,7 @@
 use super::model::{Instance, InstanceHealth, InstanceStatus};
 use crate::error::{Error, Result};
 use crate::platform::http::Reach;
+use chrono::{DateTime, Utc};
 use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, OrganizationId, ProjectId, SecretId, ServerId};
 use ocore_shared::protocol::inventory::Facts;
 use ocore_shared::protocol::odoo::InstanceSpec;
@@ -127,7 +128,6 @@ pub async fn server_room(
 /// What a list of instances is filtered by.
 #[derive(Debug, Default)]
 pub struct InstanceFilter {
-    pub id: Option<Uuid>,
     pub name: Option<String>,
     pub server: Option<Uuid>,
     pub environment: Option<Uuid>,
@@ -139,105 +139,191 @@ pub struct InstanceFilter {
     pub limit: i64,
 }
 
-/// Instances that the caller may see, newest first.
-pub async fn instance_list(
-    connection: &mut PgConnection, organization: OrganizationId, reach: &Reach, filter: &InstanceFilter,
-) -> Result<Vec<Instance>> {
-    let (label, label_value) = match &filter.label {
-        Some((key, value)) => (Some(key.as_str()), value.as_deref()),
-        None => (None, None),
+impl InstanceFilter {
+    /// Whether it leaves nothing out.
+    fn is_empty(&self) -> bool {
+        let Self { name, server, environment, status, q, label, before: _, limit: _ } = self;
+        name.is_none()
+            && server.is_none()
+            && environment.is_none()
+            && status.is_none()
+            && q.is_none()
+            && label.is_none()
+    }
+}
+
+/// What is shown of an instance, as one query reads it.
+struct InstanceRow {
+    id: Uuid,
+    name: String,
+    slug: String,
+    project_id: Uuid,
+    environment_id: Uuid,
+    environment_type: String,
+    server_id: Uuid,
+    server_name: String,
+    labels: Json<BTreeMap<String, String>>,
+    spec: Json<InstanceSpec>,
+    status: InstanceStatus,
+    status_reason: Option<String>,
+    desired_state: String,
+    observed_generation: i64,
+    health: InstanceHealth,
+    http_port: Option<i32>,
+    image_digest: Option<String>,
+    container_id: Option<String>,
+    last_job_id: Option<Uuid>,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    address: Option<String>,
+    session_address: Option<String>,
+    active_job_id: Option<Uuid>,
+}
+
+/// The rows of `i`, which the query names itself, in the columns of [`InstanceRow`].
+macro_rules! instance_query {
+    ($rows:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            InstanceRow,
+            r#"select i.id, i.name, i.slug, i.project_id, i.environment_id, e.type as environment_type, i.server_id,
+                   s.name as server_name, i.labels as "labels: Json<BTreeMap<String, String>>",
+                   i.spec as "spec: Json<InstanceSpec>", i.status as "status: InstanceStatus", i.status_reason,
+                   i.desired_state, i.observed_generation, i.health as "health: InstanceHealth", i.http_port,
+                   i.image_digest, i.container_id, i.last_job_id, i.version, i.created_at, i.updated_at,
+                   s.facts -> 'addresses' ->> 0 as address, host(a.address) as session_address,
+                   (select j.id from jobs j where j.instance_id = i.id and not j.waiting
+                        and j.status in ('queued', 'dispatched', 'running')) as active_job_id
+               from "# + $rows + r#" i join environments e on e.id = i.environment_id join servers s on s.id = i.server_id
+                   left join agent_sessions a on a.server_id = s.id
+               order by i.id desc"#,
+            $($argument),+
+        )
     };
-    let rows = sqlx::query!(
-        r#"select i.id, i.name, i.slug, i.project_id, i.environment_id, e.type as environment_type, i.server_id,
-               s.name as server_name, i.labels as "labels: Json<BTreeMap<String, String>>",
-               i.spec as "spec: Json<InstanceSpec>", i.status as "status: InstanceStatus", i.status_reason,
-               i.desired_state, i.observed_generation, i.health as "health: InstanceHealth", i.http_port, i.image_digest, i.container_id,
-               i.last_job_id, i.version, i.created_at, i.updated_at,
-               s.facts -> 'addresses' ->> 0 as address, host(a.address) as session_address,
-               (select j.id from jobs j where j.instance_id = i.id and not j.waiting
-                    and j.status in ('queued', 'dispatched', 'running')) as active_job_id
-           from instances i join environments e on e.id = i.environment_id join servers s on s.id = i.server_id
-               left join agent_sessions a on a.server_id = s.id
-           where i.organization_id = $1
-             and ($2 or i.project_id = any($3) or i.environment_id = any($4) or i.server_id = any($5))
-             and ($6::uuid is null or i.id = $6)
-             and ($7::text is null or i.name = $7)
-             and ($8::uuid is null or i.server_id = $8)
-             and ($9::uuid is null or i.environment_id = $9)
-             and ($10::text is null or i.status = $10)
-             and ($11::text is null or i.name ilike '%' || $11 || '%' or i.slug ilike '%' || $11 || '%')
-             and ($12::text is null or (i.labels ? $12 and ($13::text is null or i.labels ->> $12 = $13)))
-             and ($14::uuid is null or i.id < $14)
-           order by i.id desc limit $15"#,
+}
+
+/// An instance, if it is in reach.
+pub async fn instance_get(
+    connection: &mut PgConnection, organization: OrganizationId, reach: &Reach, id: InstanceId,
+) -> Result<Option<Instance>> {
+    let row = instance_query!(
+        "(select * from instances where organization_id = $1 and id = $2
+          and ($3 or project_id = any($4) or environment_id = any($5) or server_id = any($6)))",
         organization.0,
+        id.0,
         reach.all,
         &reach.projects,
         &reach.environments,
         &reach.servers,
-        filter.id,
-        filter.name,
-        filter.server,
-        filter.environment,
-        filter.status,
-        filter.q,
-        label,
-        label_value,
-        filter.before,
-        filter.limit
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let spec = row.spec.0;
-            let port = row.http_port.and_then(|p| u16::try_from(p).ok());
-            // A server behind NAT reports private addresses; what it connects from is the better guess then.
-            let host = row.address.or(row.session_address);
-            let url = match (port, host) {
-                (Some(port), Some(host)) if host.contains(':') => Some(format!("http://[{host}]:{port}")),
-                (Some(port), Some(host)) => Some(format!("http://{host}:{port}")),
-                _ => None,
-            };
-            Instance {
-                id: InstanceId(row.id),
-                name: row.name,
-                slug: row.slug,
-                project_id: ProjectId(row.project_id),
-                environment_id: EnvironmentId(row.environment_id),
-                environment_type: row.environment_type,
-                server_id: ServerId(row.server_id),
-                server_name: row.server_name,
-                odoo_version: spec.odoo_version.clone(),
-                image: spec.image.clone(),
-                image_digest: row.image_digest,
-                status: row.status,
-                status_reason: row.status_reason,
-                desired_state: row.desired_state,
-                health: row.health,
-                url,
-                http_port: port,
-                bind_address: spec.bind_address.clone(),
-                admin_login: spec.admin_login.clone(),
-                language: spec.language.clone(),
-                country: spec.country.clone(),
-                demo_data: spec.demo_data,
-                modules: spec.modules.clone(),
-                limits: spec.limits.clone(),
-                env: spec.env.clone(),
-                labels: row.labels.0,
-                database_name: spec.database_name.clone(),
-                active_job_id: row.active_job_id.map(JobId),
-                last_job_id: row.last_job_id.map(JobId),
-                container_id: row.container_id,
-                version: row.version,
-                created_at: row.created_at,
-                updated_at: row.updated_at,
-                spec: Some(spec),
-                observed_generation: row.observed_generation,
-            }
-        })
-        .collect())
+    );
+    Ok(row.fetch_optional(connection).await?.map(Instance::from))
+}
+
+/// Instances that the caller may see, newest first.
+pub async fn instance_list(
+    connection: &mut PgConnection, organization: OrganizationId, reach: &Reach, filter: &InstanceFilter,
+) -> Result<Vec<Instance>> {
+    let before = filter.before.unwrap_or(Uuid::max());
+    let rows = if filter.is_empty() {
+        // With a fixed inner limit PostgreSQL sees that one plan serves all pages, and plans once instead of each time,
+        // which would cost more than to read the page.
+        let page = instance_query!(
+            "(select * from (select * from instances where organization_id = $1 and id < $2
+                  and ($3 or project_id = any($4) or environment_id = any($5) or server_id = any($6))
+                  order by id desc limit 201) page limit $7)",
+            organization.0,
+            before,
+            reach.all,
+            &reach.projects,
+            &reach.environments,
+            &reach.servers,
+            filter.limit,
+        );
+        page.fetch_all(connection).await?
+    } else {
+        let (label, label_value) = match &filter.label {
+            Some((key, value)) => (Some(key.as_str()), value.as_deref()),
+            None => (None, None),
+        };
+        let found = instance_query!(
+            "(select * from instances where organization_id = $1 and id < $2
+              and ($3 or project_id = any($4) or environment_id = any($5) or server_id = any($6))
+              and ($7::text is null or name = $7)
+              and ($8::uuid is null or server_id = $8)
+              and ($9::uuid is null or environment_id = $9)
+              and ($10::text is null or status = $10)
+              and ($11::text is null or name ilike '%' || $11 || '%' or slug ilike '%' || $11 || '%')
+              and ($12::text is null or (labels ? $12 and ($13::text is null or labels ->> $12 = $13)))
+              order by id desc limit $14)",
+            organization.0,
+            before,
+            reach.all,
+            &reach.projects,
+            &reach.environments,
+            &reach.servers,
+            filter.name,
+            filter.server,
+            filter.environment,
+            filter.status,
+            filter.q,
+            label,
+            label_value,
+            filter.limit,
+        );
+        found.fetch_all(connection).await?
+    };
+    Ok(rows.into_iter().map(Instance::from).collect())
+}
+
+impl From<InstanceRow> for Instance {
+    fn from(row: InstanceRow) -> Self {
+        let spec = row.spec.0;
+        let port = row.http_port.and_then(|p| u16::try_from(p).ok());
+        // A server behind NAT reports private addresses; what it connects from is the better guess then.
+        let host = row.address.or(row.session_address);
+        let url = match (port, host) {
+            (Some(port), Some(host)) if host.contains(':') => Some(format!("http://[{host}]:{port}")),
+            (Some(port), Some(host)) => Some(format!("http://{host}:{port}")),
+            _ => None,
+        };
+        Instance {
+            id: InstanceId(row.id),
+            name: row.name,
+            slug: row.slug,
+            project_id: ProjectId(row.project_id),
+            environment_id: EnvironmentId(row.environment_id),
+            environment_type: row.environment_type,
+            server_id: ServerId(row.server_id),
+            server_name: row.server_name,
+            odoo_version: spec.odoo_version.clone(),
+            image: spec.image.clone(),
+            image_digest: row.image_digest,
+            status: row.status,
+            status_reason: row.status_reason,
+            desired_state: row.desired_state,
+            health: row.health,
+            url,
+            http_port: port,
+            bind_address: spec.bind_address.clone(),
+            admin_login: spec.admin_login.clone(),
+            language: spec.language.clone(),
+            country: spec.country.clone(),
+            demo_data: spec.demo_data,
+            modules: spec.modules.clone(),
+            limits: spec.limits.clone(),
+            env: spec.env.clone(),
+            labels: row.labels.0,
+            database_name: spec.database_name.clone(),
+            active_job_id: row.active_job_id.map(JobId),
+            last_job_id: row.last_job_id.map(JobId),
+            container_id: row.container_id,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            spec: Some(spec),
+            observed_generation: row.observed_generation,
+        }
+    }
 }
 
 /// Secrets of an instance, by the names under which the agent knows them.

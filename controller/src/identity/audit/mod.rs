@@ -12,8 +12,6 @@ pub mod retention;
 pub mod routes;
 pub mod sealer;
 pub mod service;
-#[cfg(test)]
-mod speed_tests;
 pub mod store;
 #[cfg(test)]
 mod tamper_tests;

@@ -61,19 +61,6 @@ async fn catch_up(app: &App) -> anyhow::Result<()> {
     app.audit.sinks.catch_up(&heads).await
 }
 
-/// Seal all that waits now.
-#[cfg(test)]
-pub async fn seal_backlog(app: &App) -> Result<()> {
-    let mut after = None;
-    loop {
-        let round = seal_batch(app, after.take()).await?;
-        if round.sealed == 0 {
-            return Ok(());
-        }
-        after = round.last;
-    }
-}
-
 /// One round: nothing while another replica is at it.
 pub async fn seal_once(app: &App) -> Result<Round> {
     seal_batch(app, None).await

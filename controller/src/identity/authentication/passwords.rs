@@ -1,4 +1,5 @@
-//! Passwords: Argon2id (m = 19456 KiB, t = 2, p = 1), two at a time, so that signing in cannot take the machine.
+//! Passwords: Argon2id (m = 19456 KiB, t = 2, p = 1), on threads of their own. There are half as many as the machine has
+//! cores, and they give way to all others, so that signing in cannot take the machine.
 
 use super::common;
 use crate::error::{Error, Result};
@@ -6,11 +7,12 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use ocore_shared::secret::Secret;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-const AT_ONCE: usize = 2;
+/// How far the threads stand back, of 19.
+const NICENESS: i32 = 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 const SHORTEST: usize = 8;
 const LONGEST: usize = 256;
@@ -19,28 +21,51 @@ const LONGEST: usize = 256;
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$NrTPP4aCj9B9mWPKcLGjxHOmzCbGzbNTxAF5YDUFB3U";
 
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Hashes and verifies.
 pub struct Passwords {
     permits: Arc<Semaphore>,
+    /// Never more than there are permits.
+    work: mpsc::Sender<Work>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(AT_ONCE)) }
+        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+        let (work, queue) = mpsc::channel();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let queue = queue.clone();
+            std::thread::spawn(move || hash_thread(&queue));
+        }
+        Self { permits: Arc::new(Semaphore::new(threads)), work }
+    }
+}
+
+/// Until nobody can ask for anything any more.
+fn hash_thread(queue: &Mutex<mpsc::Receiver<Work>>) {
+    // Where that is forbidden they take their share.
+    let _ = rustix::process::nice(NICENESS);
+    loop {
+        let work = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match work {
+            // A panic ends the one request that waits for it, not the thread.
+            Ok(work) => drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))),
+            Err(mpsc::RecvError) => return,
+        }
     }
 }
 
 impl Passwords {
     /// The PHC string to store.
     pub async fn hash(&self, password: &Secret) -> Result<String> {
-        let (permit, password) = (self.permit().await?, password.clone());
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+        let password = password.clone();
+        self.run(move || {
             let hash: PasswordHash = argon2()?.hash_password(password.expose().as_bytes())?;
             Ok::<_, argon2::password_hash::Error>(hash.to_string())
         })
-        .await
-        .map_err(Error::internal)?
+        .await?
         .map_err(|error| Error::Internal(anyhow::anyhow!("a password cannot be hashed: {error}")))
     }
 
@@ -48,16 +73,27 @@ impl Passwords {
     pub async fn verify(&self, password: &Secret, hash: Option<String>) -> Result<bool> {
         // Nothing longer was ever accepted, and nobody makes us hash megabytes.
         let too_long = password.expose().len() > LONGEST * 4;
-        let (permit, password) = (self.permit().await?, if too_long { Secret::new("") } else { password.clone() });
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+        let password = if too_long { Secret::new("") } else { password.clone() };
+        self.run(move || {
             let parsed = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
             let right = argon2()?.verify_password(password.expose().as_bytes(), &parsed).is_ok();
             Ok::<_, argon2::password_hash::Error>(right && hash.is_some() && !too_long)
         })
-        .await
-        .map_err(Error::internal)?
+        .await?
         .map_err(|error| Error::Internal(anyhow::anyhow!("a stored password hash cannot be read: {error}")))
+    }
+
+    /// The work's result, once it had its turn.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let permit = self.permit().await?;
+        let (done, result) = oneshot::channel();
+        let work = move || {
+            let _permit = permit;
+            // Whoever asked may have gone.
+            let _ = done.send(work());
+        };
+        self.work.send(Box::new(work)).map_err(|_| Error::internal(anyhow::anyhow!("no thread hashes passwords")))?;
+        result.await.map_err(Error::internal)
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit> {

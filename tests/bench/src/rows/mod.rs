@@ -1,7 +1,10 @@
 //! What is measured, one file per kind of set-up. Each gives rows; what could not be measured gives none.
 
 pub mod agent;
+pub mod api;
+pub mod audit;
 pub mod build;
+pub mod console;
 pub mod fleet;
 pub mod flood;
 pub mod instance;

@@ -39,12 +39,12 @@ pub async fn entries_unsealed(
                   seq, hash
            from audit_log
            where seq is null and coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) <> all($1)
-             and ($3::text is null or (xid, id) > ($3::text::xid8, $4::uuid))
+             and (xid, id) > ($3::text::xid8, $4::uuid)
            order by xid, id limit $2"#,
         but,
         limit,
-        after.map(|place| place.0.as_str()),
-        after.map(|place| place.1)
+        after.map_or("0", |place| place.0.as_str()),
+        after.map_or(Uuid::nil(), |place| place.1)
     )
     .fetch_all(connection)
     .await?;
@@ -52,10 +52,13 @@ pub async fn entries_unsealed(
 }
 
 /// Write numbers and hashes. They must all be new.
+///
+/// PostgreSQL is not told how many they are: it would rather read the whole log than look up so many.
 pub async fn entries_seal(connection: &mut PgConnection, ids: &[Uuid], seqs: &[i64], hashes: &[Vec<u8>]) -> Result<()> {
     let done = sqlx::query!(
         "update audit_log a set seq = u.seq, hash = u.hash
-         from unnest($1::uuid[], $2::bigint[], $3::bytea[]) as u (id, seq, hash) where a.id = u.id and a.seq is null",
+         from unnest((select $1::uuid[]), (select $2::bigint[]), (select $3::bytea[])) as u (id, seq, hash)
+         where a.id = u.id and a.seq is null",
         ids,
         seqs,
         hashes
