@@ -16,10 +16,20 @@ pub type Place = (String, Uuid);
 const SEAL_LOCK: i64 = 0x6f43_6f72_6500_0005;
 
 /// Become the one who seals, until the transaction ends. False: another replica is at it.
+///
+/// Until then PostgreSQL looks up by the indexes: after many entries at once it knows too little of the table to see that
+/// they are the better way, and would read all of it for every batch.
 pub async fn seal_lock(connection: &mut PgConnection) -> Result<bool> {
-    let got = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "got!""#, SEAL_LOCK)
-        .fetch_one(connection)
-        .await?;
+    let got = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock($1) as "got!"
+           from (select count(set_config(name, 'off', true))
+                 from unnest(array['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin',
+                                   'enable_mergejoin', 'jit']) name) settings
+           where settings.count > 0"#,
+        SEAL_LOCK
+    )
+    .fetch_one(connection)
+    .await?;
     Ok(got)
 }
 
@@ -52,13 +62,10 @@ pub async fn entries_unsealed(
 }
 
 /// Write numbers and hashes. They must all be new.
-///
-/// PostgreSQL is not told how many they are: it would rather read the whole log than look up so many.
 pub async fn entries_seal(connection: &mut PgConnection, ids: &[Uuid], seqs: &[i64], hashes: &[Vec<u8>]) -> Result<()> {
     let done = sqlx::query!(
         "update audit_log a set seq = u.seq, hash = u.hash
-         from unnest((select $1::uuid[]), (select $2::bigint[]), (select $3::bytea[])) as u (id, seq, hash)
-         where a.id = u.id and a.seq is null",
+         from unnest($1::uuid[], $2::bigint[], $3::bytea[]) as u (id, seq, hash) where a.id = u.id and a.seq is null",
         ids,
         seqs,
         hashes
