@@ -2,7 +2,7 @@
 
 use super::fields::{message_out, object_out};
 use super::routes::{Asker, Call};
-use super::row::{Kind, ORGANIZATION};
+use super::row::{In, Kind, ORGANIZATION};
 use super::v1::TABLE;
 use crate::error::{Error, Result};
 use axum::body::{Body, to_bytes};
@@ -62,8 +62,13 @@ impl Call<'_> {
         None
     }
 
-    /// A refusal as `{"error": "…"}`, its code in a header; anything else as it is.
+    /// A refusal of the canonical operation in the words of `/v1`; anything else as it is.
     pub async fn refused(&self, response: Response) -> Response {
+        self.refused_saying(response, self.row.sends).await
+    }
+
+    /// A refusal as `{"error": "…"}`, its code in a header, and these fields in it by their names here.
+    pub async fn refused_saying(&self, response: Response, fields: &[In]) -> Response {
         let (mut parts, body) = response.into_parts();
         if !is_refusal(parts.status) || !is_json(&parts.headers) {
             return Response::from_parts(parts, body);
@@ -87,7 +92,7 @@ impl Call<'_> {
                 code = "not_found";
                 Error::NotFound("organization").body().error.message
             }
-            _ => message_out(self.row.sends, &all),
+            _ => message_out(fields, &all),
         };
         if let Ok(code) = HeaderValue::from_str(code) {
             parts.headers.insert(ERROR_CODE, code);

@@ -3,12 +3,13 @@
 
 use super::answers::{ERROR_CODE, read, respond};
 use super::document::{Canonical, operations, path_parameters};
-use super::fields::{object_in, object_out, unchanged_drop, word_in};
+use super::fields::{names_check, object_in, object_out, unchanged_drop, word_in};
 use super::row::{In, Kind, ORGANIZATION, Row, Source};
 use super::v1::TABLE;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::platform::http::body::MAX_BODY;
+use crate::platform::http::guard::AskOnly;
 use crate::platform::http::limit::Counted;
 use crate::platform::http::listener::Peer;
 use crate::platform::http::{idempotency, surface::Surface};
@@ -26,8 +27,12 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 const ORGANIZATION_HEADER: HeaderName = HeaderName::from_static("x-org-slug");
+/// What says the same where no header can be sent.
+const ORGANIZATION_QUERY: &str = "org";
 /// So many objects a list gives at once.
 const WHOLE_LIST: usize = 1_000;
+/// In the place of a name that must lead nowhere.
+const NOTHING: &str = "-";
 /// The most that a page of the canonical list has.
 const PAGE: &str = "200";
 
@@ -53,7 +58,8 @@ pub fn routes(app: &App, api: Router, canonical: &Value) -> Router<App> {
             let call = Call::new(&surfaces, row, &params);
             match call.answer(request).await {
                 Ok(response) => response,
-                Err(error) => call.refused(error.into_response()).await,
+                // It speaks of this surface's fields already.
+                Err(error) => call.refused_saying(error.into_response(), &[]).await,
             }
         };
         router = router.route(row.path, on(method, handler));
@@ -88,7 +94,8 @@ impl<'a> Call<'a> {
     async fn answer(&self, request: Request) -> Result<Response> {
         let (mut parts, body) = request.into_parts();
         if let Some(organization) = self.params.get(ORGANIZATION) {
-            let value = HeaderValue::from_str(organization).map_err(|_| Error::NotFound("organization"))?;
+            // What no header can say is no organization's name either.
+            let value = HeaderValue::from_str(organization).unwrap_or(HeaderValue::from_static(NOTHING));
             parts.headers.insert(ORGANIZATION_HEADER, value);
         }
         let target = self.operation(self.row.operation)?;
@@ -113,18 +120,33 @@ impl<'a> Call<'a> {
                     Err(refusal) => Ok(refusal),
                 }
             }
-            Kind::Object | Kind::Replace { .. } => {
-                let bytes = to_bytes(body, MAX_BODY).await.map_err(|_| {
-                    Error::field("body", "max_length", format!("The body is larger than {MAX_BODY} bytes."))
-                })?;
-                let mut in_path = HashMap::new();
-                let bytes = self.body(&asker, bytes, &mut in_path).await?;
-                let path = self.path(&asker, target, &in_path).await?;
-                let query = asker.query(self.row, &[]);
-                let inner = asker.request(&target.method, &path, Some(&query), bytes.into(), true)?;
-                self.translated(&asker, self.call(inner).await).await
-            }
+            Kind::Object | Kind::Replace { .. } => match self.canonical(&asker, target, body).await {
+                Ok(inner) => self.translated(&asker, self.call(inner).await).await,
+                // Who may not do it at all is told that, and nothing of what is wrong with the request.
+                Err(error) => self.guarded(&asker, target).await?.ok_or(error),
+            },
         }
+    }
+
+    /// The request in canonical form.
+    async fn canonical(&self, asker: &Asker, target: &Canonical, body: Body) -> Result<Request> {
+        let bytes = to_bytes(body, MAX_BODY)
+            .await
+            .map_err(|_| Error::field("body", "max_length", format!("The body is larger than {MAX_BODY} bytes.")))?;
+        let mut in_path = HashMap::new();
+        let bytes = self.body(asker, bytes, &mut in_path).await?;
+        let path = self.path(asker, target, &in_path).await?;
+        asker.request(&target.method, &path, Some(&asker.query(self.row, &[])), bytes.into(), true)
+    }
+
+    /// What the operation's guard has against this caller.
+    async fn guarded(&self, asker: &Asker, target: &Canonical) -> Result<Option<Response>> {
+        let parts = target.path.split('/').map(|part| if part.starts_with('{') { NOTHING } else { part });
+        let path = parts.collect::<Vec<_>>().join("/");
+        let mut inner = asker.look(&target.method, &path, None)?;
+        inner.extensions_mut().insert(AskOnly);
+        let response = self.call(inner).await;
+        Ok(if response.status().is_success() { None } else { Some(self.refused(response).await) })
     }
 
     fn operation(&self, id: &str) -> Result<&'a Canonical> {
@@ -165,13 +187,19 @@ impl<'a> Call<'a> {
     /// The id of what a canonical list calls so.
     async fn find(&self, asker: &Asker, list: &str, name: &str) -> Result<Option<String>> {
         let target = self.operation(list)?;
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("name", name).finish();
-        let response = self.call(asker.request("GET", &target.path, Some(&query), Body::empty(), false)?).await;
-        if !response.status().is_success() {
-            return Err(Error::forbidden(
-                "permission_denied",
-                format!("'{name}' cannot be looked up with these credentials."),
-            ));
+        let response = self.call(asker.look("GET", &target.path, Some(("name", name)))?).await;
+        match response.status() {
+            status if status.is_success() => {}
+            // Nothing can be called so.
+            StatusCode::BAD_REQUEST => return Ok(None),
+            status if status.is_client_error() => {
+                let text = format!("'{name}' cannot be looked up with these credentials.");
+                return Err(Error::forbidden("permission_denied", text));
+            }
+            _ => {
+                let message = format!("'{name}' cannot be looked up at the moment; try again.");
+                return Err(Error::Unavailable { message, retry_after: 2 });
+            }
         }
         let found = read(response.into_body()).await;
         let of_that_name = |object: &&Value| object["name"] == name;
@@ -198,6 +226,7 @@ impl<'a> Call<'a> {
             let current = self.current(asker, current).await?;
             unchanged_drop(&mut body, &current);
         }
+        names_check(self.row.sends, &body)?;
         for step in self.row.sends {
             match *step {
                 In::Find { v1, canonical, list, words } => {
@@ -224,7 +253,7 @@ impl<'a> Call<'a> {
     async fn current(&self, asker: &Asker, operation: &str) -> Result<Map<String, Value>> {
         let target = self.operation(operation)?;
         let path = self.path(asker, target, &HashMap::new()).await?;
-        let response = self.call(asker.request("GET", &path, None, Body::empty(), false)?).await;
+        let response = self.call(asker.look("GET", &path, None)?).await;
         if !response.status().is_success() {
             // The change itself will be refused for the same reason, in its own words.
             return Ok(Map::new());
@@ -239,8 +268,7 @@ impl<'a> Call<'a> {
     pub async fn complete(&self, asker: &Asker, object: &mut Map<String, Value>) -> Result<()> {
         let Some((field, list)) = self.row.also else { return Ok(()) };
         let target = self.operation(list)?;
-        let query = format!("limit={PAGE}");
-        let response = self.call(asker.request("GET", &target.path, Some(&query), Body::empty(), false)?).await;
+        let response = self.call(asker.look("GET", &target.path, Some(("limit", PAGE)))?).await;
         let mut list = read(response.into_body()).await;
         object.insert(field.into(), list["data"].take());
         Ok(())
@@ -349,6 +377,16 @@ impl Asker {
             extensions.insert(Counted);
         }
         Ok(inner)
+    }
+
+    /// A request that only looks something up, in the organization that the query may name.
+    fn look(&self, method: &str, path: &str, parameter: Option<(&str, &str)>) -> Result<Request> {
+        let organization = self.given(ORGANIZATION_QUERY);
+        let organization = organization.as_deref().map(|text| (ORGANIZATION_QUERY, text));
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(parameter.into_iter().chain(organization))
+            .finish();
+        self.request(method, path, Some(&query), Body::empty(), false)
     }
 
     /// A parameter of the query, in the names of `/v1`.

@@ -3,7 +3,7 @@
 use super::document::{operations, path_parameters};
 use super::row::{In, Kind, ORGANIZATION, Source};
 use super::v1::TABLE;
-use crate::identity::authentication::tests::{Answer, Visitor, run, sign_in, stranger};
+use crate::identity::authentication::tests::{Answer, Visitor, member, run, sign_in, stranger};
 use crate::router::{openapi, openapi_v1};
 use crate::testing::TestApp;
 use axum::http::{Method, StatusCode};
@@ -157,7 +157,7 @@ async fn organizations_are_chosen_by_the_path_and_roles_by_name() {
     let test = TestApp::start().await;
     let anyone = Visitor::new(&test.app);
     let (ada, made) = anyone.bootstrap().await;
-    let first = made.body["user"]["organizations"][0]["id"].as_str().unwrap().to_owned();
+    let first = made.organization();
     let second = ada.post("/v1/organizations", json!({"name": "Second"})).await.is(StatusCode::CREATED).text("id");
     assert_eq!(ada.get(&format!("/v1/organizations/{second}")).await.is(StatusCode::OK).text("name"), "Second");
     // Without a word the person's own first one answers, where /api asks which.
@@ -187,19 +187,11 @@ async fn organizations_are_chosen_by_the_path_and_roles_by_name() {
     let key = ada.with("x-org-slug", &second).key("reader", &["view:servers"]).await;
     anyone.bearer(&key).get(&format!("{base}/members")).await.is(StatusCode::NOT_FOUND);
 
-    run(
-        &test.app,
-        "with o as (select id from organizations where name = 'Example'), u as (select id from users where email = 'eve@example.com'),
-         m as (insert into memberships (organization_id, user_id) select o.id, u.id from o, u)
-         insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
-         select gen_random_uuid(), o.id, 'user', u.id, r.id, 'organization', o.id from o, u, roles r
-         where r.organization_id = o.id and r.name = 'developer'",
-    )
-    .await;
+    member(&test.app, &first, "dev@example.com", "developer", ("organization", &first)).await;
     let members = ada.get(&format!("{base}/members")).await.is(StatusCode::OK).body;
-    let eve = members["data"].as_array().unwrap().iter().find(|m| m["email"] == "eve@example.com").unwrap().clone();
-    assert_eq!(eve["role"], "user");
-    let member = format!("{base}/members/{}", eve["id"].as_str().unwrap());
+    let dev = members["data"].as_array().unwrap().iter().find(|m| m["email"] == "dev@example.com").unwrap().clone();
+    assert_eq!(dev["role"], "user");
+    let member = format!("{base}/members/{}", dev["id"].as_str().unwrap());
     let role = ada.send(Method::PUT, &format!("{member}/role"), Some(json!({"role": "admin"}))).await;
     assert_eq!(role.is(StatusCode::OK).body["role"], "admin");
     let set = json!({"key": "nodes.create", "effect": "deny"});

@@ -1,4 +1,4 @@
-//! Who may call what: every route of the document with every kind of credential, on objects that are really there.
+//! Who may call what: every route of both surfaces with every kind of credential, on objects that are really there.
 
 use super::walk_tests::{Operation, World};
 use crate::identity::api_keys::model::key_make;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Routes that need a credential.
-fn closed(world: &World) -> Vec<Operation> {
-    world.document.operations().into_iter().filter(|o| o.permission != "public").collect()
+fn closed(world: &World) -> impl Iterator<Item = &Operation> {
+    world.document.operations().iter().filter(|o| o.permission != "public")
 }
 
 /// Tokens that say the right things and are not ours, or are ours and say something else.
@@ -54,7 +54,7 @@ fn forged(world: &World, token: &str) -> Vec<(&'static str, String)> {
 #[tokio::test]
 async fn what_is_no_credential_opens_nothing() {
     let world = World::new().await;
-    let anyone = Visitor::new(&world.test.app).with("x-org-slug", world.organization.clone());
+    let anyone = world.anyone.with("x-org-slug", world.organization.clone());
     let token = {
         let body = json!({"email": "ada@example.com", "password": PASSWORD});
         anyone.post("/api/auth/login", body).await.is(StatusCode::OK).text("access_token")
@@ -76,7 +76,7 @@ async fn what_is_no_credential_opens_nothing() {
     let before = world.everything().await;
     for operation in closed(&world) {
         for (what, visitor) in &shown {
-            let status = world.status(visitor, &operation).await;
+            let status = world.status(visitor, operation).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{} with {what}", operation.title);
         }
     }
@@ -87,7 +87,6 @@ async fn what_is_no_credential_opens_nothing() {
 async fn keys_that_have_ended_open_nothing() {
     let world = World::new().await;
     let all: Vec<&str> = Permission::ALL.iter().map(|p| p.key()).collect();
-    let anyone = Visitor::new(&world.test.app);
     let mut ended = Vec::new();
     for (name, code, sql) in [
         ("revoked", "key_revoked", "update api_keys set revoked_at = now() where name = 'revoked'"),
@@ -99,22 +98,46 @@ async fn keys_that_have_ended_open_nothing() {
     ] {
         let key = world.ada.key(name, &all).await;
         run(&world.test.app, sql).await;
-        ended.push((code, anyone.bearer(&key)));
+        ended.push((code, world.anyone.bearer(&key)));
     }
     let before = world.everything().await;
     for operation in closed(&world) {
         for (code, key) in &ended {
-            let answer = key.send(operation.method.clone(), &world.path(&operation), world.sample(&operation)).await;
+            let answer = world.send(key, operation).await;
             assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, *code), "{}", operation.title);
         }
+    }
+    world.test.clock.shift(chrono::TimeDelta::hours(2));
+    for operation in closed(&world) {
+        let status = world.status(&world.ada, operation).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{} with an expired token", operation.title);
     }
     assert_eq!(before, world.everything().await);
 }
 
 #[tokio::test]
+async fn who_may_not_hears_nothing_of_what_is_wrong_with_the_body() {
+    let world = World::new().await;
+    let viewer = world.member("vera", "viewer", "organization", &world.organization).await;
+    for operation in closed(&world).filter(|o| o.is_guarded() && o.changes()) {
+        for (visitor, status) in [
+            (&world.anyone, StatusCode::UNAUTHORIZED),
+            (&world.intruder, StatusCode::NOT_FOUND),
+            (&viewer, StatusCode::FORBIDDEN),
+        ] {
+            let path = world.path(visitor, operation);
+            for body in [None, Some(json!({})), Some(json!([null])), Some(json!({"role_id": 1, "expires_in": 0}))] {
+                let answer = visitor.send(operation.method.clone(), &path, body.clone()).await;
+                assert_eq!(answer.status, status, "{} with {body:?}: {}", operation.title, answer.body);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_another_site_changes_nothing_by_cookie() {
     let world = World::new().await;
-    let anyone = Visitor::new(&world.test.app).with("x-org-slug", world.organization.clone());
+    let anyone = world.anyone.with("x-org-slug", world.organization.clone());
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let signed_in = anyone.with("x-session", "cookie").post("/api/auth/login", body).await.is(StatusCode::OK);
     let page = anyone.with("cookie", signed_in.cookies().join("; "));
@@ -131,9 +154,9 @@ async fn a_page_of_another_site_changes_nothing_by_cookie() {
         ("a form", page.with("origin", "https://evil.test").with("content-type", "text/plain")),
     ];
     let before = world.everything().await;
-    for operation in closed(&world).iter().filter(|o| o.changes()) {
+    for operation in closed(&world).filter(|o| o.changes()) {
         for (what, visitor) in &pages {
-            let answer = visitor.send(operation.method.clone(), &world.path(operation), world.sample(operation)).await;
+            let answer = world.send(visitor, operation).await;
             let told = (answer.status, answer.code());
             assert_eq!(told, (StatusCode::FORBIDDEN, "origin_refused"), "{} with {what}", operation.title);
         }
@@ -145,9 +168,9 @@ async fn a_page_of_another_site_changes_nothing_by_cookie() {
 #[tokio::test]
 async fn who_may_only_read_changes_nothing() {
     let world = World::new().await;
-    let anyone = Visitor::new(&world.test.app);
     let views: Vec<&str> = Permission::ALL.iter().map(|p| p.key()).filter(|k| k.starts_with("view:")).collect();
-    let reader = anyone.bearer(&world.ada.key("reader", &views).await);
+    let reader = world.anyone.bearer(&world.ada.key("reader", &views).await);
+    let servers = world.anyone.bearer(&world.ada.key("servers", &["view:servers"]).await);
     let viewer = world.member("vera", "viewer", "organization", &world.organization).await;
     // Whoever downloads leaves an entry in the audit log, and may.
     let everything = async || {
@@ -156,11 +179,15 @@ async fn who_may_only_read_changes_nothing() {
         tables
     };
     let before = everything().await;
-    for operation in closed(&world).iter().filter(|o| o.is_guarded() || o.permission == "admin") {
+    for operation in closed(&world).filter(|o| o.is_guarded() || o.permission == "admin") {
         let permission = operation.permission.as_str();
-        for (who, visitor) in [("a reader's key", &reader), ("a viewer", &viewer)] {
+        let is_view = permission.starts_with("view:");
+        for (who, visitor, may) in [
+            ("a reader's key", &reader, is_view),
+            ("a viewer", &viewer, is_view && permission != "view:audit"),
+            ("a key for servers", &servers, permission == "view:servers"),
+        ] {
             let status = world.status(visitor, operation).await;
-            let may = permission.starts_with("view:") && !(who == "a viewer" && permission == "view:audit");
             if may {
                 assert_eq!(status, world.status(&world.ada, operation).await, "{} as {who}", operation.title);
             } else {
@@ -175,7 +202,7 @@ async fn who_may_only_read_changes_nothing() {
 async fn another_organization_is_not_there() {
     let world = World::new().await;
     let before = world.everything().await;
-    for operation in closed(&world).iter().filter(|o| o.is_guarded()) {
+    for operation in closed(&world).filter(|o| o.is_guarded()) {
         assert_eq!(world.status(&world.intruder, operation).await, StatusCode::NOT_FOUND, "{}", operation.title);
         // In the name of one's own, with ids of Ada's objects in path and body.
         let body = world.sample(operation).unwrap_or_default();
@@ -211,10 +238,10 @@ async fn what_is_out_of_scope_is_not_there() {
     let pia = world.member("pia", "everything", "project", &project).await;
     let body = json!({"name": "placed", "permissions": all, "scope": {"type": "project", "id": project}});
     let placed = world.ada.post("/api/api-keys", body).await.is(StatusCode::CREATED).text("key");
-    let placed = Visitor::new(&world.test.app).bearer(&placed);
+    let placed = world.anyone.bearer(&placed);
 
     let before = world.everything().await;
-    for operation in closed(&world).iter().filter(|o| o.is_guarded() || o.permission == "admin") {
+    for operation in closed(&world).filter(|o| o.is_guarded() || o.permission == "admin") {
         for (who, visitor) in [("a person", &pia), ("a key", &placed)] {
             let status = world.status(visitor, operation).await;
             let placed =
@@ -230,7 +257,8 @@ async fn what_is_out_of_scope_is_not_there() {
     assert_eq!(before, world.everything().await);
 
     // Lists show nothing of what is elsewhere.
-    for list in ["/api/servers", "/api/instances", "/api/jobs", "/api/environments"] {
+    let canonical = ["/api/servers", "/api/instances", "/api/jobs", "/api/environments"];
+    for list in canonical.into_iter().chain(["/v1/nodes", "/v1/instances"]) {
         for visitor in [&pia, &placed] {
             let answer = visitor.get(list).await;
             let shown = answer.body["data"].as_array().map_or(0, Vec::len);
@@ -243,14 +271,14 @@ async fn what_is_out_of_scope_is_not_there() {
 async fn the_platform_is_its_administrators() {
     let world = World::new().await;
     let all: Vec<&str> = Permission::ALL.iter().map(|p| p.key()).collect();
-    let key = Visitor::new(&world.test.app).bearer(&world.ada.key("strong", &all).await);
+    let key = world.anyone.bearer(&world.ada.key("strong", &all).await);
     let before = world.everything().await;
-    for operation in closed(&world).iter().filter(|o| o.permission == "admin") {
+    for operation in closed(&world).filter(|o| o.permission == "admin") {
         for (who, visitor) in [("another organization's owner", &world.eve), ("an administrator's key", &key)] {
             assert_eq!(world.status(visitor, operation).await, StatusCode::FORBIDDEN, "{} as {who}", operation.title);
         }
     }
-    for operation in closed(&world).iter().filter(|o| o.permission == "owner") {
+    for operation in closed(&world).filter(|o| o.permission == "owner") {
         assert_eq!(world.status(&key, operation).await, StatusCode::FORBIDDEN, "{} with a key", operation.title);
     }
     assert_eq!(before, world.everything().await);
@@ -265,7 +293,7 @@ fn broken(status: StatusCode) -> bool {
 #[tokio::test]
 async fn the_owner_gets_through() {
     let world = World::new().await;
-    for operation in closed(&world).iter().filter(|o| o.is_guarded() && !o.changes()) {
+    for operation in closed(&world).filter(|o| o.is_guarded() && !o.changes()) {
         let status = world.status(&world.ada, operation).await;
         // No agent has said anything yet of the server.
         let is_unsaid = ["server_inventory_system", "server_metrics_latest"].contains(&operation.id.as_str());
@@ -274,11 +302,11 @@ async fn the_owner_gets_through() {
         let through = !refused.contains(&status) && !broken(status);
         assert!(through || is_absent, "{} as the owner: {status}", operation.title);
     }
-    for operation in closed(&world).iter().filter(|o| o.is_guarded() && o.changes()) {
+    for operation in closed(&world).filter(|o| o.is_guarded() && o.changes()) {
         let Some(body) = world.sample(operation) else { continue };
         // One change must not take the ground from under the next.
         let fresh = world.ada.with("if-match", "\"987654321\"");
-        let answer = fresh.send(operation.method.clone(), &world.path(operation), Some(body.clone())).await;
+        let answer = fresh.send(operation.method.clone(), &world.path(&fresh, operation), Some(body.clone())).await;
         let problem = answer.status == StatusCode::BAD_REQUEST && answer.code() == "validation_error";
         assert!(
             !problem && !broken(answer.status),

@@ -1,7 +1,7 @@
 //! Canaries in every secret field: none may sing in the log, in the database or in another answer.
 
 use super::walk_tests::World;
-use crate::identity::authentication::tests::{PASSWORD, Visitor};
+use crate::identity::authentication::tests::PASSWORD;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Row};
@@ -64,7 +64,7 @@ fn given(value: &Value, found: &mut Vec<String>) {
                     {
                         found.push(text.to_owned());
                     }
-                    Some(text) if key == "command" || key == "link" => {
+                    Some(text) if ["command", "install_command", "link"].contains(&key.as_str()) => {
                         let token = text.rsplit(['=', ' ', '/']).next().unwrap_or_default();
                         found.push(token.to_owned());
                     }
@@ -103,22 +103,22 @@ async fn no_secret_is_logged_stored_or_told_again() {
     // Every operation with a secret in its body, once with a canary and once with what may be right.
     let mut fields = 0;
     for operation in world.document.operations() {
-        let Some(schema) = world.document.body_schema(&operation) else { continue };
+        let Some(schema) = world.document.body_schema(operation) else { continue };
         let properties = schema["properties"].as_object().cloned().unwrap_or_default();
         let is_secret = |schema: &Value| world.document.resolve(schema)["format"] == "password";
         for (field, _) in properties.iter().filter(|(_, schema)| is_secret(schema)) {
             fields += 1;
             // What somebody does to their own account is done by a spare person.
             let visitor = match operation.permission.as_str() {
-                "public" => Visitor::new(&world.test.app),
+                "public" => world.anyone.clone(),
                 "user" => spare.clone(),
                 _ => world.ada.clone(),
             };
             let visitor = visitor.with("if-match", "\"987654321\"");
             for value in [json!(CANARY), json!([CANARY]), json!({CANARY: CANARY})] {
-                let mut body = world.sample(&operation).unwrap();
+                let mut body = world.sample(operation).unwrap();
                 body[field] = value;
-                let answer = visitor.send(operation.method.clone(), &world.path(&operation), Some(body)).await;
+                let answer = visitor.send(operation.method.clone(), &world.path(&visitor, operation), Some(body)).await;
                 let told = answer.body.to_string();
                 assert!(
                     answer.status.is_success() || !told.contains(CANARY),
@@ -132,7 +132,7 @@ async fn no_secret_is_logged_stored_or_told_again() {
 
     // What is given once: tokens, keys, tickets, links.
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
-    let anyone = Visitor::new(&world.test.app);
+    let anyone = &world.anyone;
     let session = anyone.post("/api/auth/login", body).await.is(StatusCode::OK);
     given(&session.body, &mut secrets);
     let refreshed = anyone.post("/api/auth/refresh", json!({"refresh_token": session.text("refresh_token")})).await;
@@ -140,14 +140,18 @@ async fn no_secret_is_logged_stored_or_told_again() {
     let key = world.ada.key("canary", &["view:org"]).await;
     secrets.push(key.clone());
     anyone.bearer(&key).get("/api/org").await.is(StatusCode::OK);
-    for (path, body) in
-        [("/api/servers", json!({"name": "canary"})), ("/api/auth/ws-ticket", json!({"target": "/api/org"}))]
-    {
+    for (path, body) in [
+        ("/api/servers", json!({"name": "canary"})),
+        ("/api/auth/ws-ticket", json!({"target": "/api/org"})),
+        ("/v1/nodes/register-token", json!({"name": "second"})),
+        ("/v1/api-tokens", json!({"name": "second"})),
+        ("/v1/auth/login", json!({"email": "ada@example.com", "password": PASSWORD})),
+    ] {
         let answer = world.ada.post(path, body).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.body);
         given(&answer.body, &mut secrets);
     }
-    assert!(secrets.len() >= 9 && secrets.iter().all(|s| s.len() > 10), "{secrets:?}");
+    assert!(secrets.len() >= 13 && secrets.iter().all(|s| s.len() > 10), "{secrets:?}");
 
     // Everything that can be read now.
     let mut answers = String::new();
@@ -156,7 +160,7 @@ async fn no_secret_is_logged_stored_or_told_again() {
         if streams || operation.raw["responses"].get("101").is_some() {
             continue;
         }
-        let answer = world.ada.get(&world.path(operation)).await;
+        let answer = world.ada.get(&world.path(&world.ada, operation)).await;
         let _ = writeln!(answers, "{}: {}", operation.title, answer.body);
     }
     let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();

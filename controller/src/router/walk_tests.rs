@@ -1,14 +1,14 @@
-//! What walks over the document need: its operations, bodies that it calls good, and an organization with one of each
-//! object. A new route is in every walk as soon as it is in the document.
+//! What walks over the documents of both surfaces need: their operations, bodies that they call good, and an
+//! organization with one of each object. A new route is in every walk as soon as it is in its document.
 
-use crate::commands::openapi_text;
-use crate::identity::authentication::tests::{PASSWORD, Visitor, run, sign_in, stranger};
+use crate::commands::{openapi_text, openapi_v1_text};
+use crate::identity::authentication::tests::{Answer, PASSWORD, Visitor, member, run, stranger};
 use crate::testing::TestApp;
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use sqlx::{ConnectOptions, Row};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Collections whose objects no request can make here; their ids are made up, so that only the route's own refusal is
@@ -22,33 +22,62 @@ const NOT_MADE_HERE: [&str; 2] = [
 /// Made for these tests; nobody has the private half any more.
 pub const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnvz/yvLCIYkvheNuaHkFy9GN+5xZ9NZg4uoPpM5Pf8";
 
-/// One operation of the document.
+/// One operation of a document.
 pub struct Operation {
+    /// Of the canonical operation.
     pub id: String,
-    /// `GET /api/servers/{id}`.
+    /// `GET /v1/nodes/{id}`.
     pub title: String,
     pub method: Method,
     pub path: String,
+    /// `/api/servers/{id}`, whichever surface it is of.
+    canonical: String,
     pub permission: String,
     pub raw: Value,
 }
 
 impl Operation {
+    fn new(path: &str, method: Method, raw: &Value) -> Self {
+        let title = format!("{method} {path}");
+        let text = |name: &str| raw[name].as_str().unwrap_or_else(|| panic!("{title} has no {name}")).to_owned();
+        text("summary");
+        let canonical = raw["x-canonical"].as_str().and_then(|c| c.split_once(' ')).map_or(path, |(_, path)| path);
+        let mut places = BTreeSet::new();
+        for parameter in raw["parameters"].as_array().into_iter().flatten() {
+            let place = (parameter["name"].to_string(), parameter["in"].to_string());
+            assert!(places.insert(place), "{title} has a parameter twice: {parameter}");
+        }
+        Self {
+            id: raw["x-canonical-id"].as_str().map_or_else(|| text("operationId"), str::to_owned),
+            method,
+            path: path.to_owned(),
+            canonical: canonical.to_owned(),
+            permission: text("x-permission"),
+            raw: raw.clone(),
+            title,
+        }
+    }
+
+    pub fn is_v1(&self) -> bool {
+        self.path.starts_with("/v1/")
+    }
+
     pub fn changes(&self) -> bool {
         self.method != Method::GET
     }
 
     /// `servers` of `/api/servers/{id}/metrics`, `admin/users` of `/api/admin/users/{id}`.
     pub fn collection(&self) -> &str {
-        let rest = self.path.strip_prefix("/api/").unwrap_or_default();
+        let rest = self.canonical.strip_prefix("/api/").unwrap_or_default();
         match rest.split_once("/{") {
             Some((collection, _)) => collection,
             None => rest.split('/').next().unwrap_or_default(),
         }
     }
 
+    /// An object in an organization: which one that is, a path of `/v1` may say too.
     pub fn names_an_object(&self) -> bool {
-        self.path.contains('{')
+        self.canonical.contains('{')
     }
 
     /// The permission of an organization's role that it asks for.
@@ -57,34 +86,49 @@ impl Operation {
     }
 }
 
-/// The OpenAPI document, as the code says it.
-pub struct Document(Value);
+/// The OpenAPI documents of both surfaces as one, as the code says them.
+pub struct Document {
+    whole: Value,
+    operations: Vec<Operation>,
+}
 
 impl Document {
     pub fn generated() -> Self {
-        Self(serde_json::from_str(&openapi_text().unwrap()).unwrap())
-    }
-
-    pub fn operations(&self) -> Vec<Operation> {
-        let mut found = Vec::new();
-        for (path, item) in self.0["paths"].as_object().unwrap() {
-            for (method, raw) in item.as_object().unwrap() {
-                let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
-                let text = |name: &str| raw[name].as_str().unwrap_or_else(|| panic!("{path} has no {name}")).to_owned();
-                let (id, permission) = (text("operationId"), text("x-permission"));
-                let title = format!("{method} {path}");
-                found.push(Operation { id, title, method, path: path.clone(), permission, raw: raw.clone() });
+        let mut whole: Value = serde_json::from_str(&openapi_text().unwrap()).unwrap();
+        let second: Value = serde_json::from_str(&openapi_v1_text().unwrap()).unwrap();
+        for (part, is_shared) in [("/paths", false), ("/components/schemas", true)] {
+            let known = whole.pointer_mut(part).unwrap().as_object_mut().unwrap();
+            for (name, value) in second.pointer(part).unwrap().as_object().unwrap() {
+                let before = known.entry(name).or_insert_with(|| value.clone());
+                assert!(!is_shared || before == value, "the surfaces mean different things by {name}");
             }
         }
-        assert!(found.len() >= 80, "only {} operations are documented", found.len());
-        found
+        let mut operations = Vec::new();
+        for (path, item) in whole["paths"].as_object().unwrap() {
+            for (method, raw) in item.as_object().unwrap() {
+                let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
+                operations.push(Operation::new(path, method, raw));
+            }
+        }
+        let second = operations.iter().filter(|o| o.is_v1()).count();
+        assert!(second >= 70 && operations.len() - second >= 160, "{second} of {}", operations.len());
+        Self { whole, operations }
+    }
+
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The operation of `/api` with that id.
+    pub fn canonical(&self, id: &str) -> &Operation {
+        self.operations.iter().find(|o| o.id == id && !o.is_v1()).unwrap_or_else(|| panic!("{id} is no operation"))
     }
 
     /// The schema itself, whatever leads to it: a reference, one of several, or null.
     pub fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
         if let Some(reference) = schema["$ref"].as_str() {
             return self
-                .resolve(self.0.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere")));
+                .resolve(self.whole.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere")));
         }
         for several in ["oneOf", "anyOf", "allOf"] {
             let first = schema[several].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null"));
@@ -121,14 +165,16 @@ fn kind(schema: &Value) -> &str {
 pub struct World {
     pub test: TestApp,
     pub document: Document,
+    /// Without any credential.
+    pub anyone: Visitor,
     pub ada: Visitor,
     /// Id of Ada's organization.
     pub organization: String,
     /// Owner of the other organization, who names their own, and the same person naming Ada's.
     pub eve: Visitor,
     pub intruder: Visitor,
-    /// By collection.
-    ids: BTreeMap<String, String>,
+    /// One by collection.
+    objects: BTreeMap<String, Value>,
     made: Cell<u32>,
 }
 
@@ -136,36 +182,25 @@ impl World {
     pub async fn new() -> Self {
         // Nothing listens there, so that what is sent to a webhook reaches nobody.
         let test = TestApp::start_with(|config| config.outbound_allow = vec!["127.0.0.2/32".parse().unwrap()]).await;
-        let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().to_owned();
+        let anyone = Visitor::new(&test.app);
+        let (ada, answer) = anyone.bootstrap().await;
+        let organization = answer.organization();
         let ada = ada.with("x-org-slug", organization.clone());
         stranger(&test.app, "eve@example.com").await;
-        let eve = sign_in(&test.app, "eve@example.com").await;
+        let eve = anyone.signed_in("eve@example.com").await;
         let theirs = eve.post("/api/orgs", json!({"name": "Elsewhere"})).await.is(StatusCode::CREATED).text("id");
         let (eve, intruder) = (eve.with("x-org-slug", theirs), eve.with("x-org-slug", organization.clone()));
-        let (document, ids, made) = (Document::generated(), BTreeMap::new(), Cell::new(0));
-        let mut world = Self { test, document, ada, organization, eve, intruder, ids, made };
+        let (document, objects, made) = (Document::generated(), BTreeMap::new(), Cell::new(0));
+        let mut world = Self { test, document, anyone, ada, organization, eve, intruder, objects, made };
         world.populate().await;
         world
     }
 
     /// Somebody with that role in a scope of Ada's organization.
     pub async fn member(&self, name: &str, role: &str, scope: &str, scope_id: &str) -> Visitor {
-        let email = format!("{name}@example.com");
-        stranger(&self.test.app, &email).await;
-        let organization = &self.organization;
-        run(
-            &self.test.app,
-            &format!(
-                "with u as (select id from users where email = '{email}'),
-                 m as (insert into memberships (organization_id, user_id) select '{organization}', u.id from u)
-                 insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
-                 select gen_random_uuid(), r.organization_id, 'user', u.id, r.id, '{scope}', '{scope_id}' from u, roles r
-                 where r.organization_id = '{organization}' and r.name = '{role}'"
-            ),
-        )
-        .await;
-        sign_in(&self.test.app, &email).await.with("x-org-slug", organization.clone())
+        let (email, organization) = (format!("{name}@example.com"), &self.organization);
+        member(&self.test.app, organization, &email, role, (scope, scope_id)).await;
+        self.anyone.signed_in(&email).await.with("x-org-slug", organization.clone())
     }
 
     async fn populate(&mut self) {
@@ -179,24 +214,24 @@ impl World {
         self.make("instances").await;
         self.make("invites").await;
         self.make("webhook-endpoints").await;
-        let operations = self.document.operations();
-        for operation in &operations {
-            if operation.path.contains("{id}") || operation.path.contains("{delivery_id}") {
-                self.make(operation.collection()).await;
-            }
+        let named = |o: &&Operation| o.canonical.contains("{id}") || o.canonical.contains("{delivery_id}");
+        let operations = self.document.operations().iter().filter(named);
+        let collections: BTreeSet<String> = operations.map(|o| o.collection().to_owned()).collect();
+        for collection in collections {
+            self.make(&collection).await;
         }
     }
 
     /// One object of the collection: made by its POST, or the first that is there.
     async fn make(&mut self, collection: &str) {
-        if self.ids.contains_key(collection) || NOT_MADE_HERE.contains(&collection) {
+        if self.objects.contains_key(collection) || NOT_MADE_HERE.contains(&collection) {
             return;
         }
-        let id = match collection {
+        let object = match collection {
             "invites" => self.post("/api/members/invite").await,
             // None is sent before something happens.
             "webhook-deliveries" => {
-                let endpoint = self.ids.get("webhook-endpoints").cloned().unwrap_or_default();
+                let endpoint = self.id("webhook-endpoints").unwrap_or_default();
                 let id = Uuid::now_v7().to_string();
                 run(
                     &self.test.app,
@@ -209,49 +244,57 @@ impl World {
                     ),
                 )
                 .await;
-                Some(id)
+                Some(json!({ "id": id }))
             }
             // Whoever is not the owner.
-            "members" => {
-                let members = self.ada.get("/api/members?q=bob").await.is(StatusCode::OK);
-                members.body["data"][0]["id"].as_str().map(str::to_owned)
-            }
+            "members" => self.first("/api/members?q=bob").await,
             _ => match self.post(&format!("/api/{collection}")).await {
-                Some(id) => Some(id),
-                None => {
-                    self.ada.get(&format!("/api/{collection}")).await.body["data"][0]["id"].as_str().map(str::to_owned)
-                }
+                Some(object) => Some(object),
+                None => self.first(&format!("/api/{collection}")).await,
             },
         };
-        let id = id.unwrap_or_else(|| {
+        let object = object.unwrap_or_else(|| {
             panic!(
                 "no object of /api/{collection} can be made or found: help World::make, or say why not in NOT_MADE_HERE"
             )
         });
-        self.ids.insert(collection.to_owned(), id);
+        self.objects.insert(collection.to_owned(), object);
     }
 
-    async fn post(&self, path: &str) -> Option<String> {
-        let operations = self.document.operations();
-        let operation = operations.iter().find(|o| o.method == Method::POST && o.path == path)?;
+    async fn first(&self, list: &str) -> Option<Value> {
+        let first = self.ada.get(list).await.body["data"][0].clone();
+        first.is_object().then_some(first)
+    }
+
+    async fn post(&self, path: &str) -> Option<Value> {
+        let operation = self.document.operations().iter().find(|o| o.method == Method::POST && o.path == path)?;
         let body = self.sample(operation).unwrap_or(json!({}));
         let answer = self.ada.post(path, body.clone()).await;
         assert!(answer.status.is_success(), "POST {path} with {body}: {} {}", answer.status, answer.body);
-        let id_in = |value: &Value| value["id"].as_str().map(str::to_owned);
-        id_in(&answer.body).or_else(|| answer.body.as_object()?.values().find_map(id_in))
+        let inner = answer.body.as_object()?.values();
+        std::iter::once(&answer.body).chain(inner).find(|object| object["id"].is_string()).cloned()
     }
 
-    /// The path with ids of Ada's objects.
-    pub fn path(&self, operation: &Operation) -> String {
-        let id = self.ids.get(operation.collection()).cloned();
+    fn id(&self, collection: &str) -> Option<&str> {
+        self.objects.get(collection)?["id"].as_str()
+    }
+
+    /// The path with ids of Ada's objects, in the organization that the visitor names.
+    pub fn path(&self, visitor: &Visitor, operation: &Operation) -> String {
+        let object = self.objects.get(operation.collection());
+        let value = |parameter: &str| match parameter {
+            "orgId" => visitor.header("x-org-slug").or(Some(&self.organization)),
+            "key" => Some("view:servers"),
+            "name" => object?["name"].as_str(),
+            "id" | "delivery_id" | "userId" | "inviteId" => object?["id"].as_str(),
+            _ => None,
+        };
         let filled: Vec<String> = operation
             .path
             .split('/')
-            .map(|part| match part {
-                "{id}" | "{delivery_id}" => id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
-                "{key}" => "view:servers".into(),
-                part if part.starts_with('{') => Uuid::now_v7().to_string(),
-                part => part.into(),
+            .map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                Some(parameter) => value(parameter).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
+                None => part.to_owned(),
             })
             .collect();
         filled.join("/")
@@ -266,6 +309,7 @@ impl World {
     fn value(&self, schema: &Value, name: &str) -> Value {
         let known = match name {
             "permissions" => Some(json!(["view:servers"])),
+            "key" => Some(json!("view:servers")),
             "target" => Some(json!("/api/org")),
             "admin_login" => Some(json!("admin")),
             "environment_id" | "image" | "http_port" | "country" | "language" | "odoo_version" | "modules" => None,
@@ -308,6 +352,7 @@ impl World {
             "date-time" => json!(self.test.app.clock.now() + chrono::TimeDelta::days(1)),
             "password" => json!(PASSWORD),
             "uri" | "url" => json!("https://example.com/here"),
+            _ if name == "role" => json!("viewer"),
             _ if name.contains("password") => json!(PASSWORD),
             _ if name.contains("url") => json!("https://example.com/here"),
             _ => json!(format!("sample-{number}")),
@@ -319,15 +364,21 @@ impl World {
         let thing = name.strip_suffix("_id")?;
         let collection = match thing {
             "member" | "user" => "members".to_owned(),
+            "node" => "servers".to_owned(),
             thing => format!("{}s", thing.replace('_', "-")),
         };
-        self.ids.get(&collection).cloned()
+        self.id(&collection).map(str::to_owned)
+    }
+
+    /// One request with a good body.
+    pub async fn send(&self, visitor: &Visitor, operation: &Operation) -> Answer {
+        visitor.send(operation.method.clone(), &self.path(visitor, operation), self.sample(operation)).await
     }
 
     /// Status of one request with a good body; of a stream, its head's.
     pub async fn status(&self, visitor: &Visitor, operation: &Operation) -> StatusCode {
-        let body = self.sample(operation);
-        visitor.open(operation.method.clone(), &self.path(operation), body).await.status()
+        let (path, body) = (self.path(visitor, operation), self.sample(operation));
+        visitor.open(operation.method.clone(), &path, body).await.status()
     }
 
     /// Everything that Ada's organization has, to see that nothing was touched.

@@ -40,7 +40,7 @@ impl Shop {
     async fn new() -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+        let organization = answer.organization().parse().unwrap();
         let made = ada.post("/api/servers", json!({"name": "first"})).await.is(StatusCode::CREATED);
         let server: ServerId = made.body["server"]["id"].as_str().unwrap().parse().unwrap();
         run(&test.app, "update servers set status = 'online', session_epoch = 1").await;

@@ -4,6 +4,6 @@
 pub mod model;
 pub mod routes;
 pub mod service;
-mod store;
+pub mod store;
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ impl Connected {
     async fn new(epoch: i64) -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+        let organization = answer.organization().parse().unwrap();
         let made = ada.post("/api/servers", json!({"name": "first"})).await.is(StatusCode::CREATED);
         let server: ServerId = made.body["server"]["id"].as_str().unwrap().parse().unwrap();
         sqlx::query("update servers set status = 'offline', status_reason = 'The controller has restarted.', session_epoch = $1")

@@ -60,7 +60,7 @@ async fn a_machine_that_is_another_server_is_told_so() {
 /// An enrolled server, and what its certificate says.
 async fn enrolled(test: &TestApp) -> AgentName {
     let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-    let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+    let organization = answer.organization().parse().unwrap();
     let made = ada.post("/api/servers", json!({"name": "first"})).await.body;
     let server = made["server"]["id"].as_str().unwrap().parse().unwrap();
     let issued = issue(&test.app, organization, server);

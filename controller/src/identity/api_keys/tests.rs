@@ -157,7 +157,7 @@ async fn row_level_security_hides_other_organizations() {
     let test = TestApp::start().await;
     let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
     ada.key("robot", &["view:org"]).await;
-    let own = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+    let own = answer.organization().parse().unwrap();
     let other = ocore_shared::ids::OrganizationId::new();
     let seen = async |organization| {
         let mut connection = test.app.db.org(organization).await.unwrap();

@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::commands::openapi_text;
-use crate::identity::authentication::tests::{Answer, PASSWORD, Visitor, first_admin, run, sign_in, stranger};
+use crate::identity::authentication::tests::{Answer, PASSWORD, Visitor, first_admin, member, run, sign_in, stranger};
 use crate::identity::second_factors::tests::{Authenticator, mfa_token};
 use crate::platform::http::Actor;
 use crate::platform::jobs::tasks::NewTask;
@@ -146,19 +146,8 @@ fn other_tests(directory: &Path) -> String {
 /// Somebody with that role in the first organization.
 async fn hire(app: &App, ada: &Visitor, name: &str, role: &str) -> (String, Visitor) {
     let email = format!("{name}@example.com");
-    stranger(app, &email).await;
-    let role = role_of(ada, role).await;
-    run(
-        app,
-        &format!(
-            "with o as (select organization_id as id from roles where id = '{role}'),
-             u as (select id from users where email = '{email}'),
-             m as (insert into memberships (organization_id, user_id) select o.id, u.id from o, u)
-             insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
-             select gen_random_uuid(), o.id, 'user', u.id, '{role}', 'organization', o.id from o, u"
-        ),
-    )
-    .await;
+    let organization = ada.get("/api/org").await.is(StatusCode::OK).text("id");
+    member(app, &organization, &email, role, ("organization", &organization)).await;
     let visitor = sign_in(app, &email).await;
     (visitor.get("/api/user").await.is(StatusCode::OK).text("id"), visitor)
 }

@@ -60,24 +60,7 @@ pub async fn audit_export(
     export_note(&mut tx, &ctx.caller, whose, format, &filter).await?;
     tx.commit().await?;
     drop(connection);
-    Ok(async_stream::try_stream! {
-        yield format.head()?;
-        let mut before = None;
-        loop {
-            // Each batch gives its connection back, however slowly it is read.
-            let mut connection = app.db.org(ctx.organization).await?;
-            let entries = store::audit_list(&mut connection, whose, &filter, before, EXPORT_BATCH).await?;
-            drop(connection);
-            yield format.entries(&entries)?;
-            if (entries.len() as i64) < EXPORT_BATCH {
-                return;
-            }
-            before = entries.last().map(|entry| entry.id.0);
-            if !still_allowed(&app, &ctx).await {
-                Err(cut_short())?;
-            }
-        }
-    })
+    Ok(exported(app, Exporter::Member(ctx), whose, filter, format))
 }
 
 /// The same across organizations, as long as the caller is the administrator.
@@ -87,27 +70,59 @@ pub async fn admin_audit_export(
     let mut tx = app.db.system().begin().await?;
     export_note(&mut tx, &caller, whose, format, &filter).await?;
     tx.commit().await?;
-    Ok(async_stream::try_stream! {
+    Ok(exported(app, Exporter::Administrator(caller), whose, filter, format))
+}
+
+/// Whoever reads an export, for as long as it takes.
+enum Exporter {
+    Member(Ctx),
+    Administrator(Caller),
+}
+
+impl Exporter {
+    /// The next entries. Each batch gives its connection back, however slowly it is read.
+    async fn batch(
+        &self, app: &App, whose: Whose, filter: &AuditFilter, before: Option<Uuid>,
+    ) -> Result<Vec<AuditEntry>> {
+        match self {
+            Self::Member(ctx) => {
+                let mut connection = app.db.org(ctx.organization).await?;
+                store::audit_list(&mut connection, whose, filter, before, EXPORT_BATCH).await
+            }
+            Self::Administrator(_) => {
+                let mut connection = app.db.system().acquire().await?;
+                store::audit_list(&mut connection, whose, filter, before, EXPORT_BATCH).await
+            }
+        }
+    }
+
+    async fn still_may(&self, app: &App) -> bool {
+        match self {
+            Self::Member(ctx) => still_allowed(app, ctx).await,
+            Self::Administrator(caller) => admin_still(app, caller).await,
+        }
+    }
+}
+
+fn exported(
+    app: App, exporter: Exporter, whose: Whose, filter: AuditFilter, format: ExportFormat,
+) -> impl Stream<Item = Result<Bytes>> + Send {
+    async_stream::try_stream! {
         yield format.head()?;
         let mut before = None;
         loop {
-            let mut connection = app.db.system().acquire().await?;
-            let entries = store::audit_list(&mut connection, whose, &filter, before, EXPORT_BATCH).await?;
-            drop(connection);
+            let entries = exporter.batch(&app, whose, &filter, before).await?;
             yield format.entries(&entries)?;
             if (entries.len() as i64) < EXPORT_BATCH {
                 return;
             }
             before = entries.last().map(|entry| entry.id.0);
-            if !admin_still(&app, &caller).await {
-                Err(cut_short())?;
+            if !exporter.still_may(&app).await {
+                let text = "The right to read the audit log ended while it was exported.";
+                Err(Error::forbidden("permission_denied", text))?;
             }
         }
-    })
-}
-
-fn cut_short() -> Error {
-    Error::forbidden("permission_denied", "The right to read the audit log ended while it was exported.")
+    }
 }
 
 /// Verify the organization's chain.

@@ -26,7 +26,7 @@ impl Log {
     async fn new() -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization: Uuid = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+        let organization: Uuid = answer.organization().parse().unwrap();
         let mut root = superuser(&test).await;
         by(&mut root, "truncate audit_log, audit_chains").await;
         for n in 0..12 {

@@ -35,8 +35,10 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Of a refusal: `/api` has it in the body, `/v1` in a header.
     pub fn code(&self) -> &str {
-        self.body["error"]["code"].as_str().unwrap_or_default()
+        let in_header = || self.headers.get("x-error-code")?.to_str().ok();
+        self.body["error"]["code"].as_str().or_else(in_header).unwrap_or_default()
     }
 
     #[track_caller]
@@ -55,6 +57,11 @@ impl Answer {
     pub fn cookies(&self) -> Vec<String> {
         let values = self.headers.get_all(header::SET_COOKIE).iter();
         values.map(|v| v.to_str().unwrap().split(';').next().unwrap().to_owned()).collect()
+    }
+
+    /// Of the first organization of who has signed in.
+    pub fn organization(&self) -> String {
+        self.body["user"]["organizations"][0]["id"].as_str().unwrap().to_owned()
     }
 
     pub fn text(&self, name: &str) -> String {
@@ -96,6 +103,11 @@ impl Visitor {
         let mut other = self.clone();
         other.headers.push((name.into(), value.into()));
         other
+    }
+
+    /// What it sends as that header at first.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub fn bearer(&self, token: &str) -> Self {
@@ -154,6 +166,12 @@ impl Visitor {
         (self.bearer(&answer.text("access_token")), answer)
     }
 
+    /// The person with that address, and the password of all.
+    pub async fn signed_in(&self, email: &str) -> Self {
+        let body = json!({ "email": email, "password": PASSWORD });
+        self.bearer(&self.post("/api/auth/login", body).await.is(StatusCode::OK).text("access_token"))
+    }
+
     /// A key with those permissions in the whole organization.
     pub async fn key(&self, name: &str, permissions: &[&str]) -> String {
         let body = json!({ "name": name, "permissions": permissions });
@@ -173,17 +191,28 @@ pub async fn stranger(app: &App, email: &str) {
 }
 
 pub async fn sign_in(app: &App, email: &str) -> Visitor {
-    let visitor = Visitor::new(app);
-    let body = json!({ "email": email, "password": PASSWORD });
-    visitor.bearer(&visitor.post("/api/auth/login", body).await.is(StatusCode::OK).text("access_token"))
+    Visitor::new(app).signed_in(email).await
+}
+
+/// Somebody new who holds that role of the organization, in a scope of it.
+pub async fn member(app: &App, organization: &str, email: &str, role: &str, scope: (&str, &str)) {
+    stranger(app, email).await;
+    let (scope, scope_id) = scope;
+    let sql = format!(
+        "with u as (select id from users where email = '{email}'),
+         m as (insert into memberships (organization_id, user_id) select '{organization}', u.id from u)
+         insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
+         select gen_random_uuid(), r.organization_id, 'user', u.id, r.id, '{scope}', '{scope_id}' from u, roles r
+         where r.organization_id = '{organization}' and r.name = '{role}'"
+    );
+    run(app, &sql).await;
 }
 
 /// What a handler gets of the first admin, who is made and signed in here, on a route for terminals on servers.
 pub async fn first_admins_request(app: &App) -> Ctx {
     let (_, answer) = Visitor::new(app).bootstrap().await;
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let user = text(&answer.body["user"]["id"]).parse().unwrap();
-    let organization = text(&answer.body["user"]["organizations"][0]["id"]).parse().unwrap();
+    let user = answer.body["user"]["id"].as_str().unwrap().parse().unwrap();
+    let organization = answer.organization().parse().unwrap();
     let claims = app.auth.tokens.access_read(&answer.text("access_token"), app.clock.now()).unwrap();
     Ctx {
         caller: Arc::new(Caller {

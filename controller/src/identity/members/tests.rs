@@ -1,7 +1,7 @@
 //! Nobody gives more than they hold, takes from who may do more, or lifts themself.
 
 use crate::app::App;
-use crate::identity::authentication::tests::{Answer, Visitor, run, sign_in, stranger};
+use crate::identity::authentication::tests::{Answer, Visitor, member, sign_in};
 use crate::testing::TestApp;
 use axum::http::{Method, StatusCode};
 use ocore_shared::clock::ShiftedClock;
@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 pub struct Company {
     test: TestApp,
     pub ada: Visitor,
-    slug: String,
+    organization: String,
 }
 
 impl Company {
     pub async fn new() -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let slug = answer.body["user"]["organizations"][0]["slug"].as_str().unwrap().to_owned();
-        Self { test, ada, slug }
+        let organization = answer.organization();
+        Self { test, ada, organization }
     }
 
     pub fn clock(&self) -> &ShiftedClock {
@@ -43,19 +43,7 @@ impl Company {
     /// Somebody who holds that role in the whole organization; who they are, and their visitor.
     pub async fn hire(&self, name: &str, role: &str) -> (String, Visitor) {
         let email = format!("{name}@example.com");
-        stranger(self.app(), &email).await;
-        run(
-            self.app(),
-            &format!(
-                "with o as (select id from organizations where slug = '{slug}'), u as (select id from users where email = '{email}'),
-                 m as (insert into memberships (organization_id, user_id) select o.id, u.id from o, u)
-                 insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
-                 select gen_random_uuid(), o.id, 'user', u.id, r.id, 'organization', o.id from o, u, roles r
-                 where r.organization_id = o.id and r.name = '{role}'",
-                slug = self.slug
-            ),
-        )
-        .await;
+        member(self.app(), &self.organization, &email, role, ("organization", &self.organization)).await;
         let visitor = sign_in(self.app(), &email).await;
         let id = visitor.get("/api/user").await.is(StatusCode::OK).text("id");
         (id, visitor)
@@ -231,13 +219,13 @@ async fn who_is_removed_is_gone_and_their_keys_are_asked_for() {
     });
     open.await;
     dev.get("/api/instances").await.is(StatusCode::BAD_REQUEST);
-    dev.with("x-org-slug", &company.slug).get("/api/instances").await.is(StatusCode::NOT_FOUND);
+    dev.with("x-org-slug", &company.organization).get("/api/instances").await.is(StatusCode::NOT_FOUND);
     key.get("/api/instances").await.refused(StatusCode::FORBIDDEN, "key_revoked");
     company.ada.delete(&path).await.is(StatusCode::NOT_FOUND);
 
     let (_, vic) = company.hire("vic", "viewer").await;
     vic.post("/api/members/leave", json!({})).await.is(StatusCode::NO_CONTENT);
-    vic.with("x-org-slug", &company.slug).get("/api/org").await.is(StatusCode::NOT_FOUND);
+    vic.with("x-org-slug", &company.organization).get("/api/org").await.is(StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Organizations that ask a second factor of everybody.
 
 use super::tests::{later, mfa_token, show, totp_on};
-use crate::identity::authentication::tests::{Visitor, run, sign_in, stranger};
+use crate::identity::authentication::tests::{Visitor, member, sign_in};
 use crate::testing::TestApp;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
@@ -10,17 +10,9 @@ use serde_json::json;
 async fn an_organization_lets_in_only_who_showed_one() {
     let test = TestApp::start().await;
     let anyone = Visitor::new(&test.app);
-    let (ada, _) = anyone.bootstrap().await;
-    stranger(&test.app, "vic@example.com").await;
-    run(
-        &test.app,
-        "with o as (select id from organizations), u as (select id from users where email = 'vic@example.com'),
-         m as (insert into memberships (organization_id, user_id) select o.id, u.id from o, u)
-         insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
-         select gen_random_uuid(), o.id, 'user', u.id, r.id, 'organization', o.id from o, u, roles r
-         where r.organization_id = o.id and r.name = 'viewer'",
-    )
-    .await;
+    let (ada, answer) = anyone.bootstrap().await;
+    let organization = answer.organization();
+    member(&test.app, &organization, "vic@example.com", "viewer", ("organization", &organization)).await;
     let key = anyone.bearer(&ada.key("robot", &["view:projects"]).await);
     let ask = |on: bool| {
         let body = Some(json!({ "require_second_factor": on }));

@@ -9,6 +9,7 @@ use crate::platform::http::ctx::{Access, Caller, Principal};
 use crate::platform::http::describe::{complete, operations_mut};
 use crate::platform::http::permissions::Permission;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use ocore_shared::ids::OrganizationId;
@@ -34,6 +35,10 @@ pub enum Requirement {
 /// Left by the declaration for the extractors.
 #[derive(Clone, Copy, Debug)]
 pub struct Guarded(pub Requirement);
+
+/// In a request's extensions: only whether it would be let through is asked, and 204 means yes.
+#[derive(Clone, Copy, Debug)]
+pub struct AskOnly;
 
 /// A refusal that can be told twice.
 #[derive(Clone, Debug)]
@@ -139,6 +144,7 @@ fn document(requirement: Requirement, method: &HttpMethod, operation: &mut Opera
 async fn check(requirement: Requirement, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(Guarded(requirement));
     match allowed(requirement, request.extensions().get::<Identified>()) {
+        Ok(()) if request.extensions().get::<AskOnly>().is_some() => StatusCode::NO_CONTENT.into_response(),
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }

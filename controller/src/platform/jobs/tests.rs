@@ -29,7 +29,7 @@ impl Rig {
     pub async fn start() -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+        let organization = answer.organization().parse().unwrap();
         let made = ada.post("/api/servers", json!({"name": "first"})).await.is(StatusCode::CREATED);
         let server = made.body["server"]["id"].as_str().unwrap().parse().unwrap();
         run(&test.app, "update servers set status = 'online'").await;

@@ -3,6 +3,7 @@
 use super::model::{Event, Subject};
 use crate::error::{Error, Result};
 use crate::platform::http::Actor;
+use chrono::{DateTime, Utc};
 use ocore_shared::ids::{EventId, OrganizationId};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -42,12 +43,41 @@ pub async fn event_position(connection: &mut PgConnection) -> Result<Position> {
     Ok(Position { xid, id: Uuid::nil() })
 }
 
+/// An event as it is stored.
+pub struct EventRow {
+    pub xid: String,
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub kind: String,
+    pub created_at: DateTime<Utc>,
+    pub actor: Json<Actor>,
+    pub subject: Json<Subject>,
+    pub data: serde_json::Value,
+}
+
+impl EventRow {
+    /// The event, and where it stands.
+    pub fn placed(self) -> (Position, Event) {
+        let event = Event {
+            id: EventId(self.id),
+            kind: self.kind,
+            created_at: self.created_at,
+            organization_id: OrganizationId(self.organization_id),
+            actor: self.actor.0,
+            subject: self.subject.0,
+            data: self.data,
+        };
+        (Position { xid: self.xid, id: self.id }, event)
+    }
+}
+
 /// Events after a place, oldest first, only below every transaction that is still open.
 pub async fn event_list_after(
     connection: &mut PgConnection, organization: OrganizationId, after: &Position, limit: i64,
 ) -> Result<Vec<(Position, Event)>> {
-    let rows = sqlx::query!(
-        r#"select xid::text as "xid!", id, type as kind, created_at,
+    let rows = sqlx::query_as!(
+        EventRow,
+        r#"select xid::text as "xid!", id, organization_id, type as kind, created_at,
                   actor as "actor: Json<Actor>", subject as "subject: Json<Subject>", data
            from events
            where organization_id = $1 and (xid, id) > ($2::text::xid8, $3)
@@ -60,21 +90,7 @@ pub async fn event_list_after(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let event = Event {
-                id: EventId(row.id),
-                kind: row.kind,
-                created_at: row.created_at,
-                organization_id: organization,
-                actor: row.actor.0,
-                subject: row.subject.0,
-                data: row.data,
-            };
-            (Position { xid: row.xid, id: row.id }, event)
-        })
-        .collect())
+    Ok(rows.into_iter().map(EventRow::placed).collect())
 }
 
 /// Whether events of that place may have been pruned already.

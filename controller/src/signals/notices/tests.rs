@@ -4,7 +4,7 @@ use super::conditions::CERTIFICATE_WARNING;
 use super::watch::notices_reconcile;
 use crate::app::App;
 use crate::fleet::metrics::store::sample_insert;
-use crate::identity::authentication::tests::{Visitor, run, sign_in, stranger};
+use crate::identity::authentication::tests::{Visitor, member, run, sign_in, stranger};
 use crate::platform::http::Actor;
 use crate::platform::pki::PeopleCertificate;
 use crate::signals::events::Subject;
@@ -31,7 +31,7 @@ impl Lab {
     async fn start() -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+        let organization = answer.organization().parse().unwrap();
         let ada_id = answer.body["user"]["id"].as_str().unwrap().to_owned();
         let up_since = test.app.clock.now() - TimeDelta::days(1);
         Self { test, ada, ada_id, organization, up_since }
@@ -64,21 +64,10 @@ impl Lab {
 
     /// A member with the viewer's role in the whole organization, or on one server.
     async fn viewer(&self, email: &str, server: Option<Uuid>) {
-        stranger(self.app(), email).await;
-        sqlx::query(
-            "with u as (select id from users where email = $1),
-                  m as (insert into memberships (organization_id, user_id) select $2, id from u)
-             insert into grants (id, organization_id, principal_type, principal_id, role_id, scope_type, scope_id)
-             select gen_random_uuid(), $2, 'user', u.id, r.id, $3, $4 from u, roles r
-             where r.organization_id = $2 and r.name = 'viewer'",
-        )
-        .bind(email)
-        .bind(self.organization.0)
-        .bind(if server.is_some() { "server" } else { "organization" })
-        .bind(server.unwrap_or(self.organization.0))
-        .execute(self.app().db.system())
-        .await
-        .unwrap();
+        let organization = self.organization.to_string();
+        let server = server.map(|server| server.to_string());
+        let scope = server.as_deref().map_or(("organization", organization.as_str()), |server| ("server", server));
+        member(self.app(), &organization, email, "viewer", scope).await;
     }
 
     async fn disk(&self, server: Uuid, percent: i64) {

@@ -32,8 +32,16 @@ impl Lab {
         })
         .await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
-        let organization = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+        let organization = answer.organization().parse().unwrap();
         Self { test, ada, organization }
+    }
+
+    /// The same with a webhook for one type of events, whose receiver answers with that status; and the webhook's id.
+    pub async fn with_receiver(status: u16) -> (Self, Receiver, String) {
+        let (lab, receiver) = (Self::start().await, Receiver::start("127.0.0.2").await);
+        receiver.answers(status, &[], "");
+        let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
+        (lab, receiver, id)
     }
 
     pub fn app(&self) -> &App {
@@ -43,6 +51,14 @@ impl Lab {
     /// Ada, however much time has passed.
     pub async fn ada(&self) -> Visitor {
         sign_in(self.app(), "ada@example.com").await
+    }
+
+    /// Eve, who has an organization of her own.
+    pub async fn neighbour(&self) -> Visitor {
+        stranger(self.app(), "eve@example.com").await;
+        let eve = sign_in(self.app(), "eve@example.com").await;
+        eve.post("/api/orgs", json!({ "name": "Elsewhere" })).await.is(StatusCode::CREATED);
+        eve
     }
 
     /// A webhook; its id and its secret.
@@ -74,6 +90,12 @@ impl Lab {
             unread == 0
         })
         .await;
+    }
+
+    /// One more instance has started, and whoever wants to know is told.
+    pub async fn start_told(&self, number: usize) {
+        self.tell("instance.started", Uuid::now_v7(), number).await;
+        self.deliver().await;
     }
 
     /// Spread and send all that is due.
@@ -206,8 +228,7 @@ async fn webhooks_are_the_affair_of_who_manages_the_whole_organization() {
     let lab = Lab::start().await;
     let made = lab.ada.post("/api/webhook-endpoints", hook_body("https://example.com/")).await.is(StatusCode::CREATED);
     let path = path_of(&made.text("id"));
-    stranger(lab.app(), "eve@example.com").await;
-    let eve = lab.test_stranger("eve@example.com").await;
+    let eve = lab.neighbour().await;
     eve.get(&path).await.refused(StatusCode::NOT_FOUND, "not_found");
     eve.delete(&path).await.refused(StatusCode::NOT_FOUND, "not_found");
     eve.post(&format!("{path}/test"), json!({})).await.refused(StatusCode::NOT_FOUND, "not_found");
@@ -223,15 +244,6 @@ async fn webhooks_are_the_affair_of_who_manages_the_whole_organization() {
     inside.get("/api/webhook-endpoints").await.refused(StatusCode::FORBIDDEN, "permission_denied");
     inside.post("/api/webhook-endpoints", hook_body("https://example.com/")).await.is(StatusCode::FORBIDDEN);
     inside.delete(&path).await.refused(StatusCode::FORBIDDEN, "permission_denied");
-}
-
-impl Lab {
-    /// Somebody with an organization of their own.
-    pub async fn test_stranger(&self, email: &str) -> Visitor {
-        let visitor = sign_in(self.app(), email).await;
-        visitor.post("/api/orgs", json!({ "name": "Elsewhere" })).await.is(StatusCode::CREATED);
-        visitor
-    }
 }
 
 #[tokio::test]
@@ -301,13 +313,9 @@ async fn the_catalogue_is_open_to_who_sees_webhooks() {
 
 #[tokio::test]
 async fn an_organization_with_webhooks_can_be_deleted() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(500, &[], "");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
+    let (lab, receiver, id) = Lab::with_receiver(500).await;
     lab.ada.post(&format!("/api/webhook-endpoints/{id}/rotate-secret"), json!({})).await.is(StatusCode::OK);
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
+    lab.start_told(1).await;
     assert_eq!(receiver.hits().len(), 1);
     run(lab.app(), "delete from organizations").await;
     lab.pass(3, TimeDelta::minutes(1)).await;
@@ -317,16 +325,11 @@ async fn an_organization_with_webhooks_can_be_deleted() {
 
 #[tokio::test]
 async fn switching_off_by_hand_ends_what_waits() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(500, &[], "");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
+    let (lab, receiver, id) = Lab::with_receiver(500).await;
+    lab.start_told(1).await;
     let path = format!("/api/webhook-endpoints/{id}");
     lab.ada.send(Method::PATCH, &path, Some(json!({ "active": false }))).await.is(StatusCode::OK);
-    lab.tell("instance.started", Uuid::now_v7(), 2).await;
-    lab.deliver().await;
+    lab.start_told(2).await;
     lab.pass(5, TimeDelta::minutes(1)).await;
     assert_eq!(receiver.hits().len(), 1);
     let list = lab.deliveries(&id).await;

@@ -3,6 +3,7 @@
 use super::model::{LogSettings, Stored};
 use super::store;
 use crate::app::App;
+use crate::business::settings::store::group_set;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
 use crate::platform::http::{Caller, IfMatch};
@@ -52,7 +53,7 @@ pub async fn log_settings_update(
     if wanted == stored {
         return Ok(before);
     }
-    store::log_settings_set(&mut tx, &wanted).await?;
+    group_set(&mut tx, store::KEY, &wanted).await?;
     let (stored, version) = store::log_settings_get(&mut tx).await?;
     let after = stored.view(configured, version);
     let value = |view: &LogSettings| serde_json::to_value(view).map_err(Error::internal);

@@ -4,7 +4,8 @@ use super::model::Stored;
 use crate::error::{Error, Result};
 use sqlx::PgConnection;
 
-const KEY: &str = "logs";
+/// The group of `settings`.
+pub const KEY: &str = "logs";
 const LOCK: i64 = 0x6f43_6f72_6500_0106;
 
 /// Of two who change them at once, one waits for the other.
@@ -21,17 +22,4 @@ pub async fn log_settings_get(connection: &mut PgConnection) -> Result<(Stored, 
         Some(row) => Ok((serde_json::from_value(row.value).map_err(Error::internal)?, row.version)),
         None => Ok((Stored::default(), 0)),
     }
-}
-
-pub async fn log_settings_set(connection: &mut PgConnection, stored: &Stored) -> Result<()> {
-    let value = serde_json::to_value(stored).map_err(Error::internal)?;
-    sqlx::query!(
-        "insert into settings (key, value) values ($1, $2)
-         on conflict (key) do update set value = excluded.value, version = settings.version + 1, updated_at = now()",
-        KEY,
-        value
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }

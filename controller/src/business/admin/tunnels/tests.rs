@@ -14,7 +14,7 @@ async fn tunnels_tell_where_they_are_and_what_is_open_in_them() {
     let test = TestApp::start().await;
     let app = &test.app;
     let (ada, answer) = Visitor::new(app).bootstrap().await;
-    let organization: OrganizationId = answer.body["user"]["organizations"][0]["id"].as_str().unwrap().parse().unwrap();
+    let organization: OrganizationId = answer.organization().parse().unwrap();
     let mut servers = Vec::new();
     for name in ["near", "far", "away"] {
         let made = ada.post("/api/servers", json!({ "name": name })).await.is(StatusCode::CREATED);

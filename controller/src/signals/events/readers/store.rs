@@ -2,10 +2,9 @@
 
 use crate::error::Result;
 use crate::platform::http::Actor;
-use crate::signals::events::store::Position;
+use crate::signals::events::store::{EventRow, Position};
 use crate::signals::events::{Event, Subject};
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{EventId, OrganizationId};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -43,7 +42,8 @@ pub async fn reader_move(connection: &mut PgConnection, name: &str, to: &Positio
 pub async fn event_list_of_all(
     connection: &mut PgConnection, after: &Position, limit: i64,
 ) -> Result<Vec<(Position, Event)>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        EventRow,
         r#"select xid::text as "xid!", id, organization_id, type as kind, created_at,
                   actor as "actor: Json<Actor>", subject as "subject: Json<Subject>", data
            from events
@@ -55,19 +55,5 @@ pub async fn event_list_of_all(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let event = Event {
-                id: EventId(row.id),
-                kind: row.kind,
-                created_at: row.created_at,
-                organization_id: OrganizationId(row.organization_id),
-                actor: row.actor.0,
-                subject: row.subject.0,
-                data: row.data,
-            };
-            (Position { xid: row.xid, id: row.id }, event)
-        })
-        .collect())
+    Ok(rows.into_iter().map(EventRow::placed).collect())
 }

@@ -82,10 +82,7 @@ async fn what_was_chosen_arrives_signed_and_once() {
 
 #[tokio::test]
 async fn a_receiver_that_is_down_for_an_hour_gets_all_in_the_end() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    receiver.answers(503, &[], "closed");
+    let (lab, receiver, id) = Lab::with_receiver(503).await;
     let instances: Vec<Uuid> = (0..5).map(|_| Uuid::now_v7()).collect();
     for (number, instance) in instances.iter().enumerate() {
         lab.tell("instance.started", *instance, number).await;
@@ -122,8 +119,7 @@ async fn a_slow_receiver_ends_as_a_failure_and_holds_up_nobody() {
     slow.drips();
     let (id, _) = lab.hook(&slow.url("/"), &["instance.started"]).await;
     lab.hook(&quick.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 0).await;
-    lab.deliver().await;
+    lab.start_told(0).await;
     assert_eq!((slow.hits().len(), quick.hits().len()), (1, 1));
     let delivery = &lab.deliveries(&id).await[0];
     assert_eq!((&delivery["status"], &delivery["attempts"][0]["status"]), (&json!("pending"), &Value::Null));
@@ -136,16 +132,11 @@ async fn a_slow_receiver_ends_as_a_failure_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn after_three_days_of_failures_it_is_given_up_switched_off_and_sent_again_by_hand() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(500, &[], "broken");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 7).await;
-    lab.deliver().await;
+    let (lab, receiver, id) = Lab::with_receiver(500).await;
+    lab.start_told(7).await;
     lab.pass(71, TimeDelta::hours(1)).await;
     // One that came just now waits still, when the first is given up.
-    lab.tell("instance.started", Uuid::now_v7(), 8).await;
-    lab.deliver().await;
+    lab.start_told(8).await;
     assert_eq!(lab.endpoint(&id).await["active"], true);
     lab.pass(10, TimeDelta::minutes(10)).await;
     let endpoint = lab.endpoint(&id).await;
@@ -183,26 +174,20 @@ async fn after_three_days_of_failures_it_is_given_up_switched_off_and_sent_again
     ada.post(&format!("{again}/replay"), json!({})).await.is(StatusCode::ACCEPTED);
     work_off(lab.app()).await;
     assert_eq!(receiver.hits().len(), tried + 2);
-    crate::identity::authentication::tests::stranger(lab.app(), "eve@example.com").await;
-    let eve = lab.test_stranger("eve@example.com").await;
+    let eve = lab.neighbour().await;
     eve.post(&replay, json!({})).await.refused(StatusCode::NOT_FOUND, "not_found");
     eve.get(&again).await.refused(StatusCode::NOT_FOUND, "not_found");
 }
 
 #[tokio::test]
 async fn who_refuses_one_event_and_takes_others_stays_on() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(500, &[], "");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
+    let (lab, receiver, id) = Lab::with_receiver(500).await;
+    lab.start_told(1).await;
     lab.pass(30, TimeDelta::hours(1)).await;
     receiver.answers(200, &[], "");
     // Far from the time of the first one's next attempt.
     run(lab.app(), "update jobs set run_at = run_at + interval '20 hours' where kind = 'webhook_deliver'").await;
-    lab.tell("instance.started", Uuid::now_v7(), 2).await;
-    lab.deliver().await;
+    lab.start_told(2).await;
     receiver.answers(500, &[], "");
     lab.pass(50, TimeDelta::hours(1)).await;
     let list = lab.deliveries(&id).await;
@@ -212,14 +197,9 @@ async fn who_refuses_one_event_and_takes_others_stays_on() {
 
 #[tokio::test]
 async fn gone_is_gone() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(410, &[], "");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
-    lab.tell("instance.started", Uuid::now_v7(), 2).await;
-    lab.deliver().await;
+    let (lab, receiver, id) = Lab::with_receiver(410).await;
+    lab.start_told(1).await;
+    lab.start_told(2).await;
     lab.pass(3, TimeDelta::hours(1)).await;
     assert_eq!(receiver.hits().len(), 1);
     let endpoint = lab.endpoint(&id).await;
@@ -242,8 +222,7 @@ async fn nothing_reaches_inward() {
     let (stored, _) = lab.hook(&receiver.url("/stored"), &["instance.started"]).await;
     let moved = format!("update webhook_endpoints set url = 'https://127.0.0.1:{port}/' where id = '{stored}'");
     sqlx::raw_sql(sqlx::AssertSqlSafe(moved)).execute(lab.app().db.system()).await.unwrap();
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
+    lab.start_told(1).await;
     lab.pass(20, MINUTE).await;
     let ada = lab.ada().await;
     for (id, problem) in [(&redirected, "redirects are not followed"), (&named, "private"), (&stored, "private")] {
@@ -363,12 +342,8 @@ async fn an_event_whose_transaction_ends_late_is_not_passed_over() {
 
 #[tokio::test]
 async fn the_log_is_tidied_up() {
-    let lab = Lab::start().await;
-    let receiver = Receiver::start("127.0.0.2").await;
-    receiver.answers(500, &[], "");
-    let (id, _) = lab.hook(&receiver.url("/"), &["instance.started"]).await;
-    lab.tell("instance.started", Uuid::now_v7(), 1).await;
-    lab.deliver().await;
+    let (lab, _receiver, id) = Lab::with_receiver(500).await;
+    lab.start_told(1).await;
     webhooks_prune(lab.app()).await.unwrap();
     assert_eq!(lab.deliveries(&id).await[0]["status"], "pending");
     // Somebody has cancelled its job, or it stumbled.
