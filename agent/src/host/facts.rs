@@ -11,7 +11,7 @@ pub const AGENT_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Everything about this server as of now.
 pub async fn collect(host: &Host) -> Facts {
-    let (docker, root) = (host.docker_status(), host.docker_root());
+    let (docker, root) = (host.docker_status().await, host.docker_root());
     let read = tokio::task::spawn_blocking(move || read(docker, &root));
     read.await.unwrap_or_default()
 }

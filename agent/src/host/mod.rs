@@ -64,9 +64,9 @@ impl Host {
         tracker.spawn(self.terminals.clone().run(stop));
     }
 
-    /// As of the last look.
-    pub fn docker_status(&self) -> DockerStatus {
-        self.docker.status()
+    /// As of the last look, of which there is one by then.
+    pub async fn docker_status(&self) -> DockerStatus {
+        self.docker.status_known().await
     }
 
     /// Look now.

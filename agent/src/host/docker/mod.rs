@@ -35,6 +35,7 @@ use tokio::time::Instant;
 const MINIMUM_API: (usize, usize) = (1, 41);
 /// Longer than the longest single answer, which is that of a stop with its 60 s of grace.
 const TIMEOUT_SECONDS: u64 = 150;
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// A removal that somebody else began is waited for that long.
 const REMOVAL: Duration = Duration::from_secs(10);
 
@@ -53,6 +54,8 @@ struct Known {
     client: Option<Docker>,
     status: DockerStatus,
     root: Option<PathBuf>,
+    /// There was a look.
+    looked: bool,
 }
 
 impl DockerHost {
@@ -84,6 +87,15 @@ impl DockerHost {
         self.known(|k| k.status.clone())
     }
 
+    /// The same, but after the first look: before it, nothing is known, and that must not be told as an engine that is away.
+    pub async fn status_known(&self) -> DockerStatus {
+        if !self.known(|k| k.looked) {
+            // An engine that hangs for so long is as good as away.
+            let _ = tokio::time::timeout(FIRST_LOOK, self.probe()).await;
+        }
+        self.status()
+    }
+
     /// Where the engine keeps its data.
     pub fn root(&self) -> PathBuf {
         self.known(|k| k.root.clone()).unwrap_or_else(|| "/var/lib/docker".into())
@@ -99,6 +111,7 @@ impl DockerHost {
             k.client = client;
             k.status = status.clone();
             k.root = root.or(k.root.take());
+            k.looked = true;
         });
         status
     }
@@ -252,5 +265,15 @@ mod tests {
         let host = DockerHost::new(&socket);
         assert!(host.probe().await.problem.unwrap().contains("nobody listens"));
         assert_eq!(host.client().await.unwrap_err().code, "docker_unavailable");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_of_an_engine_before_the_first_look() {
+        let host = DockerHost::new(Path::new("/nowhere/docker.sock"));
+        assert_eq!(host.status(), DockerStatus::default());
+        assert!(host.status_known().await.problem.unwrap().contains("not installed or not running"));
+        // The next one is the watch's affair.
+        host.known(|k| k.status.problem = Some("as of the last look".into()));
+        assert_eq!(host.status_known().await.problem.unwrap(), "as of the last look");
     }
 }
