@@ -120,18 +120,20 @@ mod tests {
     async fn a_header_is_no_other_address_and_a_network_is_one() {
         let test = TestApp::start_with(|config| (config.rate_limit_burst, config.rate_limit_per_second) = (3, 1)).await;
         let anyone = Visitor::new(&test.app);
-        let last = async |from: &dyn Fn(usize) -> Visitor| {
-            let mut status = StatusCode::OK;
-            for i in 0..4 {
-                status = from(i).get("/api/auth/bootstrap/status").await.status;
+        // A slow machine gives tokens back meanwhile, one a second.
+        let refused = async |from: &dyn Fn(usize) -> Visitor| {
+            for i in 0..100 {
+                if from(i).get("/api/auth/bootstrap/status").await.status == StatusCode::TOO_MANY_REQUESTS {
+                    return true;
+                }
             }
-            status
+            false
         };
         let pretending = |i: usize| anyone.clone().from("192.0.2.1:1").with("x-forwarded-for", format!("10.0.0.{i}"));
-        assert_eq!(last(&pretending).await, StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused(&pretending).await);
         let moving = |i: usize| anyone.clone().from(&format!("[2001:db8::{i}]:1"));
-        assert_eq!(last(&moving).await, StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused(&moving).await);
         let others = |i: usize| anyone.clone().from(&format!("192.0.2.{}:1", i + 10));
-        assert_eq!(last(&others).await, StatusCode::OK);
+        assert!(!refused(&others).await);
     }
 }
