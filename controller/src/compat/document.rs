@@ -1,10 +1,10 @@
 //! The OpenAPI document of `/v1`, derived from the canonical one by the table.
 
 use super::fields::{schema_in, schema_out, word_out};
-use super::row::{In, Kind, ORGANIZATION, Row, Source};
+use super::row::{In, Kind, ORGANIZATION, Row, Source, Words};
 use super::v1::TABLE;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Method, path and description of a canonical operation.
 #[derive(Clone)]
@@ -122,6 +122,7 @@ impl Writer<'_> {
             if parameter["in"] != "path" {
                 let mut parameter = parameter.clone();
                 let name = word_out(row.query, parameter["name"].as_str().unwrap_or_default()).to_owned();
+                words_out(row.words(parameter["name"].as_str().unwrap_or_default()), &mut parameter["schema"]);
                 parameter["name"] = json!(name);
                 if row.kind == Kind::List && name == "limit" {
                     parameter["description"] =
@@ -286,6 +287,21 @@ impl Writer<'_> {
             Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
             _ => {}
         }
+    }
+}
+
+/// The values of an enumeration, or of a list of such, in the words of `/v1`.
+fn words_out(words: Words, schema: &mut Value) {
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        let mut seen = BTreeSet::new();
+        values.retain_mut(|value| {
+            let word = word_out(words, value.as_str().unwrap_or_default()).to_owned();
+            *value = json!(word);
+            seen.insert(word)
+        });
+    }
+    if let Some(items) = schema.get_mut("items") {
+        words_out(words, items);
     }
 }
 

@@ -13,6 +13,15 @@ pub fn word_in(words: Words, word: &str) -> &str {
     words.iter().find(|(_, v1)| *v1 == word).map_or(word, |(canonical, _)| canonical)
 }
 
+/// Canonical words of a list, `a,b`: a word may stand for several.
+pub fn words_in(words: Words, list: &str) -> String {
+    let each = list.split(',').map(|word| {
+        let several: Vec<&str> = words.iter().filter(|(_, v1)| *v1 == word).map(|(canonical, _)| *canonical).collect();
+        if several.is_empty() { word.to_owned() } else { several.join(",") }
+    });
+    each.collect::<Vec<_>>().join(",")
+}
+
 /// The word of `/v1`.
 pub fn word_out(words: Words, word: &str) -> &str {
     words.iter().find(|(canonical, _)| *canonical == word).map_or(word, |(_, v1)| v1)

@@ -3,7 +3,7 @@
 
 use super::answers::{ERROR_CODE, read, respond};
 use super::document::{Canonical, operations, path_parameters};
-use super::fields::{names_check, object_in, object_out, unchanged_drop, word_in};
+use super::fields::{names_check, object_in, object_out, unchanged_drop, word_in, words_in};
 use super::row::{In, Kind, ORGANIZATION, Row, Source};
 use super::v1::TABLE;
 use crate::app::App;
@@ -401,7 +401,8 @@ impl Asker {
         let query = self.uri.query().unwrap_or_default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if !others.iter().any(|(other, _)| *other == name) {
-                written.append_pair(word_in(row.query, &name), &value);
+                let name = word_in(row.query, &name);
+                written.append_pair(name, &words_in(row.words(name), &value));
             }
         }
         written.extend_pairs(others);

@@ -121,6 +121,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// The words of a field of its objects, which a parameter of that name has, too.
+    pub fn words(&self, field: &str) -> Words {
+        let words = |step: &Out| match *step {
+            Out::Words { field: of, words } if of == field => Some(words),
+            _ => None,
+        };
+        self.answers.iter().find_map(words).unwrap_or_default()
+    }
+
     pub const fn new(
         group: &'static str, method: &'static str, path: &'static str, operation: &'static str, summary: &'static str,
     ) -> Self {

@@ -138,6 +138,15 @@ async fn nodes_have_their_words_and_get_edit_put_works() {
     assert_eq!(refused.headers["x-error-code"], "validation_error");
     let listed = ada.get("/v1/nodes?name=web-1").await.is(StatusCode::OK);
     assert_eq!(listed.body["data"][0]["status"], "healthy");
+    let with = async |status: &str| {
+        let listed = ada.get(&format!("/v1/nodes?status={status}")).await.is(StatusCode::OK);
+        listed.body["data"].as_array().unwrap().len()
+    };
+    assert_eq!((with("healthy").await, with("unhealthy").await, with("pending,healthy").await), (1, 0, 1));
+    run(&test.app, "update servers set status = 'locked'").await;
+    assert_eq!((with("healthy").await, with("unhealthy").await), (0, 1));
+    let refused = ada.get("/v1/nodes?status=well").await.is(StatusCode::BAD_REQUEST);
+    assert!(refused.text("error").contains("status"), "{}", refused.body);
     let refused = ada.post("/v1/instances", json!({"name": "shop", "server_id": made.text("node_id")})).await;
     assert!(refused.is(StatusCode::BAD_REQUEST).text("error").contains("node_id"));
     let refused = ada.post("/v1/instances", json!({"name": "shop"})).await.is(StatusCode::BAD_REQUEST);

@@ -1,14 +1,14 @@
 //! `/api/instances`, without logs and console.
 
 use super::creation::{self, InstanceCreate};
-use super::model::Instance;
+use super::model::{Instance, InstanceStatus};
 use super::service::{self, Control, InstallLog, InstancePatch};
 use super::store::InstanceFilter;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::page::label_filter;
 use crate::platform::http::{
-    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
+    Accepted, AnyOf, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
@@ -47,9 +47,10 @@ struct InstancesQuery {
     server_id: Option<Uuid>,
     #[garde(skip)]
     environment_id: Option<Uuid>,
-    /// `running`, `stopped`, `error`, …
+    /// Only those in one of these states.
     #[garde(skip)]
-    status: Option<String>,
+    #[param(value_type = Option<Vec<InstanceStatus>>, inline, style = Form, explode = false)]
+    status: Option<AnyOf<InstanceStatus>>,
     /// Part of name or slug.
     #[garde(length(max = 100))]
     q: Option<String>,
@@ -73,7 +74,7 @@ async fn instance_list(
         name: query.name,
         server: query.server_id,
         environment: query.environment_id,
-        status: query.status,
+        status: query.status.map(|any| any.0),
         q: query.q,
         label,
         ..InstanceFilter::default()

@@ -131,7 +131,7 @@ pub struct InstanceFilter {
     pub name: Option<String>,
     pub server: Option<Uuid>,
     pub environment: Option<Uuid>,
-    pub status: Option<String>,
+    pub status: Option<Vec<InstanceStatus>>,
     pub q: Option<String>,
     /// `key` or `key=value`.
     pub label: Option<(String, Option<String>)>,
@@ -176,8 +176,7 @@ struct InstanceRow {
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    address: Option<String>,
-    session_address: Option<String>,
+    host: Option<String>,
     active_job_id: Option<Uuid>,
 }
 
@@ -191,11 +190,12 @@ macro_rules! instance_query {
                    i.spec as "spec: Json<InstanceSpec>", i.status as "status: InstanceStatus", i.status_reason,
                    i.desired_state, i.observed_generation, i.health as "health: InstanceHealth", i.http_port,
                    i.image_digest, i.container_id, i.last_job_id, i.version, i.created_at, i.updated_at,
-                   s.facts -> 'addresses' ->> 0 as address, host(a.address) as session_address,
+                   -- Where its agent has reported no address, the one that it connects from is the best guess.
+                   coalesce(s.facts -> 'addresses' ->> 0,
+                       (select host(a.address) from agent_sessions a where a.server_id = s.id)) as host,
                    (select j.id from jobs j where j.instance_id = i.id and not j.waiting
                         and j.status in ('queued', 'dispatched', 'running')) as active_job_id
                from "# + $rows + r#" i join environments e on e.id = i.environment_id join servers s on s.id = i.server_id
-                   left join agent_sessions a on a.server_id = s.id
                order by i.id desc"#,
             $($argument),+
         )
@@ -251,7 +251,7 @@ pub async fn instance_list(
               and ($7::text is null or name = $7)
               and ($8::uuid is null or server_id = $8)
               and ($9::uuid is null or environment_id = $9)
-              and ($10::text is null or status = $10)
+              and ($10::text[] is null or status = any($10))
               and ($11::text is null or name ilike '%' || $11 || '%' or slug ilike '%' || $11 || '%')
               and ($12::text is null or (labels ? $12 and ($13::text is null or labels ->> $12 = $13)))
               order by id desc limit $14)",
@@ -264,7 +264,7 @@ pub async fn instance_list(
             filter.name,
             filter.server,
             filter.environment,
-            filter.status,
+            filter.status.as_deref() as Option<&[InstanceStatus]>,
             filter.q,
             label,
             label_value,
@@ -279,9 +279,7 @@ impl From<InstanceRow> for Instance {
     fn from(row: InstanceRow) -> Self {
         let spec = row.spec.0;
         let port = row.http_port.and_then(|p| u16::try_from(p).ok());
-        // A server behind NAT reports private addresses; what it connects from is the better guess then.
-        let host = row.address.or(row.session_address);
-        let url = match (port, host) {
+        let url = match (port, row.host) {
             (Some(port), Some(host)) if host.contains(':') => Some(format!("http://[{host}]:{port}")),
             (Some(port), Some(host)) => Some(format!("http://{host}:{port}")),
             _ => None,

@@ -321,3 +321,47 @@ async fn logs_end_with_the_permission_to_read_them() {
     };
     tokio::join!(events.follow(&instance, lowered()), events.follow(&job, lowered()));
 }
+
+#[tokio::test]
+async fn lists_are_filtered_and_paged() {
+    let shop = Shop::running().await;
+    let copies =
+        "insert into instances (id, organization_id, project_id, environment_id, server_id, name, slug, labels,
+            spec, status)
+        select gen_random_uuid(), organization_id, project_id, environment_id, server_id, 'Copy ' || n, 'copy-' || n,
+            '{\"tier\": \"gold\"}', spec, case when n = 1 then 'error' else 'stopped' end
+        from instances, generate_series(1, 4) n";
+    run(&shop.test.app, copies).await;
+    let names = async |query: &str| -> Vec<String> {
+        let (mut names, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = shop.ada.get(&format!("/api/instances?limit=2&{query}{cursor}")).await.is(StatusCode::OK);
+            let data = page.body["data"].as_array().unwrap();
+            assert!(data.len() <= 2);
+            names.extend(data.iter().map(|instance| instance["name"].as_str().unwrap().to_owned()));
+            match page.body["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        names
+    };
+    let sorted = async |query: &str| {
+        let mut names = names(query).await;
+        names.sort();
+        names
+    };
+    // With and without a filter it is the same list in the same order.
+    assert_eq!(names("").await, names(&format!("server_id={}", shop.server)).await);
+    assert_eq!(sorted("").await, ["Copy 1", "Copy 2", "Copy 3", "Copy 4", "Shop"]);
+    assert_eq!(sorted("status=error").await, ["Copy 1"]);
+    assert_eq!(sorted("status=error,running").await, ["Copy 1", "Shop"]);
+    assert_eq!(sorted("label=tier=gold&status=stopped").await, ["Copy 2", "Copy 3", "Copy 4"]);
+    assert_eq!(sorted("q=copy").await.len(), 4);
+    assert_eq!(sorted("name=Shop").await, ["Shop"]);
+    assert!(names(&format!("server_id={}", ServerId::new())).await.is_empty());
+    for wrong in ["status=asleep", "status=error,asleep", "status="] {
+        let refused = shop.ada.get(&format!("/api/instances?{wrong}")).await.is(StatusCode::BAD_REQUEST);
+        assert_eq!(refused.body["error"]["details"]["field"], "status", "{wrong}: {}", refused.body);
+    }
+}

@@ -1,13 +1,13 @@
 //! `/api/servers`, without metrics and terminals.
 
-use super::model::{InstallCommand, Inventory, Server, ServerCreated};
+use super::model::{InstallCommand, Inventory, Server, ServerCreated, ServerStatus};
 use super::service::{self, ServerCreate, ServerPatch};
 use super::store::ServerFilter;
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
 use crate::platform::http::page::label_filter;
 use crate::platform::http::{
-    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
+    Accepted, AnyOf, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
 };
 use crate::signals::events::Event;
 use axum::Json;
@@ -42,9 +42,10 @@ struct ServersQuery {
     /// Exact name.
     #[garde(skip)]
     name: Option<String>,
-    /// `pending`, `provisioning`, `online`, `degraded`, `offline`, …
+    /// Only those in one of these states.
     #[garde(skip)]
-    status: Option<String>,
+    #[param(value_type = Option<Vec<ServerStatus>>, inline, style = Form, explode = false)]
+    status: Option<AnyOf<ServerStatus>>,
     /// `key` or `key=value`.
     #[garde(skip)]
     label: Option<String>,
@@ -64,7 +65,13 @@ async fn server_list(
     ctx: Ctx, State(app): State<App>, Params(query): Params<ServersQuery>,
 ) -> Result<Json<List<Server>>> {
     let label = query.label.map(label_filter);
-    let filter = ServerFilter { name: query.name, status: query.status, q: query.q, label, ..ServerFilter::default() };
+    let filter = ServerFilter {
+        name: query.name,
+        status: query.status.map(|any| any.0),
+        q: query.q,
+        label,
+        ..ServerFilter::default()
+    };
     service::server_list(&ctx, &app, filter, &query.page).await.map(Json)
 }
 

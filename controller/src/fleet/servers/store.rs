@@ -40,7 +40,7 @@ fn name_taken(name: &str) -> Error {
 pub struct ServerFilter {
     pub id: Option<Uuid>,
     pub name: Option<String>,
-    pub status: Option<String>,
+    pub status: Option<Vec<ServerStatus>>,
     pub q: Option<String>,
     /// `key` or `key=value`.
     pub label: Option<(String, Option<String>)>,
@@ -67,7 +67,7 @@ pub async fn server_list(
            where s.organization_id = $1 and ($2 or s.id = any($3))
              and ($4::uuid is null or s.id = $4)
              and ($5::text is null or s.name = $5)
-             and ($6::text is null or s.status = $6)
+             and ($6::text[] is null or s.status = any($6))
              and ($7::text is null or s.name ilike '%' || $7 || '%' or s.description ilike '%' || $7 || '%'
                   or s.facts ->> 'hostname' ilike '%' || $7 || '%')
              and ($8::text is null or (s.labels ? $8 and ($9::text is null or s.labels ->> $8 = $9)))
@@ -78,7 +78,7 @@ pub async fn server_list(
         &reach.servers,
         filter.id,
         filter.name,
-        filter.status,
+        filter.status.as_deref() as Option<&[ServerStatus]>,
         filter.q,
         label,
         label_value,

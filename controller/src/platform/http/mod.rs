@@ -20,6 +20,6 @@ pub mod surface;
 pub use body::{Body, Params, Path};
 pub use ctx::{Accepted, Actor, Caller, Ctx, IfMatch, Place, Principal, Reach, Versioned};
 pub use guard::{admin, guard, owner, public, user};
-pub use page::{List, Page};
+pub use page::{AnyOf, List, Page};
 pub use patch::{Patch, PatchFields};
 pub use permissions::{Permission, PermissionSet};

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use garde::Validate;
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -50,6 +51,20 @@ impl Page {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
         let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
         Ok(Some(cursor.id))
+    }
+}
+
+/// Any of several words: `?status=degraded,offline`.
+#[derive(Clone, Debug)]
+pub struct AnyOf<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for AnyOf<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.split(',')
+            .map(|word| T::deserialize(word.to_owned().into_deserializer()))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 

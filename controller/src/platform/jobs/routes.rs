@@ -6,13 +6,14 @@ use super::store::JobFilter;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::streams::{self, StreamForm};
-use crate::platform::http::{Ctx, List, Page, Params, Path, Permission, Versioned, guard};
+use crate::platform::http::{AnyOf, Ctx, List, Page, Params, Path, Permission, Versioned, guard};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use garde::Validate;
 use ocore_shared::ids::JobId;
+use ocore_shared::protocol::jobs::JobStatus;
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::IntoParams;
@@ -31,9 +32,10 @@ pub fn routes() -> OpenApiRouter<App> {
 #[derive(Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct JobsQuery {
-    /// `queued`, `dispatched`, `running`, `succeeded`, `failed`, `cancelled`.
+    /// Only those in one of these states.
     #[garde(skip)]
-    status: Option<String>,
+    #[param(value_type = Option<Vec<JobStatus>>, inline, style = Form, explode = false)]
+    status: Option<AnyOf<JobStatus>>,
     #[garde(skip)]
     kind: Option<String>,
     #[garde(skip)]
@@ -51,7 +53,7 @@ struct JobsQuery {
     responses((status = 200, body = List<Job>), (status = 400, body = ErrorBody)))]
 async fn job_list(ctx: Ctx, State(app): State<App>, Params(query): Params<JobsQuery>) -> Result<Json<List<Job>>> {
     let filter = JobFilter {
-        status: query.status,
+        status: query.status.map(|any| any.0),
         kind: query.kind,
         server: query.server_id,
         instance: query.instance_id,

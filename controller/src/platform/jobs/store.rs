@@ -252,7 +252,7 @@ pub async fn job_request_cancel(
 #[derive(Debug, Default)]
 pub struct JobFilter {
     pub id: Option<Uuid>,
-    pub status: Option<String>,
+    pub status: Option<Vec<JobStatus>>,
     pub kind: Option<String>,
     pub server: Option<Uuid>,
     pub instance: Option<Uuid>,
@@ -274,7 +274,7 @@ pub async fn job_list(
              -- What the controller does for itself, such as mail, is for its administrators.
              and (j.executor = 'agent' or j.instance_id is not null or j.server_id is not null)
              and ($2::uuid is null or j.id = $2)
-             and ($3::text is null or j.status = $3)
+             and ($3::text[] is null or j.status = any($3))
              and ($4::text is null or j.kind = $4)
              and ($5::uuid is null or j.server_id = $5)
              and ($6::uuid is null or j.instance_id = $6)
@@ -285,7 +285,7 @@ pub async fn job_list(
            order by j.id desc limit $8"#,
         organization.0,
         filter.id,
-        filter.status,
+        filter.status.as_deref() as Option<&[JobStatus]>,
         filter.kind,
         filter.server,
         filter.instance,

@@ -4,7 +4,11 @@ import { errorFromBody } from './errors';
 import type { paths } from './schema';
 import { authorizedFetch } from './session';
 
-export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: authorizedFetch });
+export const api = createClient<paths>({
+  baseUrl: window.location.origin,
+  fetch: authorizedFetch,
+  querySerializer: { array: { style: 'form', explode: false } },
+});
 
 interface Answer<T> {
   data?: T;

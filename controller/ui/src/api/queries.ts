@@ -50,7 +50,7 @@ export const bootstrapQuery = queryOptions({
   staleTime: 0,
 });
 
-export const serversQuery = (query: ListParams & { status?: ServerStatus; label?: string }) =>
+export const serversQuery = (query: ListParams & { status?: ServerStatus[]; label?: string }) =>
   queryOptions({
     queryKey: [...keys.servers, query],
     queryFn: ({ signal }) => unwrap(api.GET('/api/servers', { params: { query }, signal })),
@@ -91,7 +91,7 @@ export const serverEventsQuery = (id: string) =>
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
 
-export const instancesQuery = (query: ListParams & { status?: InstanceStatus; server_id?: string }) =>
+export const instancesQuery = (query: ListParams & { status?: InstanceStatus[]; server_id?: string }) =>
   queryOptions({
     queryKey: [...keys.instances, query],
     queryFn: ({ signal }) => unwrap(api.GET('/api/instances', { params: { query }, signal })),
@@ -113,7 +113,7 @@ export const instanceStatsQuery = (id: string, enabled: boolean) =>
   });
 
 export const jobsQuery = (
-  query: Omit<ListParams, 'q'> & { status?: JobStatus; kind?: string; server_id?: string; instance_id?: string },
+  query: Omit<ListParams, 'q'> & { status?: JobStatus[]; kind?: string; server_id?: string; instance_id?: string },
 ) =>
   queryOptions({
     queryKey: [...keys.jobs, query],

@@ -27,7 +27,7 @@ export default function InstancesPage() {
   const status = search.status as InstanceStatus | undefined;
   const paging = usePaging(`${search.q ?? ''}|${status ?? ''}|${search.server_id ?? ''}`);
   const instances = useQuery({
-    ...instancesQuery({ ...paging.query, q: search.q, status, server_id: search.server_id }),
+    ...instancesQuery({ ...paging.query, q: search.q, status: status && [status], server_id: search.server_id }),
     placeholderData: keepPreviousData,
   });
   const newButton = can('manage:instances') && (

@@ -28,7 +28,7 @@ export default function JobsPage() {
   const [word, setWord] = useState('');
   const paging = usePaging(`${status ?? ''}|${search.kind ?? ''}`);
   const jobs = useQuery({
-    ...jobsQuery({ ...paging.query, status, kind: search.kind }),
+    ...jobsQuery({ ...paging.query, status: status && [status], kind: search.kind }),
     placeholderData: keepPreviousData,
   });
   const shown = jobs.data?.data.filter((job) => mentions(job, word.trim().toLowerCase())) ?? [];

@@ -28,7 +28,7 @@ export default function ServersPage() {
   const status = search.status as ServerStatus | undefined;
   const paging = usePaging(`${search.q ?? ''}|${status ?? ''}`);
   const servers = useQuery({
-    ...serversQuery({ ...paging.query, q: search.q, status }),
+    ...serversQuery({ ...paging.query, q: search.q, status: status && [status] }),
     placeholderData: keepPreviousData,
   });
   const setAdding = (add: boolean) => void navigate({ search: (s) => ({ ...s, add: add ? 'server' : undefined }) });
