@@ -1,13 +1,8 @@
 // P15 in Chromium: what a person waits for on the list of many servers. Prints one object of lists, a value a round.
 //   console.mjs BASE ROUNDS, with OCORE_EMAIL and OCORE_PASSWORD
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { launchBrowser } from '../e2e/browser/support/controller.mjs';
 
-const { chromium } = createRequire(path.resolve(import.meta.dirname, '../../controller/ui/package.json'))('playwright-core');
 const [base, rounds] = process.argv.slice(2);
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 /** Runs in the page before all else: when each server's name was first there, and how long the page did not answer. */
 function watch() {
@@ -24,15 +19,9 @@ function watch() {
 }
 
 async function round(browser) {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 860 } });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1360, height: 860 } });
   await context.addInitScript(watch);
   const page = await context.newPage();
-  let scripts = 0;
-  page.on('response', async (response) => {
-    if (response.request().resourceType() !== 'script') return;
-    const body = await response.body();
-    scripts += gzipSync(body[0] === 0x1f ? gunzipSync(body) : body).length;
-  });
   await page.goto(`${base}/login`);
   const signedIn = await page.evaluate(async ([email, password]) => {
     const headers = { 'content-type': 'application/json', 'x-session': 'cookie' };
@@ -45,7 +34,8 @@ async function round(browser) {
   const rows = page.locator('[data-testid=server-row]');
   await rows.first().waitFor();
   await page.waitForLoadState('networkidle');
-  const downloaded = scripts;
+  const scripts = await page.evaluate(() => performance.getEntriesByType('resource')
+    .filter((entry) => new URL(entry.name).pathname.endsWith('.js')).reduce((sum, entry) => sum + entry.encodedBodySize, 0));
   await page.goto(`${base}/servers`);
   await rows.first().waitFor();
   const paint = await page.evaluate(() => Math.min(...Object.values(window.seen)));
@@ -71,10 +61,10 @@ async function round(browser) {
   }
   const stall = await page.evaluate(() => window.longest);
   await context.close();
-  return { paint, found, stall, scripts: downloaded / 1024 };
+  return { paint, found, stall, scripts: scripts / 1024 };
 }
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+const browser = await launchBrowser();
 const all = { paint: [], found: [], stall: [], scripts: [] };
 for (let n = 0; n < Number(rounds); n++) {
   for (const [key, value] of Object.entries(await round(browser))) all[key].push(value);

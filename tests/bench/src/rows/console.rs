@@ -16,7 +16,7 @@ struct Measured {
     found: Vec<f64>,
     /// The longest time for which the page did not answer while it was searched and paged through.
     stall: Vec<f64>,
-    /// KiB of JavaScript, compressed with gzip.
+    /// KiB of JavaScript, compressed as it is sent.
     scripts: Vec<f64>,
 }
 
@@ -32,7 +32,7 @@ pub async fn run(rounds: usize) -> Vec<Row> {
            analyze servers"#
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("the rows are taken");
-    let base = format!("http://127.0.0.1:{}", controller.port);
+    let base = format!("https://127.0.0.1:{}", controller.port);
     let mut command = Command::new("node");
     command.arg("tests/bench/console.mjs").args([&base, &rounds.to_string()]);
     command.env("OCORE_EMAIL", "ada@example.com").env("OCORE_PASSWORD", PASSWORD);

@@ -13,6 +13,8 @@ export const bin = process.env.OCORE_BIN_DIR;
 assert.ok(bin, 'OCORE_BIN_DIR is not set; run the tests by tests/run');
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** Chromium, as all that look at the console start it. */
+export const launchBrowser = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 const shots = process.env.OCORE_SCREENSHOTS;
 
 export const PASSWORD = 'a quiet place 7';
@@ -57,7 +59,7 @@ export async function startController(env = {}) {
     OCORE_DATA_DIR: path.join(dir, 'data'), OCORE_LISTEN: `127.0.0.1:${port}`,
     OCORE_AGENTS_LISTEN: `127.0.0.1:${agents}`, OCORE_PUBLIC_URL: base, ...env,
   });
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  const browser = await launchBrowser();
   const stop = async () => {
     await browser.close();
     for (const child of children) {
