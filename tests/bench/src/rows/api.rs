@@ -3,6 +3,7 @@
 use crate::load::{Target, pace, saturate};
 use crate::report::Row;
 use crate::stats::percentile;
+use crate::swarm::facts;
 use ocore_tests::client::{Client, text};
 use ocore_tests::processes::{Controller, PASSWORD};
 use rand::RngExt;
@@ -57,10 +58,11 @@ fn instance_id(number: usize) -> String {
 /// Servers and instances that are there by their rows alone.
 async fn populate(database: &str) {
     let mut connection = PgConnection::connect(database).await.expect("the database answers");
+    let facts = serde_json::to_string(&facts("h")).expect("facts are JSON");
     let sql = format!(
         r#"insert into servers (id, organization_id, name, status, facts)
            select ('01970000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, o.id, 'server ' || n, 'online',
-                  '{{"hostname": "h", "addresses": ["192.0.2.1"]}}'
+                  '{facts}'
            from organizations o, generate_series(0, {SERVERS} - 1) n;
            insert into instances (id, organization_id, project_id, environment_id, server_id, name, slug, labels, spec,
                   status, health, http_port, observed_generation)

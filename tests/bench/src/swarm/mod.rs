@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use routes::facts;
+
 /// Enrolments under way at once.
 const PARALLEL: usize = 16;
 

@@ -71,7 +71,7 @@ struct ReadQuery {
 }
 
 async fn events_read(State(member): State<Arc<Member>>, Query(query): Query<ReadQuery>) -> Body {
-    let first = [AgentEvent::Facts(Box::new(facts(&member))), AgentEvent::Containers(Vec::new())];
+    let first = [AgentEvent::Facts(Box::new(facts(&member.hostname))), AgentEvent::Containers(Vec::new())];
     let first = first.map(|event| member.envelope(None, event));
     let lines = stream::iter(first).chain(follow(member, query.after)).map(|envelope| {
         let mut line = serde_json::to_vec(&envelope).expect("an event is JSON");
@@ -167,9 +167,10 @@ async fn job_get(State(member): State<Arc<Member>>, Path(id): Path<JobId>) -> Re
     }
 }
 
-fn facts(member: &Member) -> Facts {
+/// Of a small server of this name.
+pub fn facts(hostname: &str) -> Facts {
     Facts {
-        hostname: member.hostname.clone(),
+        hostname: hostname.into(),
         os_name: "Debian GNU/Linux".into(),
         os_version: "12".into(),
         kernel: "6.1.0-18-amd64".into(),

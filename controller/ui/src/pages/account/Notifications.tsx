@@ -1,5 +1,6 @@
 import { Stack, Switch, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { noticeChoiceQuery } from '@/api/accountQueries';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
@@ -16,6 +17,10 @@ export function Notifications() {
   const client = useQueryClient();
   const user = useUser();
   const choice = useQuery(noticeChoiceQuery);
+  // What was turned and is not saved yet: a switch stays where it was put, however many are under way.
+  const [turned, setTurned] = useState<Partial<Record<NoticeKind, boolean>>>({});
+  const settle = (kind: NoticeKind, mailed: boolean) =>
+    setTurned(({ [kind]: last, ...others }) => (last === mailed ? others : { ...others, [kind]: last }));
   const set = useMutation({
     // One after the other: each builds on what the one before has saved.
     scope: { id: 'notices' },
@@ -32,7 +37,12 @@ export function Notifications() {
       await client.invalidateQueries({ queryKey: keys.user });
     },
     onError: () => void client.invalidateQueries({ queryKey: noticeChoiceQuery.queryKey }),
+    onSettled: (_saved, _error, { kind, mailed }) => settle(kind, mailed),
   });
+  const turn = (kind: NoticeKind, mailed: boolean) => {
+    setTurned((others) => ({ ...others, [kind]: mailed }));
+    set.mutate({ kind, mailed });
+  };
   return (
     <Stack gap="md" maw={760}>
       <Panel title="By mail" flush>
@@ -40,13 +50,12 @@ export function Notifications() {
           {(data) => (
             <ul className={classes.rows} aria-label="Kinds of notices">
               {data.kinds.map(({ kind, description }) => {
-                const turning = set.isPending && set.variables.kind === kind;
-                const mailed = turning ? set.variables.mailed : !data.muted.includes(kind);
+                const mailed = turned[kind] ?? !data.muted.includes(kind);
                 return (
                   <li key={kind} className={classes.row}>
                     <Switch
                       checked={mailed}
-                      onChange={(event) => set.mutate({ kind, mailed: event.currentTarget.checked })}
+                      onChange={(event) => turn(kind, event.currentTarget.checked)}
                       label={humanize(kind)}
                       description={description}
                       styles={{ label: { fontWeight: 600 } }}
