@@ -215,6 +215,35 @@ test('another organization, and the way there and back', { timeout: 60_000 }, as
   await ada.getByTestId('member-row').getByText('ada@example.com').waitFor();
 });
 
+test('what is typed while a search comes back stays', { timeout: 30_000 }, async () => {
+  const { ada } = state;
+  await ada.goto(`${state.base}/servers`);
+  const field = ada.getByLabel('Search servers');
+  await field.waitFor();
+  await ada.evaluate(() => {
+    const field = document.querySelector('[data-search]');
+    const { set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+    const { replaceState } = history;
+    window.shown = [];
+    const look = () => {
+      window.shown.push(field.value);
+      requestAnimationFrame(look);
+    };
+    // The next keys, at the moment at which the first word is on its way.
+    history.replaceState = function (...args) {
+      history.replaceState = replaceState;
+      replaceState.apply(this, args);
+      set.call(field, 'north east');
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+      look();
+    };
+  });
+  await field.fill('north');
+  await ada.waitForURL(/q=north( |\+|%20)east/);
+  assert.equal(await field.inputValue(), 'north east');
+  assert.deepEqual([...new Set(await ada.evaluate(() => window.shown))], ['north east']);
+});
+
 test('nothing broke, and no secret was written down', { timeout: 10_000 }, async () => {
   assert.deepEqual(state.controller.errors, []);
   const log = state.controller.log();

@@ -1,13 +1,22 @@
 import { CloseButton, Kbd, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 /** The search of a list. `/` focuses it. */
 export function SearchInput({ value, onSearch, label }: { value: string; onSearch: (q: string) => void; label: string }) {
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-  const search = useDebouncedCallback(onSearch, 250);
+  // What comes back may be older than what has been typed since: only another value than the one sent replaces the text.
+  const sent = useRef(value);
+  useEffect(() => {
+    if (value !== sent.current) setText(value);
+    sent.current = value;
+  }, [value]);
+  const send = (q: string) => {
+    sent.current = q;
+    onSearch(q);
+  };
+  const search = useDebouncedCallback(send, 250);
   return (
     <TextInput
       type="search"
@@ -24,7 +33,8 @@ export function SearchInput({ value, onSearch, label }: { value: string; onSearc
             aria-label="Clear the search"
             onClick={() => {
               setText('');
-              onSearch('');
+              search.cancel();
+              send('');
             }}
           />
         ) : (

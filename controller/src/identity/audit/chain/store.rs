@@ -1,5 +1,8 @@
 //! Every query of sealing, verifying and retention on `audit_log` and `audit_chains`. A chain is named by its
 //! organization, or nil for the platform's own.
+//!
+//! What is ordered by number is ordered by its chain first: under row-level security PostgreSQL does not see that all of
+//! it has the same one, and would sort the whole chain instead of following the index.
 
 use super::{Chain, Entry, Hash, Head, Start};
 use crate::error::{Error, Result};
@@ -133,7 +136,8 @@ pub async fn chains_get(
            left join lateral (
                select seq from audit_log
                where coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) = o.id and seq is not null
-               order by seq desc limit 1) n on true"#,
+               order by coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) desc, seq desc
+               limit 1) n on true"#,
         organizations
     )
     .fetch_all(connection)
@@ -178,7 +182,7 @@ pub fn chain_stream(
                   seq, hash
            from audit_log
            where coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) = $1 and seq is not null
-           order by seq"#,
+           order by coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid), seq"#,
         organization
     )
     .fetch(connection)
@@ -217,7 +221,7 @@ pub async fn chain_oldest(connection: &mut PgConnection, organization: Uuid, lim
                   seq, hash
            from audit_log
            where coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid) = $1 and seq is not null
-           order by seq limit $2"#,
+           order by coalesce(organization_id, '00000000-0000-0000-0000-000000000000'::uuid), seq limit $2"#,
         organization,
         limit
     )
