@@ -101,10 +101,13 @@ pub async fn run(rounds: usize) -> Vec<Row> {
     ]
 }
 
+/// Entries with ids as they are made: by time.
 async fn populate(connection: &mut PgConnection) {
     let sql = format!(
         r#"insert into audit_log (id, organization_id, action, actor, subject, before, after, address, request_id, user_agent)
-           select gen_random_uuid(), o.id, 'role.updated',
+           select (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '70008'
+                      || substr(md5(n::text), 1, 15))::uuid,
+                  o.id, 'role.updated',
                   '{{"type": "user", "id": "0197a5a0-0000-7000-8000-000000000002", "name": "Ada"}}',
                   jsonb_build_object('type', 'role', 'id', gen_random_uuid(), 'name', 'role ' || n),
                   jsonb_build_object('description', n, 'permissions', array['view:servers']),

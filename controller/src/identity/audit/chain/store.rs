@@ -19,21 +19,23 @@ pub type Place = (String, Uuid);
 const SEAL_LOCK: i64 = 0x6f43_6f72_6500_0005;
 
 /// Become the one who seals, until the transaction ends. False: another replica is at it.
-///
-/// Until then PostgreSQL looks up by the indexes: after many entries at once it knows too little of the table to see that
-/// they are the better way, and would read all of it for every batch.
 pub async fn seal_lock(connection: &mut PgConnection) -> Result<bool> {
-    let got = sqlx::query_scalar!(
-        r#"select pg_try_advisory_xact_lock($1) as "got!"
-           from (select count(set_config(name, 'off', true))
-                 from unnest(array['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin',
-                                   'enable_mergejoin', 'jit']) name) settings
-           where settings.count > 0"#,
-        SEAL_LOCK
+    follow_indexes(connection).await?;
+    let got = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "got!""#, SEAL_LOCK);
+    Ok(got.fetch_one(connection).await?)
+}
+
+/// Until the transaction ends, PostgreSQL looks up by the indexes: after many entries at once it knows too little of the
+/// table to see that they are the better way, and would read or sort all of it.
+async fn follow_indexes(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!(
+        r#"select set_config(name, 'off', true)
+           from unnest(array['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin',
+                             'enable_mergejoin', 'jit']) name"#
     )
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(got)
+    Ok(())
 }
 
 /// Entries that have no number yet, in the order of their transactions; but none of those chains.
@@ -167,8 +169,8 @@ pub async fn chain_extend(connection: &mut PgConnection, head: &Head, start: &St
 
 /// All that follows in this transaction sees the same rows, whatever is sealed meanwhile.
 pub async fn snapshot_begin(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query!("set transaction isolation level repeatable read, read only").execute(connection).await?;
-    Ok(())
+    sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut *connection).await?;
+    follow_indexes(connection).await
 }
 
 /// The numbered entries of a chain, in order.
