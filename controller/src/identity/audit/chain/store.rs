@@ -20,9 +20,13 @@ const SEAL_LOCK: i64 = 0x6f43_6f72_6500_0005;
 
 /// Become the one who seals, until the transaction ends. False: another replica is at it.
 pub async fn seal_lock(connection: &mut PgConnection) -> Result<bool> {
-    follow_indexes(connection).await?;
-    let got = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "got!""#, SEAL_LOCK);
-    Ok(got.fetch_one(connection).await?)
+    let got = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "got!""#, SEAL_LOCK)
+        .fetch_one(&mut *connection)
+        .await?;
+    if got {
+        follow_indexes(connection).await?;
+    }
+    Ok(got)
 }
 
 /// Until the transaction ends, PostgreSQL looks up by the indexes: after many entries at once it knows too little of the
