@@ -19,6 +19,8 @@ const NOT_MADE_HERE: [&str; 2] = [
     // Another service says who somebody is.
     "user/connected-accounts",
 ];
+/// What a path calls the object of its collection.
+const OBJECTS: [&str; 4] = ["id", "delivery_id", "project_id", "env_id"];
 /// Made for these tests; nobody has the private half any more.
 pub const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnvz/yvLCIYkvheNuaHkFy9GN+5xZ9NZg4uoPpM5Pf8";
 
@@ -210,11 +212,16 @@ impl World {
         self.make("servers").await;
         // No agent is there; what an instance's first job needs is that the server seems to be.
         run(&self.test.app, "update servers set status = 'online', session_epoch = 1").await;
+        // Those that everything else is in, which are there from the start.
+        for collection in ["projects", "environments"] {
+            let first = self.first(&format!("/api/{collection}")).await;
+            self.objects.insert(collection.to_owned(), first.unwrap());
+        }
         // They leave a job and a mail.
         self.make("instances").await;
         self.make("invites").await;
         self.make("webhook-endpoints").await;
-        let named = |o: &&Operation| o.canonical.contains("{id}") || o.canonical.contains("{delivery_id}");
+        let named = |o: &&Operation| OBJECTS.iter().any(|name| o.canonical.contains(&format!("{{{name}}}")));
         let operations = self.document.operations().iter().filter(named);
         let collections: BTreeSet<String> = operations.map(|o| o.collection().to_owned()).collect();
         for collection in collections {
@@ -286,7 +293,8 @@ impl World {
             "orgId" => visitor.header("x-org-slug").or(Some(&self.organization)),
             "key" => Some("view:servers"),
             "name" => object?["name"].as_str(),
-            "id" | "delivery_id" | "userId" | "inviteId" => object?["id"].as_str(),
+            "userId" | "inviteId" => object?["id"].as_str(),
+            name if OBJECTS.contains(&name) => object?["id"].as_str(),
             _ => None,
         };
         let filled: Vec<String> = operation
@@ -324,6 +332,10 @@ impl World {
             return known;
         }
         let schema = self.document.resolve(schema);
+        // A project has one production environment, and that it has already.
+        if name == "type" && schema["enum"].as_array().is_some_and(|words| words.contains(&json!("staging"))) {
+            return json!("staging");
+        }
         if let Some(fixed) = schema["enum"].get(0).or(schema.get("const")).or(schema.get("example")) {
             return fixed.clone();
         }

@@ -40,10 +40,9 @@ pub struct InstanceCreate {
     /// The organization's production environment when left out.
     #[garde(skip)]
     pub environment_id: Option<EnvironmentId>,
-    /// `14.0` to `19.0`.
-    #[garde(custom(known_version))]
-    #[serde(default = "newest_version")]
-    pub odoo_version: String,
+    /// `14.0` to `19.0`; what its project says when left out.
+    #[garde(inner(custom(model::known_version)))]
+    pub odoo_version: Option<String>,
     /// Another image than the controller's own for that version.
     #[garde(inner(length(min = 1, max = 255), pattern("^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$")))]
     pub image: Option<String>,
@@ -94,13 +93,6 @@ fn default_limits() -> Limits {
     Limits { cpus: 1.0, memory_mb: 1024 }
 }
 
-fn known_version(version: &str, (): &()) -> garde::Result {
-    if model::ODOO_VERSIONS.contains(&version) {
-        return Ok(());
-    }
-    Err(garde::Error::new(format!("must be one of {}", model::ODOO_VERSIONS.join(", "))))
-}
-
 fn long_enough(password: &Secret, (): &()) -> garde::Result {
     let length = password.expose().chars().count();
     if (8..=128).contains(&length) && !password.expose().chars().any(char::is_control) {
@@ -135,12 +127,21 @@ pub(super) fn sane_env(env: &BTreeMap<String, String>, (): &()) -> garde::Result
 /// Provision Odoo on a server.
 pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Result<Accepted> {
     let mut connection = app.db.org(ctx.organization).await?;
-    let (environment, project) = store::environment_find(&mut connection, ctx.organization, input.environment_id)
+    let mut tx = connection.begin().await?;
+    let home = store::environment_hold(&mut tx, ctx.organization, input.environment_id)
         .await?
         .ok_or_else(|| Error::field("environment_id", "exists", "There is no such environment."))?;
+    let (environment, project) = (home.environment, home.project);
     let place = Place { project: Some(project.0), environment: Some(environment.0), server: Some(input.server_id.0) };
     ctx.require("environment", &place)?;
-    let room = store::server_room(&mut connection, ctx.organization, input.server_id)
+    if home.is_deleting {
+        return Err(Error::conflict("environment_deleting", "The environment is being deleted; choose another one."));
+    }
+    if home.is_archived {
+        return Err(Error::conflict("project_archived", "The project has been put away; take it back first."));
+    }
+    let odoo_version = input.odoo_version.clone().or(home.odoo_version).unwrap_or_else(newest_version);
+    let room = store::server_room(&mut tx, ctx.organization, input.server_id)
         .await?
         .ok_or_else(|| Error::field("server_id", "exists", "There is no such server."))?;
     check_room(&room, &input)?;
@@ -148,13 +149,13 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
     let id = InstanceId::new();
     let slug = input.slug.clone().unwrap_or_else(|| model::slug_of(&input.name));
     let name = model::database_name_of(&slug);
-    let image = input.image.clone().unwrap_or_else(|| app.config.odoo_image.replace("{version}", &input.odoo_version));
+    let image = input.image.clone().unwrap_or_else(|| app.config.odoo_image.replace("{version}", &odoo_version));
     let spec = InstanceSpec {
         instance_id: id,
         organization_id: ctx.organization,
         environment_id: environment,
         slug,
-        odoo_version: input.odoo_version,
+        odoo_version,
         image,
         postgres_image: app.config.postgres_image.clone(),
         database_name: name.clone(),
@@ -172,7 +173,6 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         generation: 1,
     };
     let subject = Subject::new("instance", id, &input.name);
-    let mut tx = connection.begin().await?;
     let mut secrets = BTreeMap::new();
     for (name, value) in [
         (secret_names::DATABASE_PASSWORD, token_make()),

@@ -4,6 +4,7 @@ use super::model::{InstanceHealth, InstanceStatus};
 use super::observe::store::{self as reports, Outcome, Present};
 use super::observe::{observe, runs};
 use super::store;
+use crate::delivery::environments::service::{environment_emptied, environment_kept};
 use crate::error::Result;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::jobs::model::Reported;
@@ -44,7 +45,11 @@ pub async fn instance_effect(
     }
     if event == Some("instance.deleted") {
         store::instance_delete(connection, organization, instance).await?;
+        environment_emptied(connection, organization, present.environment, &job.created_by).await?;
         return Ok(signals);
+    }
+    if kind == "instance_remove" {
+        environment_kept(connection, organization, present.environment, &job.created_by).await?;
     }
     reports::instance_outcome(connection, organization, instance, &outcome).await?;
     if matches!(event, Some("instance.created" | "instance.updated")) {

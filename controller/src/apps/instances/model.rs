@@ -120,6 +120,14 @@ impl Instance {
 /// Series that can be asked for, newest first.
 pub const ODOO_VERSIONS: [&str; 6] = ["19.0", "18.0", "17.0", "16.0", "15.0", "14.0"];
 
+/// Whether oCore runs that series.
+pub fn known_version(version: &str, (): &()) -> garde::Result {
+    if ODOO_VERSIONS.contains(&version) {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("must be one of {}", ODOO_VERSIONS.join(", "))))
+}
+
 /// A slug from a name: `Acme ERP (prod)` → `acme-erp-prod`.
 pub fn slug_of(name: &str) -> String {
     let mut slug = String::new();

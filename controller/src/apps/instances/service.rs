@@ -22,7 +22,7 @@ use ocore_shared::protocol::jobs::JobLogLine;
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -45,8 +45,7 @@ pub async fn instance_list(ctx: &Ctx, app: &App, mut filter: InstanceFilter, pag
 /// One instance, if it is in reach.
 pub async fn instance_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instance> {
     let mut connection = app.db.org(ctx.organization).await?;
-    let found = store::instance_get(&mut connection, ctx.organization, &ctx.reach(), id).await?;
-    found.ok_or(Error::NotFound("instance"))
+    instance_find(ctx, &mut connection, id).await
 }
 
 pub(super) fn job_of(
@@ -141,10 +140,57 @@ fn control_input(instance: &Instance) -> Value {
     })
 }
 
+/// An instance whose removal was asked for in a transaction, and is told of after its commit.
+pub struct RemovalBegun {
+    id: InstanceId,
+    job: JobId,
+    purge: bool,
+    enqueued: Enqueued,
+}
+
+impl RemovalBegun {
+    /// Tell everybody; the job that does it.
+    pub fn told(self, ctx: &Ctx, app: &App) -> JobId {
+        told(ctx, app, self.id, self.enqueued);
+        self.job
+    }
+}
+
 /// Delete an instance. Development goes at once; elsewhere volumes stay for a later purge unless `purge`.
 pub async fn instance_remove(ctx: &Ctx, app: &App, id: InstanceId, purge: bool, if_match: IfMatch) -> Result<Accepted> {
-    let instance = instance_get(ctx, app, id).await?;
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let instance = instance_find(ctx, &mut tx, id).await?;
     if_match.check(instance.version)?;
+    let begun = removal_begin(ctx, app, &mut tx, &instance, purge).await?;
+    tx.commit().await?;
+    drop(connection);
+    let message = if begun.purge {
+        "The instance and its data are being deleted."
+    } else {
+        "The instance is being deleted; its volumes stay."
+    };
+    let job = begun.told(ctx, app);
+    Ok(accepted(id, "removing", message, job))
+}
+
+/// Delete an instance along with what it is in, in the same transaction.
+pub async fn instance_remove_in(
+    ctx: &Ctx, app: &App, connection: &mut PgConnection, id: InstanceId,
+) -> Result<RemovalBegun> {
+    let instance = instance_find(ctx, connection, id).await?;
+    removal_begin(ctx, app, connection, &instance, false).await
+}
+
+async fn instance_find(ctx: &Ctx, connection: &mut PgConnection, id: InstanceId) -> Result<Instance> {
+    let found = store::instance_get(connection, ctx.organization, &ctx.reach(), id).await?;
+    found.ok_or(Error::NotFound("instance"))
+}
+
+async fn removal_begin(
+    ctx: &Ctx, app: &App, connection: &mut PgConnection, instance: &Instance, purge: bool,
+) -> Result<RemovalBegun> {
+    let id = instance.id;
     let purge = purge || instance.environment_type == "development";
     let input = json!(InstanceRemove {
         instance_id: id,
@@ -153,24 +199,19 @@ pub async fn instance_remove(ctx: &Ctx, app: &App, id: InstanceId, purge: bool, 
         purge,
     });
     let subject = Subject::new("instance", id, &instance.name);
-    let mut connection = app.db.org(ctx.organization).await?;
-    let mut tx = connection.begin().await?;
-    let job = job_of(ctx, JobId::new(), "instance_remove", instance.server_id, id, &subject, input);
-    let enqueued = jobs::job_enqueue(&mut tx, app.replica, &job).await?;
+    // A server that is away now does it when it comes back, however late.
+    let job = NewJob {
+        deadline_seconds: None,
+        ..job_of(ctx, JobId::new(), "instance_remove", instance.server_id, id, &subject, input)
+    };
+    let enqueued = jobs::job_enqueue(connection, app.replica, &job).await?;
     let removing = InstanceStatus::Removing;
-    store::instance_intend(&mut tx, ctx.organization, id, job.id, Some("removed"), removing).await?;
+    store::instance_intend(connection, ctx.organization, id, job.id, Some("removed"), removing).await?;
     let after = json!({"purge": purge});
     let (organization, caller) = (ctx.organization, &ctx.caller);
-    audit_append(&mut tx, Some(organization), caller, "instance.delete_requested", &subject, None, Some(after)).await?;
-    tx.commit().await?;
-    drop(connection);
-    told(ctx, app, id, enqueued);
-    let message = if purge {
-        "The instance and its data are being deleted."
-    } else {
-        "The instance is being deleted; its volumes stay."
-    };
-    Ok(accepted(id, "removing", message, job.id))
+    audit_append(connection, Some(organization), caller, "instance.delete_requested", &subject, None, Some(after))
+        .await?;
+    Ok(RemovalBegun { id, job: job.id, purge, enqueued })
 }
 
 /// Body of `PATCH /api/instances/{id}`.

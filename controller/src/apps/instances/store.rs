@@ -88,19 +88,39 @@ fn unique(done: Result<(), sqlx::Error>, name: &str, slug: &str) -> Result<()> {
     }
 }
 
-/// The environment to put an instance into, with its project.
-pub async fn environment_find(
+/// Where a new instance goes.
+pub struct Home {
+    pub environment: EnvironmentId,
+    pub project: ProjectId,
+    /// What the project's instances run unless they say otherwise.
+    pub odoo_version: Option<String>,
+    pub is_deleting: bool,
+    pub is_archived: bool,
+}
+
+/// The environment to put an instance into, kept as it is until the transaction ends; without an id the oldest
+/// production environment.
+pub async fn environment_hold(
     connection: &mut PgConnection, organization: OrganizationId, id: Option<EnvironmentId>,
-) -> Result<Option<(EnvironmentId, ProjectId)>> {
+) -> Result<Option<Home>> {
     let row = sqlx::query!(
-        "select id, project_id from environments where organization_id = $1 and ($2::uuid is null or id = $2)
-         order by (type = 'production') desc, created_at limit 1",
+        r#"select e.id, e.project_id, p.odoo_version, e.deleting_at is not null as "is_deleting!",
+                  p.archived_at is not null as "is_archived!"
+           from environments e join projects p on p.id = e.project_id
+           where e.organization_id = $1 and ($2::uuid is null or e.id = $2)
+           order by (e.type = 'production') desc, e.created_at limit 1 for share"#,
         organization.0,
         id.map(|e| e.0)
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|r| (EnvironmentId(r.id), ProjectId(r.project_id))))
+    Ok(row.map(|row| Home {
+        environment: EnvironmentId(row.id),
+        project: ProjectId(row.project_id),
+        odoo_version: row.odoo_version,
+        is_deleting: row.is_deleting,
+        is_archived: row.is_archived,
+    }))
 }
 
 /// What placing an instance asks of its server.

@@ -96,8 +96,13 @@ impl Shop {
     }
 
     async fn errors(&self) -> i64 {
-        let count = "select count(*) from events where type = 'instance.error'";
-        sqlx::query_scalar(count).fetch_one(self.test.app.db.system()).await.unwrap()
+        self.told("instance.error").await
+    }
+
+    /// How many events of a type there are.
+    async fn told(&self, kind: &str) -> i64 {
+        let count = "select count(*) from events where type = $1";
+        sqlx::query_scalar(count).bind(kind).fetch_one(self.test.app.db.system()).await.unwrap()
     }
 
     /// The agent's stream of events, taken in to its end.
@@ -364,4 +369,40 @@ async fn lists_are_filtered_and_paged() {
         let refused = shop.ada.get(&format!("/api/instances?{wrong}")).await.is(StatusCode::BAD_REQUEST);
         assert_eq!(refused.body["error"]["details"]["field"], "status", "{wrong}: {}", refused.body);
     }
+}
+
+#[tokio::test]
+async fn an_environment_goes_with_its_last_instance() {
+    let shop = Shop::running().await;
+    let environment = shop.get().await["environment_id"].as_str().unwrap().to_owned();
+    let path = format!("/api/environments/{environment}");
+    let refused = shop.ada.delete(&path).await;
+    refused.refused(StatusCode::UNPROCESSABLE_ENTITY, "confirmation_required");
+    shop.ada.delete(&format!("{path}?confirm=Production&dry_run=true")).await.is(StatusCode::ACCEPTED);
+    assert_eq!(shop.get().await["status"], "running");
+
+    let asked = shop.ada.delete(&format!("{path}?confirm=Production")).await.is(StatusCode::ACCEPTED);
+    assert_eq!(asked.body["status"], "deleting");
+    assert_eq!(shop.get().await["status"], "removing");
+    assert_eq!(shop.ada.get(&path).await.is(StatusCode::OK).body["status"], "deleting");
+    let wanted = json!({"name": "Another", "server_id": shop.server, "environment_id": environment,
+        "admin_login": "admin", "admin_password": "a quiet shop 7"});
+    shop.ada.post("/api/instances", wanted).await.refused(StatusCode::CONFLICT, "environment_deleting");
+
+    let job: JobId = asked.text("job_id").parse().unwrap();
+    let done = AgentEvent::Job(JobSnapshot { result: None, ..shop.snapshot(job, JobStatus::Succeeded) });
+    shop.says([done]).await;
+    shop.ada.get(&path).await.is(StatusCode::NOT_FOUND);
+    assert_eq!(shop.told("environment.deleted").await, 1);
+}
+
+#[tokio::test]
+async fn an_environment_whose_instance_cannot_go_stays() {
+    let shop = Shop::running().await;
+    let environment = shop.get().await["environment_id"].as_str().unwrap().to_owned();
+    let path = format!("/api/environments/{environment}");
+    let asked = shop.ada.delete(&format!("{path}?confirm=Production")).await.is(StatusCode::ACCEPTED);
+    let job: JobId = asked.text("job_id").parse().unwrap();
+    shop.says([shop.failed(job, "the engine said no")]).await;
+    assert_eq!(shop.ada.get(&path).await.is(StatusCode::OK).body["status"], "active");
 }

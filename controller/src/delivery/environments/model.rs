@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What an environment is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum EnvironmentType {
@@ -35,6 +35,29 @@ impl EnvironmentType {
     }
 }
 
+/// Whether an environment stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum EnvironmentStatus {
+    Active,
+    /// Its instances are being deleted; it goes with the last of them.
+    Deleting,
+}
+
+/// An environment to make.
+pub struct NewEnvironment {
+    pub name: String,
+    pub description: String,
+    pub kind: EnvironmentType,
+}
+
+/// What an environment becomes; its type stays.
+pub struct EnvironmentInput {
+    pub name: String,
+    pub description: String,
+}
+
 /// An environment.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Environment {
@@ -45,6 +68,8 @@ pub struct Environment {
     pub slug: String,
     #[serde(rename = "type")]
     pub kind: EnvironmentType,
+    pub description: String,
+    pub status: EnvironmentStatus,
     pub instances_count: i64,
     pub version: i64,
     pub created_at: DateTime<Utc>,

@@ -2,7 +2,7 @@
 
 use crate::apps::instances::model::{InstanceHealth, InstanceStatus};
 use crate::error::Result;
-use ocore_shared::ids::{InstanceId, JobId, OrganizationId, ServerId};
+use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, OrganizationId, ServerId};
 use ocore_shared::protocol::inventory::ContainerInfo;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 /// An instance as a report finds it.
 pub struct Present {
     pub name: String,
+    pub environment: EnvironmentId,
     pub status: InstanceStatus,
     pub health: InstanceHealth,
     pub desired: String,
@@ -24,7 +25,7 @@ pub async fn instance_lock(
     connection: &mut PgConnection, organization: OrganizationId, server: Option<ServerId>, id: Uuid,
 ) -> Result<Option<Present>> {
     let row = sqlx::query!(
-        r#"select name, status as "status: InstanceStatus", health as "health: InstanceHealth", desired_state,
+        r#"select name, environment_id, status as "status: InstanceStatus", health as "health: InstanceHealth", desired_state,
                container_id,
                exists (select from jobs j where j.instance_id = instances.id and not j.waiting
                    and j.status in ('queued', 'dispatched', 'running')) as "busy!"
@@ -37,6 +38,7 @@ pub async fn instance_lock(
     .await?;
     Ok(row.map(|r| Present {
         name: r.name,
+        environment: EnvironmentId(r.environment_id),
         status: r.status,
         health: r.health,
         desired: r.desired_state,
