@@ -1,10 +1,11 @@
-//! The contract between controller and agent: ids, the tunnel, the protocol's bodies, secrets and time.
+//! The contract between controller and agent: ids, the tunnel, the protocol's bodies, what both know of Odoo, secrets and time.
 //!
 //! Nothing here does I/O of its own besides moving the tunnel's bytes.
 
 pub mod clock;
 pub mod ids;
 pub mod logs;
+pub mod odoo;
 pub mod protocol;
 pub mod secret;
 pub mod tunnel;

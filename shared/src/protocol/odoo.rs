@@ -1,6 +1,7 @@
 //! Inputs and results of the jobs that work on Odoo instances.
 
 use crate::ids::{EnvironmentId, InstanceId, OrganizationId};
+use crate::odoo::settings::OdooSettings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ pub mod secret_names {
     pub const MASTER_PASSWORD: &str = "master_password";
     /// Password of the first Odoo user.
     pub const ADMIN_PASSWORD: &str = "admin_password";
+    /// Password at the mail server of the settings, also of `instance_update`.
+    pub const SMTP_PASSWORD: &str = "smtp_password";
 }
 
 /// Everything that the agent needs to make or keep an instance as wished.
@@ -41,9 +44,12 @@ pub struct InstanceSpec {
     #[serde(default)]
     pub modules: Vec<String>,
     pub limits: Limits,
-    /// Extra keys of odoo.conf; keys that the agent owns are refused.
+    /// What a person sets of Odoo.
     #[serde(default)]
-    pub extra_conf: BTreeMap<String, String>,
+    pub settings: OdooSettings,
+    /// A proxy leads to it, to the port of the live bus too.
+    #[serde(default)]
+    pub has_proxy: bool,
     /// Extra environment of the Odoo container.
     #[serde(default)]
     pub env: BTreeMap<String, String>,

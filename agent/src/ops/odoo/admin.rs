@@ -26,11 +26,15 @@ pub async fn set_up(
 
 fn script(spec: &InstanceSpec, hash: &str, url: &str) -> Result<String, OpError> {
     let (login, hash, language) = (literal(&spec.admin_login)?, literal(hash)?, literal(&spec.language)?);
+    let timezone = match &spec.settings.timezone {
+        Some(timezone) => format!(", tz = {}", literal(timezone)?),
+        None => String::new(),
+    };
     let email = if spec.admin_login.contains('@') { format!(", email = {login}") } else { String::new() };
     let mut script = format!(
         "BEGIN;\n\
          UPDATE res_users SET login = {login}, password = {hash} WHERE id = {USER} RETURNING 'admin-set';\n\
-         UPDATE res_partner SET lang = {language}{email} WHERE id = (SELECT partner_id FROM res_users WHERE id = {USER});\n\
+         UPDATE res_partner SET lang = {language}{email}{timezone} WHERE id = (SELECT partner_id FROM res_users WHERE id = {USER});\n\
          UPDATE res_partner SET lang = {language} WHERE id = (SELECT partner_id FROM res_company WHERE id = {COMPANY});\n\
          {}",
         base_url(url)?
@@ -75,6 +79,17 @@ pub async fn move_base_url(host: &Host, container: &str, spec: &InstanceSpec, ur
         "UPDATE ir_config_parameter SET value = {} WHERE key = 'web.base.url' AND value ~ '^http://[0-9.:\\[\\]a-f]+:[0-9]+$' \
          AND NOT EXISTS (SELECT FROM ir_config_parameter WHERE key = 'web.base.url.freeze');\n",
         literal(url)?
+    );
+    postgres::sql(&host.docker, container, &spec.database_name, &script).await.map(drop)
+}
+
+/// The administrator's time zone; people whom they add start with it.
+pub async fn set_timezone(
+    host: &Host, container: &str, spec: &InstanceSpec, timezone: Option<&str>,
+) -> Result<(), OpError> {
+    let timezone = timezone.map_or(Ok("NULL".into()), literal)?;
+    let script = format!(
+        "UPDATE res_partner SET tz = {timezone} WHERE id = (SELECT partner_id FROM res_users WHERE id = {USER});\n"
     );
     postgres::sql(&host.docker, container, &spec.database_name, &script).await.map(drop)
 }

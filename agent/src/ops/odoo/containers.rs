@@ -14,6 +14,7 @@ use ocore_shared::ids::JobId;
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::path::Path;
 
 pub const CONF: &str = "/etc/odoo/odoo.conf";
 /// How long a stop may take before it becomes a kill.
@@ -122,7 +123,7 @@ pub fn odoo(record: &Record, job: JobId, step: &str, records: &Records) -> Conta
     let spec = &record.spec;
     let binding =
         PortBinding { host_ip: Some(spec.bind_address.clone()), host_port: Some(record.http_port.to_string()) };
-    let body = odoo_like(spec, job, ("odoo", step), records, vec![]);
+    let body = odoo_like(spec, job, ("odoo", step), &records.conf_path(spec.instance_id), records, vec![]);
     let host_config = HostConfig {
         port_bindings: Some(HashMap::from([(HTTP.to_owned(), Some(vec![binding]))])),
         restart_policy: Some(RestartPolicy {
@@ -142,12 +143,21 @@ pub fn init(spec: &InstanceSpec, job: JobId, records: &Records) -> ContainerCrea
         args.push(format!("--load-language={}", spec.language));
     }
     args.extend(["--stop-after-init", "--no-http", "--max-cron-threads=0"].map(str::to_owned));
-    odoo_like(spec, job, ("init", "initialise"), records, args)
+    odoo_like(spec, job, ("init", "initialise"), &records.conf_path(spec.instance_id), records, args)
+}
+
+/// A container that does one thing with Odoo's own command and ends, with that odoo.conf.
+pub fn task(
+    spec: &InstanceSpec, job: JobId, step: &str, conf: &Path, records: &Records, args: &[&str],
+) -> ContainerCreateBody {
+    let fixed = ["--stop-after-init", "--no-http", "--max-cron-threads=0", "--workers=0"];
+    let args = args.iter().chain(&fixed).map(|&arg| arg.to_owned()).collect();
+    odoo_like(spec, job, ("task", step), conf, records, args)
 }
 
 /// The image's entrypoint is left out: it would put the database password on the command line.
 fn odoo_like(
-    spec: &InstanceSpec, job: JobId, (role, step): (&str, &str), records: &Records, args: Vec<String>,
+    spec: &InstanceSpec, job: JobId, (role, step): (&str, &str), conf: &Path, records: &Records, args: Vec<String>,
 ) -> ContainerCreateBody {
     let mut command = vec!["-c".to_owned(), CONF.to_owned()];
     command.extend(args);
@@ -161,7 +171,7 @@ fn odoo_like(
         host_config: Some(HostConfig {
             mounts: Some(vec![
                 volume(spec, job, ("odoo", "config"), "/var/lib/odoo"),
-                bind(records.conf_path(spec.instance_id), CONF),
+                bind(conf.to_owned(), CONF),
                 bind(records.addons_dir(spec.instance_id), "/mnt/extra-addons"),
             ]),
             pids_limit: Some(512),

@@ -1,9 +1,9 @@
 //! Whether Odoo answers, asked the way its series wants to be asked. A running container is not health.
 
-use super::conf;
 use super::record::Record;
 use crate::engine::{JobContext, OpError};
 use crate::host::{Host, http};
+use ocore_shared::odoo::series::Series;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ fn address(record: &Record) -> SocketAddr {
 /// Ask once. The text says what was wrong.
 pub async fn check(record: &Record) -> Result<(), String> {
     let address = address(record);
-    if conf::major(&record.spec.odoo_version).unwrap_or(15) <= 14 {
+    if Series::of(&record.spec.odoo_version).is_some_and(|series| !series.has_health) {
         let (status, body) = http::request(address, "/web/webclient/version_info", Some(RPC)).await?;
         return match status {
             200 if contains(&body, "server_version") => Ok(()),

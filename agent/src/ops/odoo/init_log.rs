@@ -3,6 +3,24 @@
 
 use crate::engine::OpError;
 
+/// What Odoo is run for, for the sentences of its failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    /// Code of a failure without a better one.
+    pub code: &'static str,
+    /// "set up its database".
+    pub infinitive: &'static str,
+    /// "set up its database", as in "was killed while it …".
+    pub past: &'static str,
+}
+
+/// Filling a new database.
+pub const INITIALISE: Purpose =
+    Purpose { code: "init_failed", infinitive: "set up its database", past: "set up its database" };
+/// Starting once with other settings.
+pub const TRY_SETTINGS: Purpose =
+    Purpose { code: "settings_refused", infinitive: "start with these settings", past: "started with these settings" };
+
 /// Reads the log as it comes.
 #[derive(Default)]
 pub struct InitLog {
@@ -39,11 +57,14 @@ impl InitLog {
     }
 
     /// What it came to.
-    pub fn verdict(self, exit_code: i64, out_of_memory: bool) -> Result<(), OpError> {
+    pub fn verdict(self, purpose: Purpose, exit_code: i64, out_of_memory: bool) -> Result<(), OpError> {
         if out_of_memory || exit_code == 137 {
             return Err(OpError::new(
                 "out_of_memory",
-                "Odoo was killed while it set up its database: the memory limit is too low. Give the instance more memory.",
+                format!(
+                    "Odoo was killed while it {}: the memory limit is too low. Give the instance more memory.",
+                    purpose.past
+                ),
             ));
         }
         if let Some(problem) = self.problem {
@@ -55,8 +76,8 @@ impl InitLog {
         let reason = self.exception.or(self.error).unwrap_or_else(|| "its log, in this job, has the details".into());
         let reason: String = reason.chars().take(500).collect();
         Err(OpError::new(
-            "init_failed",
-            format!("Odoo could not set up its database (exit code {exit_code}): {reason}"),
+            purpose.code,
+            format!("Odoo could not {} (exit code {exit_code}): {reason}", purpose.infinitive),
         ))
     }
 }
@@ -104,6 +125,13 @@ fn recognise(text: &str) -> Option<OpError> {
             "Odoo refuses to work as the database user `postgres`. Choose another role.",
         ));
     }
+    if let Some(name) = after("Failed to load server-wide module `") {
+        let name = name.trim_end_matches(['.', '`']);
+        return Some(OpError::new(
+            "unknown_module",
+            format!("The server-wide module {name} cannot be loaded. Check its name, or add the source that it is in."),
+        ));
+    }
     if let Some(reason) = after("FATAL:") {
         return Some(OpError::retryable(
             "database_refused",
@@ -126,7 +154,7 @@ mod tests {
     fn verdict(log: &str, code: i64) -> Result<(), OpError> {
         let mut scan = InitLog::default();
         log.lines().for_each(|l| scan.line(l));
-        scan.verdict(code, false)
+        scan.verdict(INITIALISE, code, false)
     }
 
     const LOADED: &str = "2026-11-22 01:06:19,123 7 INFO shop odoo.modules.loading: Modules loaded.";
@@ -162,6 +190,6 @@ mod tests {
     fn refused_connections_have_a_name() {
         let log = "psycopg2.OperationalError: FATAL:  password authentication failed for user \"shop\"";
         assert_eq!(verdict(log, 1).unwrap_err().code, "database_refused");
-        assert_eq!(InitLog::default().verdict(137, false).unwrap_err().code, "out_of_memory");
+        assert_eq!(InitLog::default().verdict(INITIALISE, 137, false).unwrap_err().code, "out_of_memory");
     }
 }

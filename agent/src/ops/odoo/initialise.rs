@@ -1,46 +1,17 @@
 //! Filling the database: `odoo -i base … --stop-after-init` in a container of its own.
-//!
-//! A job that is resumed finds that container, running or ended, and goes on reading its log after what the job's log
-//! holds. It is removed only by the next step: until this one is written down as done, its container is the proof.
 
-use super::containers;
-use super::init_log::InitLog;
-use super::record;
+use super::init_log::INITIALISE;
+use super::{containers, oneshot, record};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
-use crate::host::docker::lines::LinesOptions;
-use crate::host::docker::{failed, labels};
 use crate::ops::postgres::Database;
-use bollard::models::ContainerState;
-use futures::StreamExt;
 use ocore_shared::protocol::odoo::InstanceSpec;
 use ocore_shared::secret::Secret;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// Docker may be away for that long.
-const DOCKER_PATIENCE: Duration = Duration::from_secs(120);
 
 pub async fn run(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
     let name = record::init_container(&spec.slug);
-    let found = host.docker.inspect(&name).await?;
-    let attached = found.as_ref().is_some_and(|c| {
-        let started = c.state.as_ref().and_then(|s| s.started_at.as_deref()).is_some_and(|t| !t.starts_with("0001"));
-        started && labels::made_by(c.config.as_ref().and_then(|c| c.labels.as_ref()), ctx)
-    });
-    let told = if attached {
-        let told = ctx.logged()?.into_iter().filter(|line| !NOTES.contains(&line.as_str())).count();
-        ctx.log(GOES_ON);
-        told
-    } else {
-        host.docker.remove(&name).await?;
-        empty_database(host, ctx, spec, password).await?;
-        containers::create(&host.docker, &name, containers::init(spec, ctx.id(), &host.records)).await?;
-        ctx.failpoint("instance_provision.initialise.created");
-        host.docker.start(&name).await.map_err(|e| failed("start the initialisation", e))?;
-        0
-    };
-    super::unless_cancelled(ctx, finish(host, ctx, &name, told)).await
+    let body = containers::init(spec, ctx.id(), &host.records);
+    oneshot::run(host, ctx, &name, body, INITIALISE, empty_database(host, ctx, spec, password)).await
 }
 
 /// Remove the container, once it is written down that its work is done.
@@ -48,117 +19,14 @@ pub async fn tidy(host: &Host, spec: &InstanceSpec) -> Result<(), OpError> {
     host.docker.remove(&record::init_container(&spec.slug)).await
 }
 
-/// What the step says by itself, between the lines of the container.
-const GOES_ON: &str = "The initialisation goes on; its log is read from where it was left.";
-const MADE_ANEW: &str = "The database was half set up by an attempt that did not end; it is made anew.";
-const NOTES: [&str; 2] = [GOES_ON, MADE_ANEW];
-
 /// What a failed attempt left half full cannot be continued.
 async fn empty_database(host: &Host, ctx: &JobContext, spec: &InstanceSpec, password: &Secret) -> Result<(), OpError> {
     let container = record::postgres_container(&spec.slug);
     let database = Database { name: &spec.database_name, role: &spec.database_role };
     if database.is_begun(&host.docker, &container).await? {
-        ctx.log(MADE_ANEW);
+        ctx.log(oneshot::MADE_ANEW);
         database.drop(&host.docker, &container).await?;
         database.ensure(&host.docker, &container, password).await?;
     }
     Ok(())
-}
-
-/// Read the log to its end and judge it.
-async fn finish(host: &Host, ctx: &JobContext, name: &str, told: usize) -> Result<(), OpError> {
-    let mut log = Log { scan: InitLog::default(), seen: 0, told, cut: false };
-    let mut away_since: Option<Instant> = None;
-    loop {
-        // Followed anew when Docker was restarted meanwhile; what was told already is only looked at again.
-        match log.read_on(host, ctx, name).await {
-            Ok(state) if state.running != Some(true) => return log.verdict(&state),
-            Ok(_) => away_since = None,
-            Err(e) if e.retryable && away_since.get_or_insert_with(Instant::now).elapsed() < DOCKER_PATIENCE => {
-                log.cut = true;
-                ctx.message(e.message);
-            }
-            Err(e) => return Err(e),
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-}
-
-struct Log {
-    scan: InitLog,
-    /// Lines that were looked at.
-    seen: u64,
-    /// Lines that are in the job's log already, from before a restart.
-    told: usize,
-    /// Whether Docker went away in between.
-    cut: bool,
-}
-
-impl Log {
-    /// Read until there is no more for now, and say how the container is then.
-    async fn read_on(&mut self, host: &Host, ctx: &JobContext, name: &str) -> Result<ContainerState, OpError> {
-        let mut count = 0u64;
-        let options = LinesOptions { follow: true, ..LinesOptions::default() };
-        let mut lines = host.docker.lines(name, options).await?;
-        while let Some(line) = lines.next().await {
-            let Ok(line) = line else {
-                self.cut = true;
-                break;
-            };
-            count += 1;
-            if count <= self.seen {
-                continue;
-            }
-            self.seen = count;
-            self.scan.line(&line.text);
-            let lines = line.text.lines().count();
-            if self.told >= lines {
-                self.told -= lines;
-            } else {
-                modules(ctx, &line.text);
-                ctx.log(line.text);
-            }
-        }
-        host.docker.inspect(name).await?.and_then(|c| c.state).ok_or_else(|| {
-            OpError::new("container_missing", "The container that set up the database was removed by someone.")
-        })
-    }
-
-    fn verdict(self, state: &ContainerState) -> Result<(), OpError> {
-        match self.scan.verdict(state.exit_code.unwrap_or(-1), state.oom_killed == Some(true)) {
-            // An end without a reason of its own.
-            Err(e) if self.cut && matches!(e.code.as_str(), "out_of_memory" | "init_failed") => {
-                Err(OpError::retryable(
-                    "docker_restarted",
-                    "Docker was restarted while Odoo set up its database, and ended it. Try again.",
-                ))
-            }
-            verdict => verdict,
-        }
-    }
-}
-
-/// `Loading module web (4/8)` is progress that people understand.
-fn modules(ctx: &JobContext, text: &str) {
-    if let Some((done, total)) = module_progress(text) {
-        ctx.progress(done, Some(total), "modules");
-    }
-}
-
-fn module_progress(text: &str) -> Option<(u64, u64)> {
-    let (_, rest) = text.split_once("Loading module ")?;
-    let (done, total) = rest.split_once('(')?.1.trim_end().strip_suffix(')')?.split_once('/')?;
-    Some((done.parse().ok()?, total.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modules_are_counted() {
-        let line = "2026-11-22 01:06:19,123 7 INFO shop odoo.modules.loading: Loading module web (4/8) ";
-        assert_eq!(module_progress(line), Some((4, 8)));
-        assert_eq!(module_progress("Loading module (x"), None);
-    }
 }

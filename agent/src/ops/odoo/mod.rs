@@ -1,7 +1,6 @@
 //! Odoo instances: one Odoo container and one PostgreSQL container each, in the network of their environment.
 
 mod admin;
-pub mod conf;
 mod containers;
 pub mod control;
 mod health;
@@ -9,6 +8,7 @@ mod init_log;
 mod initialise;
 mod network;
 pub mod observer;
+mod oneshot;
 mod passwords;
 mod preflight;
 pub mod provision;
@@ -20,12 +20,19 @@ pub mod update;
 mod volumes;
 
 use crate::engine::{JobContext, OpError};
+use ocore_shared::odoo::conf::ConfProblem;
 use serde::Serialize;
 use serde_json::Value;
 
 /// A job's result as the engine wants it.
 fn result(value: impl Serialize) -> Result<Value, OpError> {
     serde_json::to_value(value).map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
+}
+
+impl From<ConfProblem> for OpError {
+    fn from(problem: ConfProblem) -> Self {
+        OpError::new(problem.code, problem.message)
+    }
 }
 
 /// Run `work` unless the job is cancelled first. For waiting, never around what changes something, and never

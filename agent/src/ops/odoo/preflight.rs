@@ -1,11 +1,11 @@
 //! What is looked at before anything is made: does the server have room, are names and ports free.
 
-use super::conf;
 use super::record::{self, Record, Stage};
 use super::volumes;
 use crate::engine::{JobContext, OpError};
 use crate::host::docker::labels;
 use crate::host::{Host, ports};
+use ocore_shared::odoo::series::Series;
 use ocore_shared::protocol::odoo::InstanceSpec;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -31,7 +31,9 @@ pub async fn check(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -> Result
 
 fn values(spec: &InstanceSpec) -> Result<(), OpError> {
     let invalid = |message: String| Err(OpError::new("invalid_input", message));
-    conf::major(&spec.odoo_version)?;
+    if Series::of(&spec.odoo_version).is_none() {
+        return invalid(format!("`{}` is no Odoo version; write it like 17.0.", spec.odoo_version));
+    }
     if !(1..=64).contains(&spec.slug.len())
         || !spec.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         || spec.slug.starts_with('-')

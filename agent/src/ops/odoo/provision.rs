@@ -1,7 +1,6 @@
 //! `instance_provision`: from nothing to a sign-in page. When a step fails or the job is cancelled, everything that the
 //! job made is taken back; images stay, since other instances use them.
 
-use super::conf::{self, Passwords};
 use super::record::{self, Record, Stage};
 use super::{admin, containers, control, health, initialise, network, preflight, result, volumes};
 use crate::engine::{JobContext, OpError};
@@ -9,9 +8,12 @@ use crate::host::Host;
 use crate::host::docker::image::Image;
 use crate::host::docker::{failed, labels, words};
 use crate::ops::postgres::{self, Database};
+use ocore_shared::odoo::conf::{self, Passwords};
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceSpec, secret_names};
+use ocore_shared::secret::Secret;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -125,9 +127,10 @@ impl Provision<'_> {
         let passwords = Passwords {
             database: ctx.secret(secret_names::DATABASE_PASSWORD)?,
             master: ctx.secret(secret_names::MASTER_PASSWORD)?,
+            smtp: smtp_password(ctx, spec)?,
         };
         let labels = containers::owner(spec, ctx.id()).labels("probe", "config");
-        write_conf(host, spec, &passwords, labels).await?;
+        write_conf(host, spec, &passwords, &host.records.conf_path(spec.instance_id), labels).await?;
         host.records.write(&Record {
             image_digest: odoo.digest.clone(),
             postgres_digest: database.digest.clone(),
@@ -236,14 +239,20 @@ pub async fn data_directory(host: &Host, spec: &InstanceSpec) -> Result<String, 
     Ok(found.unwrap_or_else(|| postgres::DATA.into()))
 }
 
-/// Write odoo.conf so that the image's user, and nobody else, reads it.
+/// The password at the mail server, where the settings have one.
+pub fn smtp_password(ctx: &JobContext, spec: &InstanceSpec) -> Result<Option<Secret>, OpError> {
+    let wanted = spec.settings.smtp.as_ref().is_some_and(|smtp| smtp.has_password);
+    if wanted { ctx.secret(secret_names::SMTP_PASSWORD).map(Some) } else { Ok(None) }
+}
+
+/// Write an odoo.conf so that the image's user, and nobody else, reads it.
 pub async fn write_conf(
-    host: &Host, spec: &InstanceSpec, passwords: &Passwords, probe: HashMap<String, String>,
+    host: &Host, spec: &InstanceSpec, passwords: &Passwords, path: &Path, probe: HashMap<String, String>,
 ) -> Result<(), OpError> {
     let records = &host.records;
     let text = conf::render(spec, &record::database_host(spec.instance_id), passwords)?;
     let (uid, gid) = host.docker.image_user(&spec.image, None, probe).await?;
-    records.write_for(&records.conf_path(spec.instance_id), text.as_bytes(), uid, gid)?;
+    records.write_for(path, text.as_bytes(), uid, gid)?;
     let addons = records.addons_dir(spec.instance_id);
     std::fs::create_dir_all(&addons).map_err(|e| record::disk(&addons, &e))?;
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);

@@ -64,6 +64,11 @@ pub fn init_container(slug: &str) -> String {
     format!("ocore-{slug}-init")
 }
 
+/// Of what is done once beside the running Odoo.
+pub fn task_container(slug: &str) -> String {
+    format!("ocore-{slug}-task")
+}
+
 pub fn volume(instance: InstanceId, role: &str) -> String {
     format!("ocore-{instance}-{role}")
 }
@@ -87,6 +92,16 @@ impl Records {
 
     pub fn conf_path(&self, instance: InstanceId) -> PathBuf {
         self.dir(instance).join("odoo.conf")
+    }
+
+    /// The file that is being tried.
+    pub fn conf_next_path(&self, instance: InstanceId) -> PathBuf {
+        self.dir(instance).join("odoo.conf.next")
+    }
+
+    /// The file as it was before the job that works on the instance.
+    pub fn conf_before_path(&self, instance: InstanceId) -> PathBuf {
+        self.dir(instance).join("odoo.conf.before")
     }
 
     pub fn password_path(&self, instance: InstanceId) -> PathBuf {
@@ -136,6 +151,14 @@ impl Records {
         }
     }
 
+    /// Remove a file that a job keeps beside the instance. Well when there is none.
+    pub fn remove_file(&self, path: &Path) -> Result<(), OpError> {
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(disk(path, &e)),
+            _ => Ok(()),
+        }
+    }
+
     /// Write a file that one user of a container reads: theirs alone, whoever else has an account there.
     pub fn write_for(&self, path: &Path, content: &[u8], uid: u32, gid: u32) -> Result<(), OpError> {
         if let Some(dir) = path.parent() {
@@ -180,7 +203,8 @@ pub mod tests {
             demo_data: false,
             modules: vec![],
             limits: Limits { cpus: 1.0, memory_mb: 1024 },
-            extra_conf: Default::default(),
+            settings: Default::default(),
+            has_proxy: false,
             env: Default::default(),
             bind_address: "127.0.0.1".into(),
             http_port: None,

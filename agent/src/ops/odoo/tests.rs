@@ -67,7 +67,10 @@ impl Rig {
             postgres_digest: String::new(),
             running: true,
         };
-        self.host.records.write(&record).unwrap();
+        let records = &self.host.records;
+        records.write(&record).unwrap();
+        let conf = "[options]\ndb_password = one\nadmin_passwd = two\n";
+        std::fs::write(records.conf_path(spec.instance_id), conf).unwrap();
         record
     }
 

@@ -4,6 +4,7 @@ use crate::logs::{From, HistoryQuery};
 use crate::ops::postgres;
 use futures::StreamExt;
 use ocore_shared::ids::TerminalId;
+use ocore_shared::odoo::settings::{Smtp, SmtpEncryption};
 use ocore_shared::protocol::events::AgentEvent;
 use ocore_shared::protocol::logs::LogRecord;
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceUpdate};
@@ -49,6 +50,7 @@ async fn provision_use_and_remove() {
     assert_eq!(buffers, "384MB", "PostgreSQL knows of its memory");
     assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
     the_log_has_every_line_once(&lab, seen, &renewed.container_id).await;
+    settings_are_tried_first(&mut lab, address, &renewed.container_id).await;
 
     succeeded(&lab.control("instance_kill").await);
     assert_eq!(state(&lab, "odoo").await, "exited");
@@ -65,6 +67,48 @@ async fn provision_use_and_remove() {
     viewer.abort();
     until("nothing is followed any more", async || (lab.agent.host.logs.upstreams() == 0).then_some(())).await;
     lab.finish().await;
+}
+
+/// What Odoo does not start with never reaches the Odoo that serves; what it starts with is in its file.
+async fn settings_are_tried_first(lab: &mut Lab, address: std::net::SocketAddr, container: &str) {
+    let good = lab.spec.clone();
+    lab.spec.settings.server_wide_modules = vec!["there_is_no_such_module".into()];
+    let job = lab.run("instance_update", &InstanceUpdate { spec: lab.spec.clone() }).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    let failure = job.failure.unwrap();
+    println!("  {}", failure.message);
+    assert_eq!(failure.code, "unknown_module", "{}", failure.message);
+    assert!(failure.message.contains("there_is_no_such_module"), "{}", failure.message);
+    let host = &lab.agent.host;
+    let odoo = format!("ocore-{}-odoo", lab.spec.slug);
+    assert_eq!(host.docker.inspect(&odoo).await.unwrap().unwrap().id.as_deref(), Some(container), "the same serves");
+    assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
+
+    lab.spec = good;
+    lab.spec.settings.timezone = Some("Europe/Warsaw".into());
+    lab.spec.settings.limit_time_real = Some(321);
+    lab.spec.settings.smtp = Some(Smtp {
+        host: "mail.example.com".into(),
+        port: 587,
+        encryption: SmtpEncryption::Starttls,
+        user: Some("shop".into()),
+        has_password: true,
+        from: None,
+        from_filter: None,
+    });
+    succeeded(&lab.run("instance_update", &InstanceUpdate { spec: lab.spec.clone() }).await);
+    assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
+    let host = &lab.agent.host;
+    let conf = std::fs::read_to_string(host.records.conf_path(lab.spec.instance_id)).unwrap();
+    assert!(conf.contains("limit_time_real = 321\n"), "{conf}");
+    assert!(conf.contains(&format!("smtp_password = {}\n", password(secret_names::SMTP_PASSWORD))));
+    let sql = "SELECT tz FROM res_partner WHERE id = (SELECT partner_id FROM res_users WHERE login LIKE 'o%');";
+    let postgres = format!("ocore-{}-postgres", lab.spec.slug);
+    let zone = postgres::sql(&host.docker, &postgres, &lab.spec.database_name, sql).await.unwrap();
+    assert_eq!(zone, "Europe/Warsaw");
+    let files = std::fs::read_dir(host.records.dir(lab.spec.instance_id)).unwrap();
+    let left: Vec<_> = files.flatten().filter(|f| f.file_name().to_string_lossy().starts_with("odoo.conf.")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 async fn the_admin_signs_in(lab: &Lab, address: std::net::SocketAddr) {

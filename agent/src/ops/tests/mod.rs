@@ -13,6 +13,7 @@ use crate::state::AgentState;
 use bollard::query_parameters::{ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
 use ocore_shared::clock::SystemClock;
 use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, OrganizationId};
+use ocore_shared::odoo::settings::OdooSettings;
 use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot, JobStatus, StepStatus};
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, InstanceSpec, Limits, secret_names};
 use serde::Serialize;
@@ -91,6 +92,7 @@ impl Lab {
             secret_names::CLUSTER_PASSWORD,
             secret_names::MASTER_PASSWORD,
             secret_names::ADMIN_PASSWORD,
+            secret_names::SMTP_PASSWORD,
         ];
         let request = JobRequest {
             kind: kind.into(),
@@ -183,7 +185,8 @@ fn spec() -> InstanceSpec {
         demo_data: false,
         modules: vec![],
         limits: Limits { cpus: 1.5, memory_mb: 1024 },
-        extra_conf: BTreeMap::new(),
+        settings: OdooSettings::default(),
+        has_proxy: false,
         env: BTreeMap::new(),
         bind_address: "127.0.0.1".into(),
         http_port: None,

@@ -15,6 +15,7 @@ use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use garde::Validate;
 use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, SecretId, ServerId};
+use ocore_shared::odoo::settings::OdooSettings;
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits, secret_names};
 use ocore_shared::secret::Secret;
 use serde::Deserialize;
@@ -166,7 +167,8 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         demo_data: input.demo_data,
         modules: input.modules,
         limits: input.limits,
-        extra_conf: BTreeMap::new(),
+        settings: OdooSettings::default(),
+        has_proxy: false,
         env: input.env,
         bind_address: "0.0.0.0".into(),
         http_port: input.http_port,
