@@ -20,14 +20,19 @@ pub const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
 const START_PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Server settings for a container with that much memory (pgtune, "mixed" on SSD).
-pub fn tuning(memory_mb: u32) -> Vec<String> {
+/// PostgreSQL's own default.
+const LEAST_CONNECTIONS: u32 = 100;
+
+/// Server settings for a container with that much memory (pgtune, "mixed" on SSD) and so many connections.
+pub fn tuning(memory_mb: u32, connections: u32) -> Vec<String> {
     let memory = memory_mb.max(256);
+    let connections = connections.max(LEAST_CONNECTIONS);
     let settings = [
         ("shared_buffers", format!("{}MB", memory / 4)),
         ("effective_cache_size", format!("{}MB", memory / 4 * 3)),
         ("maintenance_work_mem", format!("{}MB", (memory / 16).clamp(16, 2048))),
-        ("work_mem", format!("{}MB", (memory / 4 * 3 / 300).clamp(4, 64))),
+        ("work_mem", format!("{}MB", (memory / 4 * 3 / (3 * connections)).clamp(4, 64))),
+        ("max_connections", connections.to_string()),
         ("random_page_cost", "1.1".into()),
         ("jit", "off".into()),
     ];
@@ -178,9 +183,11 @@ mod tests {
 
     #[test]
     fn tuning_follows_the_memory() {
-        let settings = tuning(1024).join(" ");
+        let settings = tuning(1024, 35).join(" ");
         assert!(settings.contains("-c shared_buffers=256MB -c effective_cache_size=768MB"), "{settings}");
-        assert!(tuning(0).join(" ").contains("shared_buffers=64MB"));
+        assert!(tuning(0, 0).join(" ").contains("shared_buffers=64MB"));
+        assert!(settings.contains("max_connections=100"), "{settings}");
+        assert!(tuning(1024, 218).join(" ").contains("max_connections=218"));
     }
 
     #[test]

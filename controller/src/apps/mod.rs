@@ -1,10 +1,14 @@
 //! What runs on servers.
 
 pub mod instances;
+pub mod odoo;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(instances::routes::routes()).merge(instances::log_routes::routes())
+    OpenApiRouter::new()
+        .merge(instances::routes::routes())
+        .merge(instances::log_routes::routes())
+        .merge(odoo::config::routes::routes())
 }

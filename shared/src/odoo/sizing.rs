@@ -32,6 +32,13 @@ pub struct Sizing {
     pub reason: String,
 }
 
+impl Sizing {
+    /// Connections to PostgreSQL that these processes open, with some to spare: about three each.
+    pub fn connections(&self) -> u32 {
+        3 * (u32::from(self.workers) + u32::from(self.max_cron_threads) + 2) + 20
+    }
+}
+
 /// Size an Odoo with so much of the machine. `has_realtime_route`: something leads browsers to the real-time port, so
 /// that workers can be had without losing the live bus.
 pub fn size(cpus: f64, memory_mb: u32, settings: &OdooSettings, has_realtime_route: bool) -> Sizing {
@@ -99,6 +106,7 @@ mod tests {
     fn the_smallest_of_cores_memory_and_people_decides() {
         assert_eq!(sized(1.0, 1024, None).workers, 0, "memory for one worker");
         let two = sized(2.0, 4096, None);
+        assert_eq!(two.connections(), 41);
         assert_eq!((two.workers, two.max_cron_threads, two.by_cpu, two.by_memory), (3, 2, 3, 9));
         assert!(two.reason.contains("2 cores allow 3"), "{}", two.reason);
         assert_eq!(sized(8.0, 4096, None).workers, 9, "memory");

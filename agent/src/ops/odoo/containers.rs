@@ -11,6 +11,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use ocore_shared::ids::JobId;
+use ocore_shared::odoo::conf;
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -75,15 +76,16 @@ pub async fn create(docker: &DockerHost, name: &str, body: ContainerCreateBody) 
     }
 }
 
-/// What the PostgreSQL container runs: its memory is on the command line.
+/// What the PostgreSQL container runs: its memory and its connections are on the command line.
 fn postgres_command(spec: &InstanceSpec) -> Vec<String> {
     let mut command = vec!["postgres".to_owned()];
-    command.extend(postgres::tuning(spec.limits.memory_mb));
+    let sized = conf::sizing(spec);
+    command.extend(postgres::tuning(spec.limits.memory_mb, sized.connections()));
     command
 }
 
-/// Whether a PostgreSQL container has the memory that this instance may use, and was told so.
-pub fn has_memory_of(found: &ContainerInspectResponse, spec: &InstanceSpec) -> bool {
+/// Whether a PostgreSQL container has the memory and the connections that this instance needs, and was told so.
+pub fn fits_postgres(found: &ContainerInspectResponse, spec: &InstanceSpec) -> bool {
     let limit = found.host_config.as_ref().and_then(|h| h.memory);
     let command = found.config.as_ref().and_then(|c| c.cmd.as_ref());
     limit == Some(limits(&spec.limits).0) && command == Some(&postgres_command(spec))

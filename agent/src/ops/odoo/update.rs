@@ -250,7 +250,7 @@ async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record) -> 
     host.logs.archive(spec.instance_id, &name).await?;
     host.docker.remove(&name).await?;
     let postgres = to.postgres_container();
-    if host.docker.inspect(&postgres).await?.is_some_and(|found| !containers::has_memory_of(&found, spec)) {
+    if host.docker.inspect(&postgres).await?.is_some_and(|found| !containers::fits_postgres(&found, spec)) {
         host.docker.stop(&postgres, STOP_SECONDS).await?;
         host.docker.remove(&postgres).await?;
     }

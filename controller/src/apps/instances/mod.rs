@@ -12,4 +12,4 @@ pub mod routes;
 pub mod service;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -5,6 +5,7 @@ use super::logs::log_download_note;
 use super::model::{Instance, InstanceStatus};
 use super::store::{self, InstanceFilter};
 use crate::app::App;
+use crate::apps::odoo::config::service::update_secrets;
 use crate::error::{Error, Result};
 use crate::fleet::servers::service::{labels_fit, visible};
 use crate::identity::audit::store::audit_append;
@@ -48,7 +49,8 @@ pub async fn instance_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instan
     instance_find(ctx, &mut connection, id).await
 }
 
-pub(super) fn job_of(
+/// A job on an instance, as most are.
+pub fn job_of(
     ctx: &Ctx, id: JobId, kind: &'static str, server: ServerId, instance: InstanceId, subject: &Subject, input: Value,
 ) -> NewJob {
     NewJob {
@@ -68,12 +70,14 @@ pub(super) fn job_of(
     }
 }
 
-pub(super) fn accepted(id: InstanceId, status: &str, message: &str, job_id: JobId) -> Accepted {
+/// The answer when a job works on an instance.
+pub fn accepted(id: InstanceId, status: &str, message: &str, job_id: JobId) -> Accepted {
     let location = format!("/api/instances/{id}");
     Accepted { id: id.0, status: status.into(), message: message.into(), job_id, location }
 }
 
-pub(super) fn told(ctx: &Ctx, app: &App, id: InstanceId, enqueued: Enqueued) {
+/// What follows the commit of a job on an instance.
+pub fn told(ctx: &Ctx, app: &App, id: InstanceId, enqueued: Enqueued) {
     dispatch::job_dispatch_soon(app, enqueued);
     app.bus.send(Signal::EventsAppended);
     app.bus.changed(ctx.organization, Kind::Instance, id);
@@ -150,6 +154,7 @@ pub struct RemovalBegun {
 
 impl RemovalBegun {
     /// Tell everybody; the job that does it.
+    /// What follows the commit of a job on an instance.
     pub fn told(self, ctx: &Ctx, app: &App) -> JobId {
         told(ctx, app, self.id, self.enqueued);
         self.job
@@ -268,7 +273,9 @@ pub async fn instance_update(
     let mut enqueued = None;
     if applies && present.container_id.is_some() {
         let input = json!({"spec": spec});
-        let job = job_of(ctx, JobId::new(), "instance_update", present.server_id, id, &subject, input);
+        let secrets = update_secrets(&store::instance_secrets(&mut tx, ctx.organization, id).await?);
+        let job =
+            NewJob { secrets, ..job_of(ctx, JobId::new(), "instance_update", present.server_id, id, &subject, input) };
         enqueued = Some(jobs::job_enqueue(&mut tx, app.replica, &job).await?);
         let updating = InstanceStatus::Updating;
         store::instance_intend(&mut tx, ctx.organization, id, job.id, None, updating).await?;

@@ -411,7 +411,14 @@ pub async fn instance_delete(
     .execute(&mut *connection)
     .await?;
     let secrets = instance_secrets(connection, organization, id).await?;
-    let secrets: Vec<Uuid> = secrets.values().map(|s| s.0).collect();
+    let mut secrets: Vec<Uuid> = secrets.values().map(|s| s.0).collect();
+    let past = sqlx::query_scalar!(
+        r#"select smtp_secret_id as "id!" from instance_configs
+           where organization_id = $1 and instance_id = $2 and smtp_secret_id is not null"#,
+        organization.0,
+        id.0
+    );
+    secrets.extend(past.fetch_all(&mut *connection).await?);
     sqlx::query!("delete from instances where organization_id = $1 and id = $2", organization.0, id.0)
         .execute(&mut *connection)
         .await?;

@@ -26,18 +26,18 @@ fn slugs_come_from_names() {
 }
 
 /// An instance that is being provisioned, and the agent of its server, which speaks when it is told to.
-struct Shop {
-    test: TestApp,
-    ada: Visitor,
-    organization: OrganizationId,
-    server: ServerId,
-    id: InstanceId,
-    provision: JobId,
+pub struct Shop {
+    pub test: TestApp,
+    pub ada: Visitor,
+    pub organization: OrganizationId,
+    pub server: ServerId,
+    pub id: InstanceId,
+    pub provision: JobId,
     said: AtomicU64,
 }
 
 impl Shop {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let test = TestApp::start().await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
         let organization = answer.organization().parse().unwrap();
@@ -52,7 +52,7 @@ impl Shop {
     }
 
     /// Provisioned, running and healthy.
-    async fn running() -> Self {
+    pub async fn running() -> Self {
         let shop = Self::new().await;
         let job = shop.succeeded(shop.provision, StepStatus::Succeeded);
         shop.says([shop.container("odoo-1", "running"), job]).await;
@@ -60,7 +60,7 @@ impl Shop {
         shop
     }
 
-    async fn stopped() -> Self {
+    pub async fn stopped() -> Self {
         let shop = Self::running().await;
         let job = shop.control("stop").await;
         let done = AgentEvent::Job(JobSnapshot { result: None, ..shop.snapshot(job, JobStatus::Succeeded) });
@@ -68,45 +68,45 @@ impl Shop {
         shop
     }
 
-    async fn control(&self, word: &str) -> JobId {
+    pub async fn control(&self, word: &str) -> JobId {
         let path = format!("/api/instances/{}/{word}", self.id);
         self.ada.post(&path, json!({})).await.is(StatusCode::ACCEPTED).text("job_id").parse().unwrap()
     }
 
-    async fn patch(&self, body: Value) -> Answer {
+    pub async fn patch(&self, body: Value) -> Answer {
         self.ada.send(axum::http::Method::PATCH, &format!("/api/instances/{}", self.id), Some(body)).await
     }
 
     /// The job that a change of settings has led to.
-    async fn updated(&self, body: Value) -> JobId {
+    pub async fn updated(&self, body: Value) -> JobId {
         let answer = self.patch(body).await.is(StatusCode::OK);
         assert_eq!(answer.body["status"], "updating");
         answer.text("active_job_id").parse().unwrap()
     }
 
-    async fn get(&self) -> Value {
+    pub async fn get(&self) -> Value {
         self.ada.get(&format!("/api/instances/{}", self.id)).await.is(StatusCode::OK).body
     }
 
     /// Status, health, what is wished, and why.
-    async fn state(&self) -> (String, String, String, Value) {
+    pub async fn state(&self) -> (String, String, String, Value) {
         let now = self.get().await;
         let text = |name: &str| now[name].as_str().unwrap().to_owned();
         (text("status"), text("health"), text("desired_state"), now["status_reason"].clone())
     }
 
-    async fn errors(&self) -> i64 {
+    pub async fn errors(&self) -> i64 {
         self.told("instance.error").await
     }
 
     /// How many events of a type there are.
-    async fn told(&self, kind: &str) -> i64 {
+    pub async fn told(&self, kind: &str) -> i64 {
         let count = "select count(*) from events where type = $1";
         sqlx::query_scalar(count).bind(kind).fetch_one(self.test.app.db.system()).await.unwrap()
     }
 
     /// The agent's stream of events, taken in to its end.
-    async fn says(&self, events: impl IntoIterator<Item = AgentEvent>) {
+    pub async fn says(&self, events: impl IntoIterator<Item = AgentEvent>) {
         let journal_id = JournalId::new();
         let lines: String = events
             .into_iter()
@@ -127,11 +127,11 @@ impl Shop {
         events_follow(&self.test.app, &tunnel, journal_id, 0).await.unwrap();
     }
 
-    fn container(&self, id: &str, state: &str) -> AgentEvent {
+    pub fn container(&self, id: &str, state: &str) -> AgentEvent {
         AgentEvent::Container(self.listed(id, state))
     }
 
-    fn listed(&self, id: &str, state: &str) -> ContainerInfo {
+    pub fn listed(&self, id: &str, state: &str) -> ContainerInfo {
         let label = |key: &str, value: String| (format!("sh.ocore.{key}"), value);
         serde_json::from_value(json!({
             "id": id, "name": id, "image": "odoo", "state": state, "managed": true,
@@ -142,7 +142,7 @@ impl Shop {
     }
 
     /// A job as its agent tells it, begun.
-    fn snapshot(&self, id: JobId, status: JobStatus) -> JobSnapshot {
+    pub fn snapshot(&self, id: JobId, status: JobStatus) -> JobSnapshot {
         let now = self.test.app.clock.now();
         JobSnapshot {
             id,
@@ -157,7 +157,7 @@ impl Shop {
         }
     }
 
-    fn succeeded(&self, id: JobId, health: StepStatus) -> AgentEvent {
+    pub fn succeeded(&self, id: JobId, health: StepStatus) -> AgentEvent {
         let snapshot = self.snapshot(id, JobStatus::Succeeded);
         let result = json!({"container_id": "odoo-1", "container_name": "odoo-1", "image_digest": "sha256:1",
             "http_port": 20000, "start_milliseconds": 1});
@@ -165,13 +165,13 @@ impl Shop {
         AgentEvent::Job(JobSnapshot { steps, result: Some(result), ..snapshot })
     }
 
-    fn failed(&self, id: JobId, message: &str) -> AgentEvent {
+    pub fn failed(&self, id: JobId, message: &str) -> AgentEvent {
         let failure = JobFailure { code: "failed".into(), message: message.into(), retryable: false };
         AgentEvent::Job(JobSnapshot { failure: Some(failure), ..self.snapshot(id, JobStatus::Failed) })
     }
 
     /// Ended before its agent heard of it.
-    async fn cancelled(&self, job: JobId) {
+    pub async fn cancelled(&self, job: JobId) {
         job_end_here(&self.test.app, self.organization, job, JobStatus::Cancelled, None).await.unwrap();
     }
 }

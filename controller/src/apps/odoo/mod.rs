@@ -1,0 +1,3 @@
+//! What is done with an Odoo inside its instance.
+
+pub mod config;
