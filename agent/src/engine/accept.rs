@@ -5,7 +5,7 @@ use super::job::{Acceptance, Job};
 use super::{Engine, Inner, LiveJobs, SealError, lock};
 use crate::journal::{JobRecord, JournalError, Urgency, Write};
 use ocore_shared::ids::JobId;
-use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot};
+use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot, MEMORY_ONLY};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -55,9 +55,11 @@ impl Inner {
         if self.parts.stop.is_cancelled() {
             return Err(JournalError::Closed.into());
         }
-        let sealed = match request.secrets.is_empty() {
+        let mut kept = request.secrets.clone();
+        kept.retain(|name, _| !name.starts_with(MEMORY_ONLY));
+        let sealed = match kept.is_empty() {
             true => None,
-            false => Some(self.parts.key.seal(id, &request.secrets)?),
+            false => Some(self.parts.key.seal(id, &kept)?),
         };
         let fresh = Arc::new(Job::new(id, request, self.parts.clock.now()));
         loop {
@@ -65,7 +67,9 @@ impl Inner {
             match other {
                 Holder::Ended(record) => return known(id, &fresh, &record.request, record.snapshot),
                 Holder::Live(job) if job.accepted().await => {
-                    return known(id, &fresh, &job.request, job.snapshot());
+                    let known = known(id, &fresh, &job.request, job.snapshot())?;
+                    job.secrets_refresh(&fresh);
+                    return Ok(known);
                 }
                 Holder::Live(_) => {}
             }

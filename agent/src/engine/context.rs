@@ -23,6 +23,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 const DISK_PATIENCE: Duration = Duration::from_secs(10);
 /// What may pass by itself, like a Docker that restarts, is waited for that long for each step that is taken back.
 const UNDO_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a job that lost a secret waits for the controller to bring it again.
+const CONTROLLER_PATIENCE: Duration = Duration::from_secs(600);
+const CONTROLLER_PAUSE: Duration = Duration::from_millis(200);
 const UNDO_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
@@ -57,6 +60,19 @@ impl JobContext {
         lock(&self.0.job.secrets).get(name).cloned().ok_or_else(|| {
             OpError::new("secret_missing", format!("The job came without the secret {name}, or it could not be read."))
         })
+    }
+
+    /// One that is kept in memory only: after a restart the controller brings it again, and is waited for.
+    pub async fn secret_awaited(&self, name: &str) -> Result<Secret, OpError> {
+        let give_up_at = Instant::now() + CONTROLLER_PATIENCE;
+        loop {
+            match self.secret(name) {
+                Err(error) if Instant::now() >= give_up_at => return Err(error),
+                Err(_) => self.message("Waiting for the controller to bring a password again."),
+                found => return found,
+            }
+            tokio::time::sleep(CONTROLLER_PAUSE).await;
+        }
     }
 
     pub fn cancelled(&self) -> &CancellationToken {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use ocore_shared::ids::JobId;
 use ocore_shared::protocol::events::AgentEvent;
 use ocore_shared::protocol::jobs::{
-    JobFailure, JobLogLine, JobRequest, JobSnapshot, JobStatus, StepSnapshot, StepStatus,
+    JobFailure, JobLogLine, JobRequest, JobSnapshot, JobStatus, MEMORY_ONLY, StepSnapshot, StepStatus,
 };
 use ocore_shared::secret::Secret;
 use std::collections::BTreeMap;
@@ -126,6 +126,13 @@ impl Job {
             log_poke: Notify::new(),
             log_written: watch::Sender::new((last_log_seq, false)),
         }
+    }
+
+    /// Take over what a restart has lost, from the same job offered again.
+    pub fn secrets_refresh(&self, offered: &Job) {
+        let offered = lock(&offered.secrets);
+        let memory = offered.iter().filter(|(name, _)| name.starts_with(MEMORY_ONLY));
+        lock(&self.secrets).extend(memory.map(|(name, value)| (name.clone(), value.clone())));
     }
 
     pub fn is_accepted(&self) -> bool {

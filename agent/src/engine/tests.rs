@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use ocore_shared::clock::ShiftedClock;
 use ocore_shared::ids::OrganizationId;
 use ocore_shared::protocol::events::AgentEvent;
-use ocore_shared::protocol::jobs::{JobRequest, JobStatus, StepStatus};
+use ocore_shared::protocol::jobs::{JobRequest, JobStatus, MEMORY_ONLY, StepStatus};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -95,6 +95,21 @@ impl Rig {
                     Ok(())
                 };
                 ctx.step("says", says).await.map(|()| Value::Null)
+            })
+        });
+        registry.add("signs_in", |ctx| {
+            Box::pin(async move {
+                let name = format!("{MEMORY_ONLY}registry");
+                let length = ctx.step("sign_in", async { Ok(ctx.secret_awaited(&name).await?.expose().len()) });
+                let length: usize = length.await?;
+                ctx.step("hold", async {
+                    if ctx.request().input["hold"] == true {
+                        std::future::pending::<()>().await;
+                    }
+                    Ok(())
+                })
+                .await?;
+                Ok(json!(length))
             })
         });
         registry.add("panics", |_| Box::pin(async { panic!("on purpose") }));
@@ -195,6 +210,29 @@ async fn a_cut_job_goes_on_at_its_step() {
     assert!(matches!(life.engine.accept(id, ask).await, Ok(Accepted::Known(_))));
     let lines = life.journal.log(id, 0, 100).unwrap();
     assert_eq!(lines.iter().map(|l| l.seq).collect::<Vec<_>>(), (1..=lines.len() as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_secret_for_memory_only_is_on_no_disk_and_is_brought_again() {
+    let (rig, id) = (Rig::new(), JobId::new());
+    let life = rig.start();
+    let mut ask = request("signs_in", json!({}));
+    // As it is offered by a controller that lost the secret: the job waits.
+    life.engine.accept(id, ask.clone()).await.unwrap();
+    life.until(id, |job| job.steps.iter().any(|s| s.message.is_some())).await;
+    life.cut().await;
+    let life = rig.start();
+    ask.secrets.insert(format!("{MEMORY_ONLY}registry"), "correct horse".into());
+    assert!(matches!(life.engine.accept(id, ask).await, Ok(Accepted::Known(_))));
+    assert_eq!(life.ended(id).await.result, Some(json!(13)));
+
+    let held = JobId::new();
+    let mut ask = request("signs_in", json!({ "hold": true }));
+    ask.secrets.insert(format!("{MEMORY_ONLY}registry"), "correct horse".into());
+    life.engine.accept(held, ask).await.unwrap();
+    life.until(held, |job| job.steps.get(1).is_some_and(|s| s.status == StepStatus::Running)).await;
+    assert!(life.journal.secrets(held).unwrap().is_none(), "not even sealed");
+    life.cut().await;
 }
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {

@@ -21,6 +21,8 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "instance_restart", odoo::control::restart);
     add(registry, host, "instance_kill", odoo::control::kill);
     add(registry, host, "instance_update", odoo::update::run);
+    add(registry, host, "instance_modules", odoo::modules::change::run);
+    add(registry, host, "instance_admin_password", odoo::admin::password_set);
     add(registry, host, "instance_remove", odoo::remove::run);
 }
 

@@ -154,6 +154,42 @@ impl Database<'_> {
         Ok(found == "t")
     }
 
+    /// Bytes that it takes.
+    pub async fn size(&self, docker: &DockerHost, container: &str) -> Result<u64, OpError> {
+        let found =
+            sql(docker, container, "postgres", &format!("SELECT pg_database_size({});", literal(self.name)?)).await?;
+        Ok(found.parse().unwrap_or(0))
+    }
+
+    /// Have a copy of it under another name, made now. Ends its connections: nobody may be in it meanwhile.
+    pub async fn copy(&self, docker: &DockerHost, container: &str, to: &str) -> Result<(), OpError> {
+        let (name, role, to) = (ident(self.name)?, ident(self.role)?, ident(to)?);
+        let script = format!(
+            "DROP DATABASE IF EXISTS {to};\n{}CREATE DATABASE {to} OWNER {role} TEMPLATE {name};\n\
+             REVOKE CONNECT, TEMPORARY ON DATABASE {to} FROM PUBLIC;\n",
+            self.disconnect()?
+        );
+        sql(docker, container, "postgres", &script).await.map(drop)
+    }
+
+    /// Put a copy in its place. Well when that was done already: then there is no copy.
+    pub async fn put_back(&self, docker: &DockerHost, container: &str, copy: &str) -> Result<(), OpError> {
+        let (name, copy) = (literal(self.name)?, literal(copy)?);
+        let script = format!(
+            "{}SELECT format('DROP DATABASE IF EXISTS %I', {name}) WHERE EXISTS (SELECT FROM pg_database WHERE datname = {copy}) \\gexec\n\
+             SELECT format('ALTER DATABASE %I RENAME TO %I', {copy}, {name}) WHERE EXISTS (SELECT FROM pg_database WHERE datname = {copy}) \\gexec\n",
+            self.disconnect()?
+        );
+        sql(docker, container, "postgres", &script).await.map(drop)
+    }
+
+    fn disconnect(&self) -> Result<String, OpError> {
+        Ok(format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = {} AND pid <> pg_backend_pid();\n",
+            literal(self.name)?
+        ))
+    }
+
     /// Remove it, ending its connections.
     pub async fn drop(&self, docker: &DockerHost, container: &str) -> Result<(), OpError> {
         let (name, text) = (ident(self.name)?, literal(self.name)?);

@@ -3,6 +3,7 @@
 mod containers;
 mod error;
 mod events;
+mod instances;
 mod inventory;
 mod jobs;
 mod logs;
@@ -29,6 +30,7 @@ pub fn router(state: AgentState, link: Link) -> Router {
         .merge(jobs::router())
         .merge(inventory::router())
         .merge(containers::router())
+        .merge(instances::router())
         .merge(logs::router())
         .merge(terminals::router())
         .layer(axum::middleware::from_fn_with_state(link.clone(), session::require))

@@ -2,6 +2,7 @@
 
 pub mod instances;
 pub mod odoo;
+pub mod registries;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -11,4 +12,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(instances::routes::routes())
         .merge(instances::log_routes::routes())
         .merge(odoo::config::routes::routes())
+        .merge(registries::routes::routes())
 }

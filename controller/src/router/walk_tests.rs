@@ -324,6 +324,7 @@ impl World {
             "allowed_addresses" => Some(json!(["192.0.2.0/24"])),
             "public_urls" => Some(json!([])),
             "url" => Some(json!("https://127.0.0.2:9/here")),
+            "address" => Some(json!("127.0.0.2:9")),
             "public_key" => Some(json!(PUBLIC_KEY)),
             "events" => Some(json!(["*"])),
             name => self.id_for(name).map(Value::from),

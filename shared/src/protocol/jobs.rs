@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Secrets whose names begin so are never written to the server's disk, not even sealed. After a restart of the agent
+/// they are there again once the controller offers the job again, which it does at each connect.
+pub const MEMORY_ONLY: &str = "memory.";
+
 /// Body of `PUT /jobs/{id}`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct JobRequest {
@@ -16,7 +20,7 @@ pub struct JobRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<InstanceId>,
     pub input: Value,
-    /// Values of the secrets that `input` refers to. Sealed in the journal, wiped when the job ends, not part of the
+    /// Values of the secrets that `input` refers to. Sealed in the journal but for those of [`MEMORY_ONLY`], wiped when the job ends, not part of the
     /// comparison that decides between 200 and 409.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,

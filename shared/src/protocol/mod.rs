@@ -30,7 +30,9 @@ pub mod events;
 pub mod inventory;
 pub mod jobs;
 pub mod logs;
+pub mod modules;
 pub mod odoo;
+pub mod registries;
 pub mod session;
 pub mod terminals;
 

@@ -2,6 +2,7 @@
 
 use crate::ids::{EnvironmentId, InstanceId, OrganizationId};
 use crate::odoo::settings::OdooSettings;
+use crate::protocol::registries::RegistryLogin;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,6 +62,16 @@ pub struct InstanceSpec {
     pub generation: i64,
 }
 
+/// Input of `instance_provision`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceProvision {
+    #[serde(flatten)]
+    pub spec: InstanceSpec,
+    /// Registries that its images may come from.
+    #[serde(default)]
+    pub registries: Vec<RegistryLogin>,
+}
+
 /// Limits of the Odoo container; the PostgreSQL container gets the same memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
@@ -94,6 +105,15 @@ pub struct InstanceRemove {
     pub slug: String,
     /// Remove volumes, network and configuration too; else they stay for a later purge.
     pub purge: bool,
+}
+
+/// Input of `instance_admin_password`; the password is the secret [`secret_names::ADMIN_PASSWORD`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdminPassword {
+    pub instance_id: InstanceId,
+    /// Whose it is; none: the administrator that Odoo was set up with.
+    #[serde(default)]
+    pub login: Option<String>,
 }
 
 /// Result of `instance_provision`, `instance_start`, `instance_restart` and `instance_update`.

@@ -2,12 +2,16 @@
 
 use super::{DockerHost, absent_is_none, failed, labels, status_of, words};
 use crate::engine::OpError;
+use bollard::auth::DockerCredentials;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, ImageInspect};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    TagImageOptionsBuilder,
 };
 use futures::StreamExt;
+use ocore_shared::protocol::registries::{canonical, registry_of};
+use ocore_shared::secret::Secret;
 use std::collections::HashMap;
 use std::io::Read;
 use std::time::Duration;
@@ -25,12 +29,52 @@ pub struct Image {
     pub was_present: bool,
 }
 
+/// A registry, and who one is there.
+#[derive(Clone)]
+pub struct Login {
+    pub address: String,
+    pub user: Option<(String, Secret)>,
+    pub mirror_of: Option<String>,
+}
+
+/// Where an image may come from.
+struct Source<'a> {
+    reference: String,
+    login: Option<&'a Login>,
+}
+
+impl Source<'_> {
+    fn credentials(&self) -> Option<DockerCredentials> {
+        let login = self.login?;
+        let (username, password) = login.user.as_ref()?;
+        Some(DockerCredentials {
+            username: Some(username.clone()),
+            password: Some(password.expose().to_owned()),
+            serveraddress: Some(login.address.clone()),
+            ..Default::default()
+        })
+    }
+}
+
+/// The mirrors of the image's registry, then the registry itself.
+fn sources<'a>(reference: &str, logins: &'a [Login]) -> Vec<Source<'a>> {
+    let (registry, path) = registry_of(reference);
+    let mirrors = logins.iter().filter(|l| l.mirror_of.as_deref().map(canonical) == Some(registry.as_str()));
+    let mirrors = mirrors.map(|login| Source { reference: format!("{}/{path}", login.address), login: Some(login) });
+    let own = logins.iter().find(|l| l.mirror_of.is_none() && canonical(&l.address) == registry);
+    let own = Source { reference: reference.into(), login: own };
+    // What is named by its digest cannot be named anew: another registry's is not found again under that name.
+    mirrors.filter(|_| !reference.contains('@')).chain([own]).collect()
+}
+
 impl DockerHost {
-    /// Have the image that `reference` stands for now. `progress` is told bytes done and, once known, of how many.
+    /// Have the image that `reference` stands for now, from a mirror of its registry where there is one. `progress` is
+    /// told bytes done and, once known, of how many.
     pub async fn image_ensure(
-        &self, reference: &str, progress: impl FnMut(u64, Option<u64>),
+        &self, reference: &str, logins: &[Login], mut progress: impl FnMut(u64, Option<u64>),
     ) -> Result<Image, OpError> {
         let reference = with_tag(reference);
+        let sources = sources(&reference, logins);
         let local = self.image(&reference).await?;
         let image = |found: &ImageInspect, was_present| Image {
             digest: digest(found, &reference),
@@ -38,13 +82,11 @@ impl DockerHost {
             was_present,
         };
         if let Some(found) = &local
-            && self.is_current(&reference, found).await
+            && self.is_current(&sources, found).await
         {
             return Ok(image(found, true));
         }
-        if let Err(e) = self.pull(&reference, progress).await {
-            return Err(pull_failed(&reference, &e));
-        }
+        self.fetch(&reference, &sources, &mut progress).await?;
         match self.image(&reference).await? {
             Some(found) => Ok(image(&found, false)),
             None => Err(OpError::retryable(
@@ -59,25 +101,47 @@ impl DockerHost {
         absent_is_none(docker.inspect_image(reference).await).map_err(|e| failed("look at an image", e))
     }
 
-    /// Tags move, so the registry is asked. One that cannot answer does not stop anybody from using what is here.
-    async fn is_current(&self, reference: &str, local: &ImageInspect) -> bool {
-        if reference.contains('@') {
-            return true;
+    /// From the first of the sources that gives it. What its own registry says is what went wrong.
+    async fn fetch(
+        &self, reference: &str, sources: &[Source<'_>], progress: &mut impl FnMut(u64, Option<u64>),
+    ) -> Result<(), OpError> {
+        let mut failure = None;
+        for source in sources {
+            match self.pull(source, progress).await {
+                Ok(()) if source.reference == reference => return Ok(()),
+                Ok(()) => return self.tag(&source.reference, reference).await,
+                Err(error) => failure = Some(pull_failed(&source.reference, source.login.is_some(), &error)),
+            }
         }
-        let Ok(docker) = self.client().await else { return true };
-        match tokio::time::timeout(REGISTRY_PATIENCE, docker.inspect_registry_image(reference, None)).await {
-            Ok(Ok(remote)) => match remote.descriptor.digest {
-                Some(remote) => local.repo_digests.iter().flatten().any(|d| d.ends_with(&remote)),
-                None => true,
-            },
-            _ => true,
-        }
+        Err(failure.unwrap_or_else(|| OpError::new("image_not_found", format!("No registry has {reference}."))))
     }
 
-    async fn pull(&self, reference: &str, mut progress: impl FnMut(u64, Option<u64>)) -> Result<(), Error> {
+    async fn tag(&self, from: &str, to: &str) -> Result<(), OpError> {
+        let (repository, tag) = to.rsplit_once(':').unwrap_or((to, "latest"));
+        let options = TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
+        self.client().await?.tag_image(from, Some(options)).await.map_err(|e| failed("name an image", e))
+    }
+
+    /// Tags move, so a registry is asked. When none can answer, that does not stop anybody from using what is here.
+    async fn is_current(&self, sources: &[Source<'_>], local: &ImageInspect) -> bool {
+        let Ok(docker) = self.client().await else { return true };
+        for source in sources {
+            if source.reference.contains('@') {
+                return true;
+            }
+            let asked = docker.inspect_registry_image(&source.reference, source.credentials());
+            if let Ok(Ok(remote)) = tokio::time::timeout(REGISTRY_PATIENCE, asked).await {
+                let Some(remote) = remote.descriptor.digest else { return true };
+                return local.repo_digests.iter().flatten().any(|d| d.ends_with(&remote));
+            }
+        }
+        true
+    }
+
+    async fn pull(&self, source: &Source<'_>, progress: &mut impl FnMut(u64, Option<u64>)) -> Result<(), Error> {
         let docker = self.client().await.map_err(super::unavailable)?;
-        let options = CreateImageOptionsBuilder::default().from_image(reference).build();
-        let mut stream = std::pin::pin!(docker.create_image(Some(options), None, None));
+        let options = CreateImageOptionsBuilder::default().from_image(&source.reference).build();
+        let mut stream = std::pin::pin!(docker.create_image(Some(options), None, source.credentials()));
         let mut layers = Layers::default();
         while let Some(item) = stream.next().await {
             let item = item?;
@@ -174,10 +238,22 @@ fn digest(image: &ImageInspect, reference: &str) -> String {
     found.or_else(|| image.id.clone()).unwrap_or_default()
 }
 
-fn pull_failed(reference: &str, error: &Error) -> OpError {
+fn pull_failed(reference: &str, signed_in: bool, error: &Error) -> OpError {
     let text = words(error);
     let low = text.to_lowercase();
     let says = |parts: &[&str]| parts.iter().any(|p| low.contains(p));
+    if says(&["unauthorized", "authentication required", "no basic auth credentials", "incorrect username"]) {
+        let (registry, _) = registry_of(reference);
+        let message = match signed_in {
+            true => format!(
+                "The registry {registry} refuses the credentials that oCore has for it, or does not let them read {reference}. Correct them under Registries."
+            ),
+            false => {
+                format!("The registry {registry} asks for credentials. Add them under Registries, then try again.")
+            }
+        };
+        return OpError::new("registry_unauthorized", message);
+    }
     if says(&["no space left"]) {
         return OpError::retryable(
             "disk_full",
@@ -273,6 +349,24 @@ mod tests {
     }
 
     #[test]
+    fn mirrors_are_asked_before_the_registry_itself() {
+        let login = |address: &str, mirror_of: Option<&str>| Login {
+            address: address.into(),
+            user: Some(("u".into(), Secret::new("p"))),
+            mirror_of: mirror_of.map(str::to_owned),
+        };
+        let logins = [login("m.example.com", Some("index.docker.io")), login("docker.io", None), login("r.io", None)];
+        let of = |reference: &str| {
+            let found = sources(reference, &logins).into_iter();
+            found.map(|s| format!("{} {}", s.reference, s.login.map_or("-", |l| &l.address))).collect::<Vec<_>>()
+        };
+        assert_eq!(of("odoo:17.0"), ["m.example.com/library/odoo:17.0 m.example.com", "odoo:17.0 docker.io"]);
+        assert_eq!(of("odoo@sha256:ab"), ["odoo@sha256:ab docker.io"]);
+        assert_eq!(of("r.io/x:1"), ["r.io/x:1 r.io"]);
+        assert_eq!(of("q.io/x:1"), ["q.io/x:1 -"]);
+    }
+
+    #[test]
     fn the_digest_is_that_of_the_repository() {
         let image = ImageInspect {
             id: Some("sha256:config".into()),
@@ -293,9 +387,10 @@ mod tests {
 
     #[test]
     fn refusals_of_a_registry_get_a_name() {
-        let code = |text: &str| pull_failed("x:1", &Error::DockerStreamError { error: text.into() }).code;
+        let code = |text: &str| pull_failed("x:1", false, &Error::DockerStreamError { error: text.into() }).code;
         assert_eq!(code("manifest for x:1 not found: manifest unknown"), "image_not_found");
         assert_eq!(code("Get https://r/v2/: dial tcp: lookup r: no such host"), "registry_unreachable");
+        assert_eq!(code("Head \"https://r/v2/x/manifests/1\": no basic auth credentials"), "registry_unauthorized");
         assert_eq!(code("toomanyrequests: You have reached your pull rate limit"), "registry_rate_limited");
         assert_eq!(code("write /var/lib/docker/x: no space left on device"), "disk_full");
     }

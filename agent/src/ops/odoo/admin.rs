@@ -2,12 +2,13 @@
 //! starting Odoo.
 
 use super::passwords;
-use crate::engine::OpError;
+use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::ops::postgres;
 use crate::ops::sql::literal;
-use ocore_shared::protocol::odoo::InstanceSpec;
+use ocore_shared::protocol::odoo::{AdminPassword, InstanceSpec, secret_names};
 use ocore_shared::secret::Secret;
+use serde_json::Value;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 pub async fn set_up(
@@ -81,6 +82,32 @@ pub async fn move_base_url(host: &Host, container: &str, spec: &InstanceSpec, ur
         literal(url)?
     );
     postgres::sql(&host.docker, container, &spec.database_name, &script).await.map(drop)
+}
+
+/// `instance_admin_password`: set a user's password without starting Odoo. Whoever is signed in as that user has to sign
+/// in anew.
+pub async fn password_set(host: Host, ctx: JobContext) -> Result<Value, OpError> {
+    let input: AdminPassword = ctx.input()?;
+    let record = host.records.get(input.instance_id)?;
+    ctx.plan(&[("password", "Set the password")]).await?;
+    ctx.step("password", async {
+        let password = ctx.secret(secret_names::ADMIN_PASSWORD)?;
+        let hash = literal(&passwords::hash(&password, rand::random()))?;
+        let who = match &input.login {
+            Some(login) => format!("login = {}", literal(login)?),
+            None => format!("id = {USER}"),
+        };
+        let script = format!("UPDATE res_users SET password = {hash} WHERE {who} RETURNING 'password-set';\n");
+        let container = record.postgres_container();
+        let answer = postgres::sql(&host.docker, &container, &record.spec.database_name, &script).await?;
+        if answer.lines().any(|line| line.trim() == "password-set") {
+            return Ok(());
+        }
+        let who = input.login.as_deref().unwrap_or("the administrator that Odoo was set up with");
+        Err(OpError::new("user_missing", format!("The database has no user {who}.")))
+    })
+    .await?;
+    Ok(Value::Null)
 }
 
 /// The administrator's time zone; people whom they add start with it.

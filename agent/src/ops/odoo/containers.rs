@@ -157,6 +157,16 @@ pub fn task(
     odoo_like(spec, job, ("task", step), conf, records, args)
 }
 
+/// The same with a program of ours in Odoo's Python.
+pub fn program(
+    spec: &InstanceSpec, job: JobId, step: &str, records: &Records, argv: Vec<String>, env: &[(&str, String)],
+) -> ContainerCreateBody {
+    let body = odoo_like(spec, job, ("task", step), &records.conf_path(spec.instance_id), records, vec![]);
+    let mut variables = body.env.clone().unwrap_or_default();
+    variables.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
+    ContainerCreateBody { entrypoint: Some(vec!["python3".into()]), cmd: Some(argv), env: Some(variables), ..body }
+}
+
 /// The image's entrypoint is left out: it would put the database password on the command line.
 fn odoo_like(
     spec: &InstanceSpec, job: JobId, (role, step): (&str, &str), conf: &Path, records: &Records, args: Vec<String>,

@@ -49,6 +49,11 @@ pub async fn wait(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), 
     super::unless_cancelled(ctx, until_healthy(host, ctx, record)).await
 }
 
+/// The same in what takes a step back, which no cancellation stops.
+pub async fn wait_anyway(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
+    until_healthy(host, ctx, record).await
+}
+
 async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
     let name = record.odoo_container();
     let deadline = Instant::now() + GRACE;

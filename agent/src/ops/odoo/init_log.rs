@@ -17,6 +17,12 @@ pub struct Purpose {
 /// Filling a new database.
 pub const INITIALISE: Purpose =
     Purpose { code: "init_failed", infinitive: "set up its database", past: "set up its database" };
+/// Installing or updating modules.
+pub const CHANGE_MODULES: Purpose =
+    Purpose { code: "modules_failed", infinitive: "change its modules", past: "changed its modules" };
+/// Removing modules.
+pub const UNINSTALL_MODULES: Purpose =
+    Purpose { code: "uninstall_failed", infinitive: "uninstall these modules", past: "uninstalled modules" };
 /// Starting once with other settings.
 pub const TRY_SETTINGS: Purpose =
     Purpose { code: "settings_refused", infinitive: "start with these settings", past: "started with these settings" };
@@ -27,6 +33,9 @@ pub struct InitLog {
     problem: Option<OpError>,
     /// The last line of the last traceback, and the last line of an error: what a person would look for.
     exception: Option<String>,
+    /// The first exception of the chain that the last one ends.
+    cause: Option<String>,
+    in_chain: bool,
     error: Option<String>,
     in_traceback: bool,
     loaded: bool,
@@ -42,6 +51,7 @@ impl InitLog {
         match level_and_message(text) {
             Some((level, message)) => {
                 self.in_traceback = false;
+                self.in_chain = false;
                 if matches!(level, "ERROR" | "CRITICAL") {
                     self.error = Some(message.to_owned());
                 }
@@ -50,7 +60,13 @@ impl InitLog {
             // The exception's own line is the first that is not indented.
             None if self.in_traceback && !text.is_empty() && !text.starts_with(' ') => {
                 self.in_traceback = false;
-                self.exception = Some(text.trim().to_owned());
+                let before = self.exception.replace(text.trim().to_owned());
+                if !self.in_chain {
+                    self.cause = None;
+                } else if self.cause.is_none() {
+                    self.cause = before;
+                }
+                self.in_chain = true;
             }
             None => {}
         }
@@ -73,7 +89,11 @@ impl InitLog {
         if exit_code == 0 && self.loaded {
             return Ok(());
         }
-        let reason = self.exception.or(self.error).unwrap_or_else(|| "its log, in this job, has the details".into());
+        let exception = match (self.exception, self.cause) {
+            (Some(exception), Some(cause)) => Some(format!("{exception} (after {cause})")),
+            (exception, _) => exception,
+        };
+        let reason = exception.or(self.error).unwrap_or_else(|| "its log, in this job, has the details".into());
         let reason: String = reason.chars().take(500).collect();
         Err(OpError::new(
             purpose.code,
@@ -184,6 +204,23 @@ mod tests {
                    odoo.tools.convert.ParseError: while parsing /x/data.xml:3\nNone\n";
         let error = verdict(log, 255).unwrap_err();
         assert!(error.message.contains("ParseError: while parsing /x/data.xml:3"), "{error}");
+    }
+
+    #[test]
+    fn what_began_a_chain_of_exceptions_is_told_too() {
+        let log = "2026-11-22 01:06:19,123 7 WARNING shop odoo.x: earlier\nTraceback (most recent call last):\n  f()\n\
+                   OSError: long ago\n\
+                   2026-11-22 01:06:19,123 7 CRITICAL shop odoo.service.server: Failed to initialize database `shop`.\n\
+                   Traceback (most recent call last):\n  File \"x.py\", line 1, in f\nKeyError: 'no.such'\n\n\
+                   During handling of the above exception, another exception occurred:\n\n\
+                   Traceback (most recent call last):\n  File \"y.py\", line 1, in g\n\
+                   odoo.tools.convert.ParseError: while parsing /x/data.xml:1, near\n<record/>\n";
+        let error = verdict(log, 255).unwrap_err();
+        assert!(
+            error.message.contains("ParseError: while parsing /x/data.xml:1, near (after KeyError: 'no.such')"),
+            "{error}"
+        );
+        assert!(!error.message.contains("long ago"));
     }
 
     #[test]

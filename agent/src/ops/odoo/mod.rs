@@ -1,11 +1,12 @@
 //! Odoo instances: one Odoo container and one PostgreSQL container each, in the network of their environment.
 
-mod admin;
+pub mod admin;
 mod containers;
 pub mod control;
 mod health;
 mod init_log;
 mod initialise;
+pub mod modules;
 mod network;
 pub mod observer;
 mod oneshot;
@@ -20,7 +21,9 @@ pub mod update;
 mod volumes;
 
 use crate::engine::{JobContext, OpError};
+use crate::host::docker::image::Login;
 use ocore_shared::odoo::conf::ConfProblem;
+use ocore_shared::protocol::registries::RegistryLogin;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,6 +36,19 @@ impl From<ConfProblem> for OpError {
     fn from(problem: ConfProblem) -> Self {
         OpError::new(problem.code, problem.message)
     }
+}
+
+/// Registries with their passwords, which are waited for when a restart has lost them.
+async fn logins(ctx: &JobContext, registries: &[RegistryLogin]) -> Result<Vec<Login>, OpError> {
+    let mut logins = Vec::with_capacity(registries.len());
+    for registry in registries {
+        let user = match (&registry.username, &registry.secret) {
+            (Some(user), Some(secret)) => Some((user.clone(), ctx.secret_awaited(secret).await?)),
+            _ => None,
+        };
+        logins.push(Login { address: registry.address.clone(), user, mirror_of: registry.mirror_of.clone() });
+    }
+    Ok(logins)
 }
 
 /// Run `work` unless the job is cancelled first. For waiting, never around what changes something, and never

@@ -28,9 +28,11 @@ pub async fn run(
     before: impl Future<Output = Result<(), OpError>>,
 ) -> Result<(), OpError> {
     let found = host.docker.inspect(name).await?;
+    let step = body.labels.as_ref().and_then(|labels| labels.get(labels::STEP)).cloned();
     let attached = found.as_ref().is_some_and(|c| {
         let started = c.state.as_ref().and_then(|s| s.started_at.as_deref()).is_some_and(|t| !t.starts_with("0001"));
-        started && labels::made_by(c.config.as_ref().and_then(|c| c.labels.as_ref()), ctx)
+        let labels = c.config.as_ref().and_then(|c| c.labels.as_ref());
+        started && labels::made_by(labels, ctx) && labels.and_then(|labels| labels.get(labels::STEP)) == step.as_ref()
     });
     let told = if attached {
         let told = ctx.logged()?.into_iter().filter(|line| !NOTES.contains(&line.as_str())).count();

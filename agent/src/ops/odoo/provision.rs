@@ -9,7 +9,8 @@ use crate::host::docker::image::Image;
 use crate::host::docker::{failed, labels, words};
 use crate::ops::postgres::{self, Database};
 use ocore_shared::odoo::conf::{self, Passwords};
-use ocore_shared::protocol::odoo::{InstanceRunning, InstanceSpec, secret_names};
+use ocore_shared::protocol::odoo::{InstanceProvision, InstanceRunning, InstanceSpec, secret_names};
+use ocore_shared::protocol::registries::RegistryLogin;
 use ocore_shared::secret::Secret;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -32,14 +33,14 @@ const STEPS: &[(&str, &str)] = &[
 ];
 
 pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
-    let spec: InstanceSpec = ctx.input()?;
+    let InstanceProvision { spec, registries } = ctx.input()?;
     let spec = InstanceSpec {
         image: crate::host::docker::image::with_tag(&spec.image),
         postgres_image: crate::host::docker::image::with_tag(&spec.postgres_image),
         ..spec
     };
     ctx.plan(STEPS).await?;
-    let provision = Provision { host: &host, ctx: &ctx, spec: &spec };
+    let provision = Provision { host: &host, ctx: &ctx, spec: &spec, registries: &registries };
     result(ctx.attempt(provision.forward(), provision.back()).await?)
 }
 
@@ -47,6 +48,7 @@ struct Provision<'a> {
     host: &'a Host,
     ctx: &'a JobContext,
     spec: &'a InstanceSpec,
+    registries: &'a [RegistryLogin],
 }
 
 impl Provision<'_> {
@@ -91,7 +93,11 @@ impl Provision<'_> {
 
     async fn pull(&self, reference: &str) -> Result<Image, OpError> {
         let progress = |done, total| self.ctx.progress(done, total, "bytes");
-        let image = super::unless_cancelled(self.ctx, self.host.docker.image_ensure(reference, progress)).await?;
+        let fetch = async {
+            let logins = super::logins(self.ctx, self.registries).await?;
+            self.host.docker.image_ensure(reference, &logins, progress).await
+        };
+        let image = super::unless_cancelled(self.ctx, fetch).await?;
         self.ctx.message(match image.was_present {
             true => format!("{} was here already.", image.reference),
             false => format!("{} was fetched.", image.reference),
@@ -172,7 +178,7 @@ impl Provision<'_> {
     /// Take back everything, the newest first. Only what carries this job's label, and the record only if it is this
     /// job's and nothing stays that it would be needed for: the next attempt clears up by it.
     async fn back(&self) {
-        let Self { host, ctx, spec } = self;
+        let Self { host, ctx, spec, .. } = self;
         let mut clean = true;
         for (step, name) in
             [("start", record::odoo_container(&spec.slug)), ("initialise", record::init_container(&spec.slug))]

@@ -4,6 +4,7 @@
 mod away;
 mod failing;
 mod journey;
+mod modules;
 
 use crate::app;
 use crate::config::Config;

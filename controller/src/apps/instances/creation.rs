@@ -4,6 +4,7 @@ use super::model;
 use super::service::{PROVISION_SECONDS, accepted, env_masked, job_of, told};
 use super::store::{self, NewInstance};
 use crate::app::App;
+use crate::apps::registries::service::registries_of;
 use crate::error::{Error, Result};
 use crate::fleet::servers::model::ServerStatus;
 use crate::fleet::servers::service::{labels_fit, visible};
@@ -16,11 +17,11 @@ use crate::signals::events::store::event_append;
 use garde::Validate;
 use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, SecretId, ServerId};
 use ocore_shared::odoo::settings::OdooSettings;
-use ocore_shared::protocol::odoo::{InstanceSpec, Limits, secret_names};
+use ocore_shared::protocol::odoo::{InstanceProvision, InstanceSpec, Limits, secret_names};
 use ocore_shared::secret::Secret;
 use serde::Deserialize;
 use serde_json::json;
-use sqlx::Connection;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -182,9 +183,7 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         (secret_names::MASTER_PASSWORD, token_make()),
         (secret_names::ADMIN_PASSWORD, input.admin_password),
     ] {
-        let secret = SecretId::new();
-        let sealed = app.keyring.seal(&format!("secrets {secret}"), value.expose().as_bytes());
-        secret_store::secret_insert(&mut tx, ctx.organization, secret.0, name, &sealed).await?;
+        let secret = secret_store::secret_add(&mut tx, ctx.organization, &app.keyring, name, &value).await?;
         secrets.insert(name.to_owned(), secret);
     }
     let job = JobId::new();
@@ -198,11 +197,7 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         job,
     };
     store::instance_insert(&mut tx, ctx.organization, &new).await?;
-    let new_job = NewJob {
-        secrets,
-        timeout_seconds: Some(PROVISION_SECONDS),
-        ..job_of(ctx, job, "instance_provision", input.server_id, id, &subject, json!(spec))
-    };
+    let new_job = provision_job(ctx, &mut tx, job, input.server_id, &subject, spec.clone(), secrets).await?;
     let enqueued = jobs::job_enqueue(&mut tx, app.replica, &new_job).await?;
     let mut after = json!({"name": input.name, "server_id": input.server_id, "spec": spec});
     after["spec"]["env"] = env_masked(&spec.env, &spec.env);
@@ -213,6 +208,23 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
     drop(connection);
     told(ctx, app, id, enqueued);
     Ok(accepted(id, "pending", "The instance is being provisioned.", job))
+}
+
+/// The job that provisions an instance, with the registries that its images may come from.
+pub(super) async fn provision_job(
+    ctx: &Ctx, connection: &mut PgConnection, id: JobId, server: ServerId, subject: &Subject, spec: InstanceSpec,
+    mut secrets: BTreeMap<String, SecretId>,
+) -> Result<NewJob> {
+    let images = [spec.image.as_str(), spec.postgres_image.as_str()];
+    let (registries, passwords) = registries_of(connection, ctx.organization, &images).await?;
+    secrets.extend(passwords);
+    let instance = spec.instance_id;
+    let input = json!(InstanceProvision { spec, registries });
+    Ok(NewJob {
+        secrets,
+        timeout_seconds: Some(PROVISION_SECONDS),
+        ..job_of(ctx, id, "instance_provision", server, instance, subject, input)
+    })
 }
 
 fn check_room(room: &store::ServerRoom, input: &InstanceCreate) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Rules of instances.
 
-use super::creation::{sane_env, sane_limits};
+use super::creation::{provision_job, sane_env, sane_limits};
 use super::logs::log_download_note;
 use super::model::{Instance, InstanceStatus};
 use super::store::{self, InstanceFilter};
@@ -119,13 +119,14 @@ pub async fn instance_control(ctx: &Ctx, app: &App, id: InstanceId, control: Con
     let subject = Subject::new("instance", id, &instance.name);
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
-    let mut job = job_of(ctx, JobId::new(), kind, instance.server_id, id, &subject, control_input(&instance));
-    job.queue = queue;
-    if kind == "instance_provision" {
-        job.input = json!(instance.spec);
-        job.secrets = store::instance_secrets(&mut tx, ctx.organization, id).await?;
-        job.timeout_seconds = Some(PROVISION_SECONDS);
-    }
+    let job = match instance.spec.clone().filter(|_| kind == "instance_provision") {
+        Some(spec) => {
+            let secrets = store::instance_secrets(&mut tx, ctx.organization, id).await?;
+            provision_job(ctx, &mut tx, JobId::new(), instance.server_id, &subject, spec, secrets).await?
+        }
+        None => job_of(ctx, JobId::new(), kind, instance.server_id, id, &subject, control_input(&instance)),
+    };
+    let job = NewJob { queue, ..job };
     let enqueued = jobs::job_enqueue(&mut tx, app.replica, &job).await?;
     store::instance_intend(&mut tx, ctx.organization, id, job.id, desired, status).await?;
     audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, &subject, None, None).await?;

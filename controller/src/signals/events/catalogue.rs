@@ -110,6 +110,9 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("project.deleted", "Acme", "A project was removed.", NONE),
     on("project.restored", "Acme", "A project that was put away was taken back.", NONE),
     on("project.updated", "Acme", "A project has another name, description or version of Odoo.", NONE),
+    on("registry.created", "registry.example.com", "A registry was added.", NONE),
+    on("registry.deleted", "registry.example.com", "A registry was removed.", NONE),
+    on("registry.updated", "registry.example.com", "A registry was changed.", NONE),
     on("role.created", "release manager", "A role was made.", NONE),
     on("role.deleted", "release manager", "A role was removed.", NONE),
     on("role.updated", "release manager", "A role allows other things.", NONE),
@@ -191,6 +194,7 @@ mod tests {
     const NO_EVENTS: &[&str] = &[
         "job.cancel_requested",
         "organization.deleted",
+        "registry.tested",
         "server.checked",
         "server.install_command_made",
         "webhook_delivery.replayed",

@@ -195,10 +195,8 @@ async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bo
         Password::Stays => stored,
         Password::Is(secret) => secret,
         Password::New(value) => {
-            let secret = SecretId::new();
-            let sealed = app.keyring.seal(&format!("secrets {secret}"), value.expose().as_bytes());
-            secret_store::secret_insert(&mut tx, organization, secret.0, secret_names::SMTP_PASSWORD, &sealed).await?;
-            Some(secret)
+            let purpose = secret_names::SMTP_PASSWORD;
+            Some(secret_store::secret_add(&mut tx, organization, &app.keyring, purpose, &value).await?)
         }
     };
     match password {
