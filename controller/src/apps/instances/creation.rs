@@ -95,7 +95,8 @@ fn default_limits() -> Limits {
     Limits { cpus: 1.0, memory_mb: 1024 }
 }
 
-fn long_enough(password: &Secret, (): &()) -> garde::Result {
+/// Rule of garde for a password of Odoo.
+pub fn long_enough(password: &Secret, (): &()) -> garde::Result {
     let length = password.expose().chars().count();
     if (8..=128).contains(&length) && !password.expose().chars().any(char::is_control) {
         return Ok(());

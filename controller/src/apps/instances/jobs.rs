@@ -30,6 +30,9 @@ pub async fn instance_effect(
     let found = reports::instance_lock(connection, organization, None, instance.0).await?;
     // One that ended while it waited has changed nothing, and the job before it speaks.
     let Some(present) = found.filter(|present| !present.busy) else { return Ok(Vec::new()) };
+    if kind == "instance_admin_password" {
+        store::job_secrets_delete(connection, organization, job.id).await?;
+    }
     let container = reports::instance_container(connection, organization, instance).await?;
     let running: Option<InstanceRunning> =
         snapshot.result.clone().and_then(|result| serde_json::from_value(result).ok());
@@ -68,11 +71,17 @@ fn succeeded<'a>(
         "instance_restart" => ("instance.restarted", Some("running")),
         "instance_stop" | "instance_kill" => ("instance.stopped", Some("stopped")),
         "instance_remove" => ("instance.deleted", None),
+        "instance_modules" => ("instance.modules_changed", None),
+        "instance_admin_password" => ("instance.admin_password_set", None),
         _ => ("instance.updated", None),
     };
     // Settings alone start nothing: then what runs is what ran before.
     let untouched = snapshot.steps.iter().any(|step| step.name == "health" && step.status == StepStatus::Skipped);
     let outcome = match running {
+        // They leave the container that they found.
+        _ if matches!(kind, "instance_modules" | "instance_admin_password") => {
+            observe(container, &present.desired, present.status)
+        }
         Some(_) if untouched => observe(container, &present.desired, present.status),
         Some(_) => Outcome {
             status: Some(InstanceStatus::Running),
@@ -101,8 +110,10 @@ fn failed<'a>(
 ) -> (Option<&'static str>, Outcome<'a>) {
     let said = snapshot.failure.as_ref().map(|failure| failure.message.as_str());
     let outcome = match kind {
-        // One that fails puts the settings before back in force.
-        "instance_update" => observe(container, &present.desired, present.status),
+        // One that fails puts what was before back in force.
+        "instance_update" | "instance_modules" | "instance_admin_password" => {
+            observe(container, &present.desired, present.status)
+        }
         "instance_start" | "instance_stop" | "instance_restart" | "instance_kill" | "instance_remove"
             if snapshot.steps.is_empty() =>
         {

@@ -428,6 +428,20 @@ pub async fn instance_delete(
     Ok(())
 }
 
+/// Remove what a job alone was given to know.
+pub async fn job_secrets_delete(connection: &mut PgConnection, organization: OrganizationId, job: JobId) -> Result<()> {
+    sqlx::query!(
+        "delete from secrets where organization_id = $1 and id in (
+             select given.value::uuid from jobs j, jsonb_each_text(j.secret_ids) given
+             where j.organization_id = $1 and j.id = $2)",
+        organization.0,
+        job.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The newest job that provisioned an instance.
 pub async fn instance_provision_job(
     connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use garde::Validate;
-use serde::de::IntoDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -46,12 +46,26 @@ impl Page {
 
     /// The id that the page before ended with.
     pub fn before(&self) -> Result<Option<Uuid>> {
+        Ok(self.read::<Cursor>()?.map(|cursor| cursor.id))
+    }
+
+    /// The name that the page before ended with, of a list that goes by names.
+    pub fn after_name(&self) -> Result<Option<String>> {
+        Ok(self.read::<NameCursor>()?.map(|cursor| cursor.name))
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let wrong = || Error::field("cursor", "cursor", "The cursor cannot be read; take next_cursor as it was given.");
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
-        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
-        Ok(Some(cursor.id))
+        serde_json::from_slice(&bytes).map(Some).map_err(|_| wrong())
     }
+}
+
+/// Of a list that goes by names.
+#[derive(Serialize, Deserialize)]
+struct NameCursor {
+    name: String,
 }
 
 /// Any of several words: `?status=degraded,offline`.
@@ -87,12 +101,21 @@ pub struct List<T> {
 
 impl<T> List<T> {
     /// From rows fetched with [`Page::fetch`], newest first.
-    pub fn new(mut data: Vec<T>, page: &Page, id: impl Fn(&T) -> Uuid) -> Self {
+    pub fn new(data: Vec<T>, page: &Page, id: impl Fn(&T) -> Uuid) -> Self {
+        Self::cut(data, page, |last| Cursor { id: id(last) })
+    }
+
+    /// From rows in the order of their names, fetched with [`Page::fetch`] after [`Page::after_name`].
+    pub fn by_name(data: Vec<T>, page: &Page, name: impl Fn(&T) -> &str) -> Self {
+        Self::cut(data, page, |last| NameCursor { name: name(last).to_owned() })
+    }
+
+    fn cut<C: Serialize>(mut data: Vec<T>, page: &Page, cursor: impl Fn(&T) -> C) -> Self {
         let limit = page.limit() as usize;
         let has_more = data.len() > limit;
         data.truncate(limit);
         let next_cursor = data.last().filter(|_| has_more).map(|last| {
-            let json = serde_json::to_vec(&Cursor { id: id(last) }).unwrap_or_default();
+            let json = serde_json::to_vec(&cursor(last)).unwrap_or_default();
             URL_SAFE_NO_PAD.encode(json)
         });
         Self { data, next_cursor, has_more }

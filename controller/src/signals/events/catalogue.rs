@@ -70,6 +70,7 @@ pub const EVENT_TYPES: &[EventType] = &[
     ),
     on("environment.kept", "Staging", "An environment stays: one of its instances could not be deleted.", NONE),
     on("environment.updated", "Staging", "An environment has another name or description.", NONE),
+    on("instance.admin_password_set", "shop", "The password of a user of an instance's Odoo was set.", INSTANCE),
     on("instance.created", "shop", "An instance runs for the first time.", INSTANCE),
     on("instance.deleted", "shop", "An instance is gone.", INSTANCE),
     on(
@@ -77,6 +78,12 @@ pub const EVENT_TYPES: &[EventType] = &[
         "shop",
         "An instance is in trouble: its container has ended, or an operation on it has failed.",
         r#"{"reason": "The container ended with code 1."}"#,
+    ),
+    on(
+        "instance.modules_changed",
+        "shop",
+        "Modules of an instance's Odoo were installed, updated or removed.",
+        INSTANCE,
     ),
     on("instance.requested", "shop", "An instance was asked for; it is being made.", REQUESTED),
     on("instance.restarted", "shop", "An instance was restarted.", INSTANCE),
