@@ -32,7 +32,16 @@ fn odoo_login(port: u16, database: &str, login: &str, password: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_nothing_to_a_running_odoo_and_back() {
+async fn from_nothing_to_a_running_odoo_14_and_back() {
+    evening("14.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_nothing_to_a_running_odoo_19_and_back() {
+    evening("19.0").await;
+}
+
+async fn evening(version: &str) {
     let controller = Controller::start().await;
     let ada = controller.bootstrap().await;
     let (_agent, server) = controller.add_server(&ada, "first").await;
@@ -42,7 +51,7 @@ async fn from_nothing_to_a_running_odoo_and_back() {
 
     // Container names carry the slug: a run beside another one takes its own.
     let name = format!("Acme {}", uuid::Uuid::now_v7().simple());
-    let wish = json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_email": "boss@acme.test",
+    let wish = json!({"name": name, "server_id": server, "odoo_version": version, "admin_email": "boss@acme.test",
         "admin_password": ODOO_PASSWORD, "language": "fr_FR", "country": "BE", "limits": {"cpus": 1, "memory_mb": 1024}});
     let accepted = ada.post("/api/instances", wish.clone()).await.is(202);
     let (id, job) = (text(&accepted, "id"), text(&accepted, "job_id"));

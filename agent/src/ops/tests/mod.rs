@@ -5,6 +5,7 @@ mod away;
 mod failing;
 mod journey;
 mod modules;
+mod series;
 
 use crate::app;
 use crate::config::Config;

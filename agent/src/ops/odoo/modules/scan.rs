@@ -68,9 +68,10 @@ pub struct Known {
 pub async fn known(host: &Host, record: &Record) -> Result<Known, OpError> {
     let script = format!(
         "SELECT json_build_object(
-           'modules', (SELECT coalesce(json_agg(json_build_object('name', name, 'state', state, 'version', latest_version,
-               'title', to_json(shortdesc), 'author', author, 'application', application) ORDER BY name), '[]')
-             FROM ir_module_module),
+           'modules', (SELECT coalesce(json_agg(json_build_object('name', m.name, 'state', m.state,
+               'version', m.latest_version, 'title', row -> 'shortdesc', 'author', row ->> 'author',
+               'application', (row ->> 'application')::boolean) ORDER BY m.name), '[]')
+             FROM ir_module_module m, to_jsonb(m) row),
            'checksums', (SELECT value FROM ir_config_parameter WHERE key = '{CHECKSUMS}'),
            'languages', (SELECT coalesce(json_agg(code), '[]') FROM res_lang WHERE active));\n"
     );
