@@ -1,6 +1,7 @@
 // Made-up people, roles and keys for the mock server: enough to see every page of an organization.
 import { randomUUID } from 'node:crypto';
 import { ago, now } from './data.mjs';
+import { environments, projects } from './projects.mjs';
 
 const RESOURCES = ['org', 'settings', 'members', 'roles', 'api-keys', 'audit', 'billing', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'dns', 'jobs', 'webhooks'];
 const SPECIAL = { 'terminal:servers': 'Open a root shell on servers', 'files:servers': 'Read and write files of servers', 'console:instances': 'Open a shell in instances', 'files:instances': 'Read and write files of instances', 'download:backups': 'Download backups' };
@@ -21,13 +22,11 @@ const roles = [
 const named = (name) => roles.find((one) => one.name === name);
 const grant = (name, scope = whole) => ({ role_id: named(name).id, role: name, scope });
 
-const project = { id: randomUUID(), name: 'Shop', slug: 'shop', description: '', environments_count: 3, ...stamp };
-const environments = ['production', 'staging', 'development'].map((type) => ({ id: randomUUID(), name: type, slug: type, type, project_id: project.id, project_name: project.name, instances_count: 0, ...stamp }));
 const member = (id, name, grants, rest) => ({ id, name, email: `${name.split(' ')[0].toLowerCase()}@acme.example`, role: grants[0]?.role ?? 'member', is_owner: grants[0]?.role === 'owner', grants, second_factor: false, last_login_at: ago(4000), joined_at: ago(8e6), version: 1, ...rest });
 const members = [
   member('u', 'Ada Martin', [grant('owner')], { second_factor: true, last_login_at: ago(60) }),
   member('g', 'Grace Hopper', [grant('developer'), grant('support', { type: 'environment', id: environments[0].id })]),
-  member('n', 'Nina Simone', [grant('viewer'), grant('developer', { type: 'project', id: project.id })]),
+  member('n', 'Nina Simone', [grant('viewer'), grant('developer', { type: 'project', id: projects[0].id })]),
   ...Array.from({ length: 12 }, (_, i) => member(`m${i}`, `Person ${i + 1}`, [grant(i % 3 ? 'viewer' : 'admin')], { email: `person${i + 1}@acme.example` })),
 ];
 const overrides = new Map([['n', [{ permission: 'view:billing', effect: 'deny', created_at: ago(999) }, { permission: 'view:audit', effect: 'allow', created_at: ago(999) }]]]);
@@ -60,8 +59,6 @@ export function identity(method, url, body, page) {
   const remove = (from) => { from.splice(from.indexOf(one(from)), 1); return { status: 204 }; };
   switch (noun) {
     case 'permissions': return { body: { data: list, has_more: false, next_cursor: null } };
-    case 'projects': return { body: page([project], url) };
-    case 'environments': return { body: page(environments, url) };
     case 'orgs': return { status: 201, body: { ...organization, ...body } };
     case 'org':
       if (id === 'settings') return { body: method === 'GET' ? settings : changed(settings, body) };

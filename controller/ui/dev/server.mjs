@@ -8,6 +8,7 @@ import { accountAnswer, signInAnswer } from './account.mjs';
 import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
+import { configuration, delivery, environments } from './projects.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
 const dist = new URL('../dist', import.meta.url).pathname;
@@ -35,6 +36,7 @@ const jobs = empty ? [] : [
   makeJob('instance_provision', instances[3], 'failed', { finished_at: ago(390), failure: { code: 'image_not_found', message: 'The image odoo:99 does not exist. Choose another version, or an image that the server can pull.', retryable: false } }),
 ];
 if (!empty) {
+  [0, 1, 4, 4, 2].forEach((place, i) => Object.assign(instances[i], { environment_id: environments[place].id, environment_type: environments[place].type, project_id: environments[place].project_id }));
   instances[4].active_job_id = jobs[0].id;
   instances[0].last_job_id = jobs[1].id;
   instances[3].last_job_id = jobs[2].id;
@@ -57,7 +59,7 @@ const visible = ({ seed, log, ...rest }) => rest;
 function page(list, url, fields = []) {
   const q = url.searchParams.get('q')?.toLowerCase();
   let found = list;
-  for (const key of ['status', 'kind', 'server_id', 'instance_id']) {
+  for (const key of ['status', 'kind', 'server_id', 'instance_id', 'environment_id']) {
     const wanted = url.searchParams.get(key);
     if (wanted) found = found.filter((x) => x[key] === wanted);
   }
@@ -113,7 +115,7 @@ async function answer(method, url, body) {
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
   const job = noun === 'jobs' && id ? jobs.find((j) => j.id === id) : null;
   if (noun === 'user') return accountAnswer(method, url.pathname, body, user) ?? notFound('page');
-  const found = identity(method, url, body, page);
+  const found = identity(method, url, body, page) ?? delivery(method, url, body, page, instances);
   if (found) return found;
   if (noun === 'servers') {
     if (!id && method === 'GET') return { body: page(servers, url, ['name', 'description']) };
@@ -155,6 +157,7 @@ async function answer(method, url, body) {
     }
     if (!instance) return notFound('instance');
     if (verb === 'stats') return { body: { at: now(), cpu_percent: 20 + Math.random() * 60, memory_used_bytes: 6.1e8, memory_limit_bytes: 2147483648, network_rx_bytes: 8.1e8, network_tx_bytes: 3.3e9, block_read_bytes: 4e8, block_write_bytes: 2e9, pids: 14 } };
+    if (verb === 'config') return configuration(method, url, body, instance, page);
     if (sub === 'history') {
       const before = Number((url.searchParams.get('before') ?? 'c:0:20000').split(':')[2]);
       const first = Math.max(0, before - 500);

@@ -87,6 +87,29 @@ async function shoot(theme, width, height) {
     await tab.waitForTimeout(300);
     await tab.getByText('Delete the database and files too').click();
   });
+  const projects = await get('/api/projects');
+  const production = `/instances/${find(instances, 'Acme prod')}?tab=configuration`;
+  await take('projects', '/projects');
+  await take('new-project', '/projects?add=project');
+  await take('board', `/projects/${find(projects, 'Acme')}`);
+  await take('delete-environment', `/projects/${find(projects, 'Acme')}`, async () => {
+    await tab.getByTestId('environment-actions').nth(0).click();
+    await tab.getByTestId('delete-environment').click();
+  });
+  await take('configuration', production);
+  await take('configuration-refused', production, async () => {
+    await tab.getByText('Number', { exact: true }).click();
+    await tab.getByTestId('workers').fill('9');
+    await tab.getByTestId('add-key').click();
+    await tab.getByLabel('Key 1', { exact: true }).fill('csv_internal_sep');
+    await tab.getByTestId('sizing').scrollIntoViewIfNeeded();
+  });
+  await take('configuration-mail', production, async () => {
+    await tab.getByTestId('mail-on').check();
+    await tab.getByTestId('smtp-host').fill('smtp.acme.example');
+    await tab.waitForTimeout(600);
+  });
+  await take('configuration-history', `${production}&view=history`);
   await take('jobs', '/jobs');
   await take('job', `/jobs/${jobs[0].id}`);
   await take('job-failed', `/jobs/${jobs.find((j) => j.status === 'failed').id}`);

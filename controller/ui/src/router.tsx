@@ -195,20 +195,31 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => app,
+    path: '/projects',
+    validateSearch: texts('q', 'archived', 'add'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/projects/ProjectsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/projects/$id',
+    component: lazyRouteComponent(retrying(() => import('@/pages/projects/ProjectPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
     path: '/instances',
-    validateSearch: texts('q', 'status', 'server_id'),
+    validateSearch: texts('q', 'status', 'server_id', 'environment_id'),
     component: lazyRouteComponent(retrying(() => import('@/pages/instances/InstancesPage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/instances/new',
-    validateSearch: texts('server_id'),
+    validateSearch: texts('server_id', 'environment_id'),
     component: lazyRouteComponent(retrying(() => import('@/pages/instances/NewInstancePage'))),
   }),
   createRoute({
     getParentRoute: () => app,
     path: '/instances/$id',
-    validateSearch: texts('tab'),
+    validateSearch: texts('tab', 'view'),
     component: lazyRouteComponent(retrying(() => import('@/pages/instances/InstancePage'))),
   }),
   createRoute({

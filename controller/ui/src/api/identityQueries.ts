@@ -108,13 +108,13 @@ export const allApiKeysQuery = queryOptions({
 });
 
 export const allProjectsQuery = queryOptions({
-  queryKey: ['projects', 'all'],
+  queryKey: [...keys.projects, 'all'],
   queryFn: ({ signal }) => all((query) => unwrap(api.GET('/api/projects', { params: { query }, signal }))),
   staleTime: 60_000,
 });
 
 export const allEnvironmentsQuery = queryOptions({
-  queryKey: ['environments', 'all'],
+  queryKey: [...keys.environments, 'all'],
   queryFn: ({ signal }) => all((query) => unwrap(api.GET('/api/environments', { params: { query }, signal }))),
   staleTime: 60_000,
 });

@@ -16,6 +16,10 @@ export const keys = {
   account: ['account'] as const,
   servers: ['servers'] as const,
   server: (id: string) => ['server', id] as const,
+  projects: ['projects'] as const,
+  project: (id: string) => ['project', id] as const,
+  environments: ['environments'] as const,
+  environment: (id: string) => ['environment', id] as const,
   instances: ['instances'] as const,
   instance: (id: string) => ['instance', id] as const,
   jobs: ['jobs'] as const,
@@ -91,7 +95,9 @@ export const serverEventsQuery = (id: string) =>
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
 
-export const instancesQuery = (query: ListParams & { status?: InstanceStatus[]; server_id?: string }) =>
+export const instancesQuery = (
+  query: ListParams & { status?: InstanceStatus[]; server_id?: string; environment_id?: string },
+) =>
   queryOptions({
     queryKey: [...keys.instances, query],
     queryFn: ({ signal }) => unwrap(api.GET('/api/instances', { params: { query }, signal })),

@@ -15,6 +15,8 @@ export interface ConfirmProps {
   title: string;
   action: string;
   keep?: string;
+  /** Nothing is lost by it. */
+  harmless?: boolean;
   /** It cannot be done; the text says why. */
   impossible?: boolean;
   run: Run;
@@ -40,7 +42,7 @@ export function Confirm({ run, ...props }: ConfirmProps) {
           <Button variant="default" onClick={close} data-autofocus>
             {props.keep ?? 'Cancel'}
           </Button>
-          <Button color="red" loading={run.isPending} disabled={props.impossible} onClick={props.onConfirm} data-testid="confirm">
+          <Button color={props.harmless ? undefined : 'red'} loading={run.isPending} disabled={props.impossible} onClick={props.onConfirm} data-testid="confirm">
             {props.action}
           </Button>
         </Group>

@@ -1,10 +1,9 @@
-import { List, Modal, Stack, TextInput } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { Modal, Stack, TextInput } from '@mantine/core';
 import { useEffect, useState, type ReactNode } from 'react';
 import type { Run } from './Confirm';
 import { FormButtons } from './FormButtons';
 import { FormError } from './FormError';
-import { Notice } from './Notice';
+import { Losses } from './Losses';
 
 export interface ConfirmByNameProps {
   opened: boolean;
@@ -40,13 +39,7 @@ export function ConfirmByName({ run, ...props }: ConfirmByNameProps) {
       >
         <Stack gap="md">
           {props.children}
-          <Notice tone="bad" icon={<IconAlertTriangle size={18} />} title="What will be lost">
-            <List size="sm" spacing={2}>
-              {props.losses.map((loss) => (
-                <List.Item key={loss}>{loss}</List.Item>
-              ))}
-            </List>
-          </Notice>
+          <Losses losses={props.losses} />
           <TextInput
             label={
               <>

@@ -11,6 +11,14 @@ export function ServerLink({ id, strong, children }: { id: string; strong?: bool
   );
 }
 
+export function ProjectLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
+  return (
+    <Link to="/projects/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
+      {children}
+    </Link>
+  );
+}
+
 export function InstanceLink({ id, strong, children }: { id: string; strong?: boolean; children: ReactNode }) {
   return (
     <Link to="/instances/$id" params={{ id }} className={strong ? classes.rowLink : classes.link}>
@@ -82,6 +90,7 @@ export function SubjectLink({ subject }: { subject: Subject | null | undefined }
   if (!subject) return <>–</>;
   const name = subject.name || subject.id || subject.type;
   if (subject.id && subject.type === 'server') return <ServerLink id={subject.id}>{name}</ServerLink>;
+  if (subject.id && subject.type === 'project') return <ProjectLink id={subject.id}>{name}</ProjectLink>;
   if (subject.id && subject.type === 'instance') return <InstanceLink id={subject.id}>{name}</InstanceLink>;
   if (subject.id && subject.type === 'job') return <JobLink id={subject.id}>{name}</JobLink>;
   if (subject.id && subject.type === 'member') return <MemberLink id={subject.id}>{name}</MemberLink>;

@@ -3,6 +3,7 @@
 export const SHORTCUTS = [
   { keys: 'g d', label: 'Go to the dashboard' },
   { keys: 'g s', label: 'Go to servers' },
+  { keys: 'g p', label: 'Go to projects' },
   { keys: 'g i', label: 'Go to instances' },
   { keys: 'g j', label: 'Go to jobs' },
   { keys: 'g m', label: 'Go to members' },
@@ -10,7 +11,7 @@ export const SHORTCUTS = [
   { keys: 'g w', label: 'Go to webhooks' },
   { keys: 'g a', label: 'Go to the audit log' },
   { keys: '/', label: 'Search in the list' },
-  { keys: 'n', label: 'New: server, instance, member, role, key or webhook, by page' },
+  { keys: 'n', label: 'New: server, project, environment, instance, member, role, key or webhook, by page' },
   { keys: '?', label: 'Show these shortcuts' },
 ] as const;
 

@@ -1,4 +1,4 @@
-// Languages that Odoo ships and the countries of ISO 3166, named by the browser in English.
+// Languages that Odoo ships, the countries of ISO 3166, named by the browser in English, and its time zones.
 
 const LANGUAGES =
   'en_US en_GB en_AU en_CA en_IN en_NZ am_ET ar_001 ar_SY az_AZ be_BY bg_BG bn_IN bs_BA ca_ES cs_CZ da_DK de_DE de_CH el_GR ' +
@@ -34,4 +34,10 @@ export function countryChoices(): Choice[] {
   return COUNTRIES.split(' ')
     .map((code) => ({ value: code, label: `${names.of(code) ?? code} · ${code}` }))
     .sort((a, b) => a.label.localeCompare(b.label));
+}
+
+/** Those that the browser knows, with the one that is chosen already, should it not. */
+export function timeZoneChoices(chosen: string | null): Choice[] {
+  const known = Intl.supportedValuesOf('timeZone');
+  return [...new Set(['UTC', ...(chosen ? [chosen] : []), ...known])].map((value) => ({ value, label: value.replaceAll('_', ' ') }));
 }

@@ -7,6 +7,8 @@ import { appendSample, withProgress, type Effect, type SubjectType } from './red
 const LISTS: Record<SubjectType, QueryKey> = {
   server: keys.servers,
   instance: keys.instances,
+  project: keys.projects,
+  environment: keys.environments,
   job: keys.jobs,
   api_key: keys.apiKeys,
   organization: keys.organization,
@@ -18,8 +20,18 @@ const LISTS: Record<SubjectType, QueryKey> = {
   notice: keys.notices,
 };
 
+/** What shows something of another object: a project its environments' number, an environment its project's name. */
+const SHOWN_BY: Partial<Record<SubjectType, QueryKey[]>> = {
+  project: [keys.environments, ['environment']],
+  environment: [keys.projects, ['project']],
+  role: [['member']],
+};
+
 /** What decides on what the person at the console sees and may do. */
 const RIGHTS: readonly SubjectType[] = ['organization', 'member', 'role'];
+
+/** What counts servers or instances. */
+const COUNTED: QueryKey[] = [keys.counts, keys.projects, ['project'], keys.environments];
 
 const SOON_MS = 250;
 const COUNTS_MS = 5_000;
@@ -40,7 +52,7 @@ export class CacheUpdater {
         this.refetchSoon(LISTS[effect.subject]);
         if (effect.id && effect.subject !== 'api_key') this.refetchSoon([effect.subject, effect.id]);
         if (RIGHTS.includes(effect.subject)) this.refetchSoon(keys.user);
-        if (effect.subject === 'role') this.refetchSoon(['member']);
+        SHOWN_BY[effect.subject]?.forEach((key) => this.refetchSoon(key));
         if (effect.subject === 'server' || effect.subject === 'instance') this.countSoon();
         break;
       case 'metrics':
@@ -72,7 +84,7 @@ export class CacheUpdater {
   private countSoon(): void {
     this.countsTimer ??= setTimeout(() => {
       this.countsTimer = undefined;
-      void this.client.invalidateQueries({ queryKey: keys.counts });
+      for (const queryKey of COUNTED) void this.client.invalidateQueries({ queryKey });
     }, COUNTS_MS);
   }
 

@@ -27,6 +27,10 @@ describe('effectsOf', () => {
       { kind: 'refetch', subject: 'instance', id: 'i1' },
     ]);
   });
+  it('follows projects and environments', () => {
+    const e = { ...event('3', 'environment.deleting'), subject: { type: 'environment', id: 'e1', name: 'Staging' } };
+    expect(effectsOf(message('environment.deleting', e, '7-3'))[1]).toEqual({ kind: 'refetch', subject: 'environment', id: 'e1' });
+  });
   it('asks for the notices again when one comes or goes', () => {
     const e = { ...event('2', 'notice.raised'), subject: { type: 'server', id: 's1', name: 'web-1' } };
     expect(effectsOf(message('notice.raised', e, '6-2'))).toEqual([

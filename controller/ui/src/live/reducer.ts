@@ -5,6 +5,8 @@ import type { SseMessage } from './sse';
 export type SubjectType =
   | 'server'
   | 'instance'
+  | 'project'
+  | 'environment'
   | 'job'
   | 'api_key'
   | 'organization'
@@ -23,8 +25,8 @@ export type Effect =
   | { kind: 'reset' };
 
 const SUBJECTS: readonly string[] = [
-  'server', 'instance', 'job', 'api_key', 'organization', 'member', 'invitation', 'role', 'service_account',
-  'webhook_endpoint',
+  'server', 'instance', 'project', 'environment', 'job', 'api_key', 'organization', 'member', 'invitation', 'role',
+  'service_account', 'webhook_endpoint',
 ] satisfies SubjectType[];
 
 export function effectsOf(message: SseMessage): Effect[] {

@@ -30,8 +30,8 @@ describe('installation', () => {
 
 describe('new instance', () => {
   it('sends what the form says', () => {
-    const values = { ...firstValues('a@b.c', 's1'), name: ' Acmé ', password: 'abcdefg1' };
-    expect(bodyOf(values)).toMatchObject({ name: 'Acmé', slug: 'acme', server_id: 's1', odoo_version: '19.0', image: undefined, country: undefined, limits: { cpus: 2, memory_mb: 2048 } });
+    const values = { ...firstValues('a@b.c', 's1', 'e1'), name: ' Acmé ', password: 'abcdefg1' };
+    expect(bodyOf(values)).toMatchObject({ name: 'Acmé', slug: 'acme', environment_id: 'e1', server_id: 's1', odoo_version: '19.0', image: undefined, country: undefined, limits: { cpus: 2, memory_mb: 2048 } });
   });
   it('refuses what cannot work', () => {
     expect(rules.name('日本語')).not.toBeNull();

@@ -13,6 +13,7 @@ import {
   IconServer2,
   IconSettings,
   IconShieldCheck,
+  IconStack2,
   IconUsersGroup,
   IconWebhook,
 } from '@tabler/icons-react';
@@ -36,6 +37,7 @@ import { Shortcuts } from './Shortcuts';
 const PAGES = [
   { to: '/', label: 'Dashboard', icon: IconLayoutDashboard, needs: null },
   { to: '/servers', label: 'Servers', icon: IconServer2, needs: 'view:servers' },
+  { to: '/projects', label: 'Projects', icon: IconStack2, needs: 'view:projects' },
   { to: '/instances', label: 'Instances', icon: IconBox, needs: 'view:instances' },
   { to: '/jobs', label: 'Jobs', icon: IconListCheck, needs: null },
 ] as const;

@@ -14,6 +14,8 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
           return void navigate({ to: '/' });
         case 'g s':
           return void navigate({ to: '/servers' });
+        case 'g p':
+          return void navigate({ to: '/projects' });
         case 'g i':
           return void navigate({ to: '/instances' });
         case 'g j':

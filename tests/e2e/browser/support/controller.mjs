@@ -1,6 +1,6 @@
 // A controller of one's own with a browser beside it, for the length of a test file.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -78,6 +78,13 @@ export async function startController(env = {}) {
     throw error;
   }
   const errors = [];
+  /** A statement for its database, for what only an agent could bring about. */
+  const sql = (statement) => {
+    const options = ['-h', path.join(dir, 'data/postgres/run'), '-U', 'postgres', '-d', 'ocore', '-qAtX', '-v', 'ON_ERROR_STOP=1'];
+    const done = spawnSync('psql', [...options, '-c', statement], { encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stderr);
+    return done.stdout.trim();
+  };
   /** A browser of somebody else, without a cookie. */
   const visitor = async () => {
     const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
@@ -85,7 +92,7 @@ export async function startController(env = {}) {
     page.on('pageerror', (error) => errors.push(error.message));
     return page;
   };
-  return { base, dir, errors, visitor, run, stop, log };
+  return { base, dir, errors, visitor, run, sql, stop, log };
 }
 
 /** Ada becomes the first administrator, and is signed in then. */

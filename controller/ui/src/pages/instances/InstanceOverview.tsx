@@ -1,15 +1,17 @@
 import { Anchor, Badge, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { environmentQuery } from '@/api/projectQueries';
 import { instanceStatsQuery } from '@/api/queries';
 import type { Instance } from '@/api/types';
-import { ServerLink } from '@/components/Links';
+import { ProjectLink, ServerLink } from '@/components/Links';
 import { Notice } from '@/components/Notice';
 import { FactList, Panel } from '@/components/Panel';
 import { UsageBar } from '@/components/UsageBar';
 import { formatBytes, formatDateTime, formatMegabytes, formatPercent, share, shortId } from '@/lib/format';
 import { tagsFromLabels } from '@/lib/labels';
 import { JobPanel } from '@/pages/jobs/JobView';
+import { useSession } from '@/shell/session';
 
 export function InstanceOverview({ instance }: { instance: Instance }) {
   const jobId = instance.active_job_id ?? instance.last_job_id;
@@ -55,7 +57,7 @@ function About({ instance }: { instance: Instance }) {
         ['Server', <ServerLink key="server" id={instance.server_id}>{instance.server_name ?? instance.server_id}</ServerLink>],
         ['Odoo', instance.odoo_version],
         ['Image', `${instance.image}${instance.image_digest ? ` · ${shortId(instance.image_digest)}` : ''}`],
-        ['Environment', instance.environment_type ?? '–'],
+        ['Environment', <Place key="place" instance={instance} />],
         ['Database', instance.database_name],
         ['Administrator', instance.admin_login],
         ['Language', [instance.language, instance.country].filter(Boolean).join(' · ')],
@@ -78,6 +80,20 @@ function About({ instance }: { instance: Instance }) {
         ['Created', formatDateTime(instance.created_at)],
       ]}
     />
+  );
+}
+
+/** Its environment in its project, for who may see them. */
+function Place({ instance }: { instance: Instance }) {
+  const { can } = useSession();
+  const { data: environment } = useQuery({ ...environmentQuery(instance.environment_id), enabled: can('view:projects') });
+  if (!environment) return <>{instance.environment_type}</>;
+  const told = environment.name.toLowerCase().includes(environment.type);
+  return (
+    <>
+      <ProjectLink id={environment.project_id}>{environment.project_name}</ProjectLink> / {environment.name}
+      {!told && `, ${environment.type}`}
+    </>
   );
 }
 

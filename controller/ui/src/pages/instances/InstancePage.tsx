@@ -10,6 +10,7 @@ import { StatusBadge } from '@/components/StatusBadge';
 import { healthState, instanceState, stateOf } from '@/lib/status';
 import { InstanceLogs } from '@/logs/InstanceLogs';
 import { useSession } from '@/shell/session';
+import { InstanceConfiguration } from './config/InstanceConfiguration';
 import { InstanceActions } from './InstanceActions';
 import { InstanceJobs } from './InstanceJobs';
 import { InstanceOverview } from './InstanceOverview';
@@ -51,6 +52,7 @@ export default function InstancePage() {
             hidden: !can('console:instances'),
             render: () => <InstanceShell instance={instance} />,
           },
+          { value: 'configuration', label: 'Configuration', render: () => <InstanceConfiguration key={id} instance={instance} /> },
           { value: 'jobs', label: 'Jobs', render: () => <InstanceJobs instanceId={id} /> },
           {
             value: 'settings',

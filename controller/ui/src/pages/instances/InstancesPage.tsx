@@ -2,6 +2,7 @@ import { ActionIcon, Group, Table, Text, Tooltip } from '@mantine/core';
 import { IconBox, IconExternalLink, IconPlus, IconSearchOff } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { environmentQuery } from '@/api/projectQueries';
 import { instancesQuery } from '@/api/queries';
 import { instanceStatusValues, type Instance, type InstanceStatus } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
@@ -25,10 +26,20 @@ export default function InstancesPage() {
   const navigate = useNavigate({ from: '/instances' });
   const { can } = useSession();
   const status = search.status as InstanceStatus | undefined;
-  const paging = usePaging(`${search.q ?? ''}|${status ?? ''}|${search.server_id ?? ''}`);
+  const paging = usePaging(`${search.q ?? ''}|${status ?? ''}|${search.server_id ?? ''}|${search.environment_id ?? ''}`);
   const instances = useQuery({
-    ...instancesQuery({ ...paging.query, q: search.q, status: status && [status], server_id: search.server_id }),
+    ...instancesQuery({
+      ...paging.query,
+      q: search.q,
+      status: status && [status],
+      server_id: search.server_id,
+      environment_id: search.environment_id,
+    }),
     placeholderData: keepPreviousData,
+  });
+  const environment = useQuery({
+    ...environmentQuery(search.environment_id ?? ''),
+    enabled: search.environment_id !== undefined && can('view:projects'),
   });
   const newButton = can('manage:instances') && (
     <ButtonLink to="/instances/new" leftSection={<IconPlus size={16} />} data-new data-testid="new-instance">
@@ -56,6 +67,11 @@ export default function InstancesPage() {
               {instances.data?.data[0]?.server_name ?? 'one server'}
             </FilterPill>
           )}
+          {search.environment_id && (
+            <FilterPill label="In" onRemove={() => void navigate({ search: (s) => ({ ...s, environment_id: undefined }), replace: true })}>
+              {environment.data ? `${environment.data.project_name} / ${environment.data.name}` : 'one environment'}
+            </FilterPill>
+          )}
         </Group>
         <PagedList
           query={instances}
@@ -72,7 +88,7 @@ export default function InstancesPage() {
             { label: 'Open', hiddenLabel: true },
           ]}
           empty={
-            search.q || status || search.server_id ? (
+            search.q || status || search.server_id || search.environment_id ? (
               <EmptyState icon={<IconSearchOff size={22} />} title="No instance matches" text="Try another word or status." />
             ) : (
               <EmptyState

@@ -4,10 +4,11 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
+import type { Project } from '@/api/types';
 import { ButtonLink } from '@/components/ButtonLink';
 import { Notice } from '@/components/Notice';
 import { PageHeader } from '@/components/PageHeader';
@@ -16,19 +17,20 @@ import { countryChoices, languageChoices } from '@/lib/places';
 import { slugOf } from '@/lib/slug';
 import { useSession } from '@/shell/session';
 import { AdminPassword } from './AdminPassword';
+import { EnvironmentSelect } from './EnvironmentSelect';
 import { bodyOf, FIELDS, firstValues, ODOO_VERSIONS, rules } from './newInstance';
 import { ServerSelect } from './ServerSelect';
 import { SizePicker } from './SizePicker';
 
 export default function NewInstancePage() {
-  const { server_id } = useSearch({ from: '/app/instances/new' });
-  const { user } = useSession();
+  const { server_id, environment_id } = useSearch({ from: '/app/instances/new' });
+  const { user, can } = useSession();
   const navigate = useNavigate();
   const client = useQueryClient();
   const languages = useMemo(languageChoices, []);
   const countries = useMemo(countryChoices, []);
   const [advanced, { toggle, open }] = useDisclosure();
-  const form = useForm({ initialValues: firstValues(user.email, server_id ?? null), validate: rules });
+  const form = useForm({ initialValues: firstValues(user.email, server_id ?? null, environment_id ?? null), validate: rules });
   const create = useMutation({
     mutationFn: (values: typeof form.values) => unwrap(api.POST('/api/instances', { body: bodyOf(values) })),
     meta: { showsError: true },
@@ -44,6 +46,9 @@ export default function NewInstancePage() {
     },
   });
   const slug = slugOf(form.values.name);
+  const [project, setProject] = useState<Project | null>(null);
+  // A version that was chosen stays, whatever the project says.
+  const versionChosen = useRef(false);
 
   return (
     <>
@@ -75,13 +80,28 @@ export default function NewInstancePage() {
                 />
                 <Select
                   label="Odoo version"
-                  description="The newest suits a new start"
+                  description={project?.odoo_version === form.values.version ? `What ${project.name} runs` : 'The newest suits a new start'}
                   data={ODOO_VERSIONS}
                   allowDeselect={false}
                   data-testid="instance-version"
                   {...form.getInputProps('version')}
+                  onChange={(version) => {
+                    versionChosen.current = true;
+                    form.setFieldValue('version', version ?? form.values.version);
+                  }}
                 />
               </SimpleGrid>
+              {can('view:projects') && (
+                <EnvironmentSelect
+                  data-testid="instance-environment"
+                  {...form.getInputProps('environment')}
+                  value={form.values.environment}
+                  onProject={(chosen) => {
+                    setProject(chosen);
+                    if (chosen.odoo_version && !versionChosen.current) form.setFieldValue('version', chosen.odoo_version);
+                  }}
+                />
+              )}
               <ServerSelect
                 label="Server"
                 placeholder="Choose a server"

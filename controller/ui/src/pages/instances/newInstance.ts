@@ -9,6 +9,7 @@ export const ODOO_VERSIONS = ['19.0', '18.0', '17.0', '16.0', '15.0', '14.0'];
 
 export interface NewInstance {
   name: string;
+  environment: string | null;
   server: string | null;
   version: string;
   image: string;
@@ -21,9 +22,10 @@ export interface NewInstance {
   limits: Limits;
 }
 
-export function firstValues(email: string, server: string | null): NewInstance {
+export function firstValues(email: string, server: string | null, environment: string | null): NewInstance {
   return {
     name: '',
+    environment,
     server,
     version: '19.0',
     image: '',
@@ -58,6 +60,7 @@ export const rules = {
 export const FIELDS = {
   name: 'name',
   slug: 'name',
+  environment_id: 'environment',
   server_id: 'server',
   odoo_version: 'version',
   image: 'image',
@@ -74,6 +77,7 @@ export function bodyOf(values: NewInstance): InstanceCreate {
     name: values.name.trim(),
     // The one that the form shows: the controller's own would leave out letters with accents.
     slug: slugOf(values.name),
+    environment_id: values.environment ?? undefined,
     server_id: values.server ?? '',
     odoo_version: values.version,
     image: values.image.trim() || undefined,
