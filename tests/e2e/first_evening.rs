@@ -31,6 +31,8 @@ fn odoo_login(port: u16, database: &str, login: &str, password: &str) -> bool {
     output.status.success() && String::from_utf8_lossy(&output.stdout).trim() == login
 }
 
+/// The oldest series is also what most other journeys run.
+#[cfg(feature = "full")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_nothing_to_a_running_odoo_14_and_back() {
     evening("14.0").await;

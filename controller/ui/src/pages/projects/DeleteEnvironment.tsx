@@ -44,7 +44,8 @@ export function DeleteEnvironment({ environment, instances, opened, onClose }: D
       notifications.show({ message: `${environment.name} is ${status === 'deleting' ? 'being deleted' : 'deleted'}` });
     },
     onSettled: () => {
-      const stale = [keys.environments, keys.environment(environment.id), keys.projects, keys.project(environment.project_id), keys.instances];
+      const { id, project_id } = environment;
+      const stale = [keys.environments, keys.environment(id), keys.projects, keys.project(project_id), keys.instances];
       for (const queryKey of stale) void client.invalidateQueries({ queryKey });
     },
   });
@@ -63,7 +64,12 @@ export function DeleteEnvironment({ environment, instances, opened, onClose }: D
     return <ConfirmByName {...question} name={environment.name} losses={losses} action="Delete production" />;
   }
   return (
-    <Confirm {...question} action={environment.type === 'development' ? 'Delete with all data' : 'Delete'} keep="Keep it" impossible={!check.isSuccess}>
+    <Confirm
+      {...question}
+      action={environment.type === 'development' ? 'Delete with all data' : 'Delete'}
+      keep="Keep it"
+      impossible={!check.isSuccess}
+    >
       <Losses losses={losses} />
     </Confirm>
   );

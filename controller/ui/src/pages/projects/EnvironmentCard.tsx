@@ -33,7 +33,13 @@ export function EnvironmentCard({ environment, project }: { environment: Environ
   const note = deleting ? 'It goes with the last of its instances.' : environment.description;
   const close = () => setDialog(null);
   return (
-    <article className={classes.card} aria-label={environment.name} data-testid="environment" data-environment={environment.name} data-deleting={deleting || undefined}>
+    <article
+      className={classes.card}
+      aria-label={environment.name}
+      data-testid="environment"
+      data-environment={environment.name}
+      data-deleting={deleting || undefined}
+    >
       <div className={classes.cardHead}>
         <div style={{ minWidth: 0 }}>
           <Group gap="sm">

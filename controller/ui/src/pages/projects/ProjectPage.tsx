@@ -45,7 +45,8 @@ function Page({ project }: { project: Project }) {
         subtitle={
           <>
             {project.description && <div>{project.description}</div>}
-            New instances run {project.odoo_version ? `Odoo ${project.odoo_version}` : 'the Odoo that oCore recommends'}, unless they say otherwise.
+            New instances run {project.odoo_version ? `Odoo ${project.odoo_version}` : 'the Odoo that oCore recommends'}, unless they
+            say otherwise.
           </>
         }
         actions={

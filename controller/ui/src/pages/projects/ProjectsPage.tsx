@@ -73,7 +73,11 @@ export default function ProjectsPage() {
                 ))}
               </ListTable>
             ) : q ? (
-              <EmptyState icon={<IconSearchOff size={22} />} title="No project matches" text="Try another word, or look among the archived ones." />
+              <EmptyState
+                icon={<IconSearchOff size={22} />}
+                title="No project matches"
+                text="Try another word, or look among the archived ones."
+              />
             ) : (
               <EmptyState
                 icon={<IconStack2 size={22} />}

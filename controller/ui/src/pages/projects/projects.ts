@@ -59,12 +59,13 @@ export function lossesOf(environment: Environment, instances: readonly Instance[
       ? `${name}: its containers, the database ${database_name} and all files on ${server_name}, at once and for good.`
       : `${name}: its containers. The database ${database_name} and the files stay in volumes on ${server_name} until they are purged.`,
   );
+  const rest = gone ? ' with all data, at once and for good' : '';
   const named = (lost ?? []).slice(0, NAMED);
   // Who may not see instances still learns how many there are.
   const more = Math.max(instances_count, lost?.length ?? 0) - named.length;
   return [
     ...named,
-    ...(more > 0 ? [`${plural(more, named.length > 0 ? 'more instance' : 'instance')}${gone ? ' with all data, at once and for good' : ''}.`] : []),
+    ...(more > 0 ? [`${plural(more, named.length > 0 ? 'more instance' : 'instance')}${rest}.`] : []),
     `The environment ${environment.name}. Roles and keys that are limited to it count nowhere any more.`,
   ];
 }

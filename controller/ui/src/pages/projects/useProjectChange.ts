@@ -4,8 +4,14 @@ import { asApiError } from '@/api/errors';
 import { keys } from '@/api/queries';
 import type { Project, ProjectUpdate } from '@/api/types';
 
+interface Options {
+  /** The one that is shown, for `If-Match`. */
+  version?: number;
+  onSaved?: (saved: Project) => void;
+}
+
 /** Changes a project and keeps the caches at what is so now. */
-export function useProjectChange(project: Project, { version = project.version, onSaved }: { version?: number; onSaved?: (saved: Project) => void } = {}) {
+export function useProjectChange(project: Project, { version = project.version, onSaved }: Options = {}) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: ProjectUpdate) =>

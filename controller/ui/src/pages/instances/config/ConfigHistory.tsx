@@ -24,7 +24,11 @@ export function ConfigHistory({ config, editable }: { config: InstanceConfig; ed
       <Loaded query={history}>
         {({ data }) =>
           data.length === 0 ? (
-            <EmptyState icon={<IconHistory size={22} />} title="Nothing was changed yet" text="Each change of the settings is kept here, the last hundred of them, with a way back." />
+            <EmptyState
+              icon={<IconHistory size={22} />}
+              title="Nothing was changed yet"
+              text="Each change of the settings is kept here, the last hundred of them, with a way back."
+            />
           ) : (
             <ol className={classes.revisions} aria-label="Revisions">
               {data.map((revision) => (

@@ -42,7 +42,11 @@ function Configuration({ instance, config }: { instance: Instance; config: Insta
       </Group>
       {config.active_job_id && <JobPanel key={config.active_job_id} jobId={config.active_job_id} title="In progress" />}
       {!config.applied && !config.active_job_id && <NotInForce instance={instance} config={config} editable={editable} />}
-      {view === 'history' ? <ConfigHistory config={config} editable={editable} /> : <ConfigForm instance={instance} config={config} editable={editable} />}
+      {view === 'history' ? (
+        <ConfigHistory config={config} editable={editable} />
+      ) : (
+        <ConfigForm instance={instance} config={config} editable={editable} />
+      )}
     </Stack>
   );
 }

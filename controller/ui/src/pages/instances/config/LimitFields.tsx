@@ -2,8 +2,7 @@ import { NumberInput, SimpleGrid } from '@mantine/core';
 import type { Limits } from '@/api/types';
 import { Panel } from '@/components/Panel';
 import type { ConfigForm } from './ConfigForm';
-import { whole } from './Processes';
-import { LABELS } from './settings';
+import { LABELS, whole } from './settings';
 
 /** Odoo's address space is larger than what it uses: it gets that much at least. */
 const LEAST_SOFT_MB = 2048;

@@ -5,6 +5,12 @@ import type { ConfigForm } from './ConfigForm';
 import { ENCRYPTIONS } from './settings';
 import { keepsPassword } from './values';
 
+const PASSWORD = {
+  keeps: 'Stored: leave it empty to keep it.',
+  wants: 'Give it again: the stored one is for another server or user.',
+  none: 'It is never shown again.',
+};
+
 export interface MailFieldsProps {
   form: ConfigForm;
   /** What is saved: its password stays as long as host and user do. */
@@ -28,7 +34,15 @@ export function MailFields({ form, stored, hasFromFilter }: MailFieldsProps) {
         {smtp.on && (
           <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm" verticalSpacing="sm">
             <Group gap="xs" align="flex-start" wrap="nowrap">
-              <TextInput label="Server" placeholder="smtp.example.com" spellCheck={false} autoComplete="off" flex={1} {...form.getInputProps('smtp.host')} data-testid="smtp-host" />
+              <TextInput
+                label="Server"
+                placeholder="smtp.example.com"
+                spellCheck={false}
+                autoComplete="off"
+                flex={1}
+                {...form.getInputProps('smtp.host')}
+                data-testid="smtp-host"
+              />
               <NumberInput label="Port" w={88} allowDecimal={false} allowNegative={false} hideControls {...form.getInputProps('smtp.port')} />
             </Group>
             <NativeSelect label="Encryption" data={smtpEncryptionValues.map((value) => ({ value, label: ENCRYPTIONS[value] }))} {...form.getInputProps('smtp.encryption')} />
@@ -42,16 +56,20 @@ export function MailFields({ form, stored, hasFromFilter }: MailFieldsProps) {
             />
             <PasswordInput
               label="Password"
-              description={
-                keeps ? 'Stored: leave it empty to keep it.' : wants ? 'Give it again: the stored one is for another server or user.' : 'It is never shown again.'
-              }
+              description={keeps ? PASSWORD.keeps : wants ? PASSWORD.wants : PASSWORD.none}
               placeholder={keeps ? '••••••••' : undefined}
               autoComplete="new-password"
               disabled={smtp.forget}
               {...form.getInputProps('smtp.password')}
               data-testid="smtp-password"
             />
-            <TextInput label="Sender" description="Of what has none." placeholder="shop@example.com" autoComplete="off" {...form.getInputProps('smtp.from')} />
+            <TextInput
+              label="Sender"
+              description="Of what has none."
+              placeholder="shop@example.com"
+              autoComplete="off"
+              {...form.getInputProps('smtp.from')}
+            />
             {hasFromFilter && (
               <TextInput
                 label="May send for"

@@ -35,7 +35,13 @@ export function NotInForce({ instance, config, editable }: NotInForceProps) {
   const [last] = updates.data?.data ?? [];
   const before = lastInForce(history.data?.data ?? [], config.revision, updates.data?.data ?? []);
   return (
-    <Notice tone="bad" icon={<IconAlertTriangle size={18} />} title={`Revision ${config.revision} is not in force`} role="status" testId="not-in-force">
+    <Notice
+      tone="bad"
+      icon={<IconAlertTriangle size={18} />}
+      title={`Revision ${config.revision} is not in force`}
+      role="status"
+      testId="not-in-force"
+    >
       <Text size="sm">
         {last?.failure ? (
           <>

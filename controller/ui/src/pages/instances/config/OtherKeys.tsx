@@ -30,7 +30,12 @@ export function OtherKeys({ form }: { form: ConfigForm }) {
               flex={1}
               {...form.getInputProps(`extra_conf.${index}.value`)}
             />
-            <ActionIcon color="gray" size={36} aria-label={`Remove ${row.key || `key ${index + 1}`}`} onClick={() => form.removeListItem('extra_conf', index)}>
+            <ActionIcon
+              color="gray"
+              size={36}
+              aria-label={`Remove ${row.key || `key ${index + 1}`}`}
+              onClick={() => form.removeListItem('extra_conf', index)}
+            >
               <IconTrash size={16} />
             </ActionIcon>
           </Group>

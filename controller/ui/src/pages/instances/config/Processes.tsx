@@ -3,7 +3,7 @@ import type { Sizing } from '@/api/types';
 import { Panel } from '@/components/Panel';
 import classes from './config.module.css';
 import type { ConfigForm } from './ConfigForm';
-import { LABELS } from './settings';
+import { LABELS, whole } from './settings';
 
 /** How many processes, and what follows from it. */
 export function Processes({ form, sizing }: { form: ConfigForm; sizing: Sizing }) {
@@ -70,6 +70,3 @@ export function Processes({ form, sizing }: { form: ConfigForm; sizing: Sizing }
     </Panel>
   );
 }
-
-/** Of every field for a whole number; what is too much is the controller's to say. */
-export const whole = { min: 0, allowDecimal: false, allowNegative: false, clampBehavior: 'none' } as const;

@@ -28,6 +28,9 @@ export const LABELS = {
   'smtp.from_filter': 'May send for',
 } as const;
 
+/** Of every field for a whole number; what is too much is the controller's to say. */
+export const whole = { min: 0, allowDecimal: false, allowNegative: false, clampBehavior: 'none' } as const;
+
 export const LOG_LEVELS: Record<LogLevel, string> = {
   critical: 'Critical only',
   error: 'Errors',

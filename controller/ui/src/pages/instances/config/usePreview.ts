@@ -1,6 +1,6 @@
 import { useDebouncedValue } from '@mantine/hooks';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useRef } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { ConfigInput, InstanceConfig } from '@/api/types';
@@ -15,7 +15,7 @@ export function usePreview(config: InstanceConfig, changes: ConfigInput, enabled
   const [asked] = useDebouncedValue(words, PAUSE_MS);
   const touched = words !== '{}';
   const { data, error } = useQuery({
-    queryKey: [...keys.instance(id), 'config-preview', asked],
+    queryKey: [...keys.instance(id), 'config-preview', config.version, asked],
     queryFn: ({ signal }) =>
       unwrap(
         api.PUT('/api/instances/{id}/config', {
@@ -25,13 +25,12 @@ export function usePreview(config: InstanceConfig, changes: ConfigInput, enabled
         }),
       ) as Promise<InstanceConfig>,
     enabled: enabled && touched && asked !== '{}',
-    placeholderData: keepPreviousData,
     retry: false,
     gcTime: 60_000,
   });
-  // While something is refused, the last that was not stays in sight.
-  const last = useRef<InstanceConfig | null>(null);
-  if (data && touched) last.current = data;
-  if (!touched) last.current = null;
-  return { shown: last.current ?? config, error: touched && asked === words ? error : null, answered: touched && asked === words && data !== undefined };
+  // While one is asked for, or something is refused, the last one stays in sight.
+  const [last, setLast] = useState<InstanceConfig | null>(null);
+  useEffect(() => setLast((before) => (touched ? (data ?? before) : null)), [touched, data]);
+  const isAnswer = touched && asked === words;
+  return { shown: (touched && last) || config, error: isAnswer ? error : null, answered: isAnswer && data !== undefined };
 }
