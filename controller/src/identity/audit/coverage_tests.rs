@@ -178,6 +178,8 @@ async fn every_changing_route_leaves_an_entry() {
     second_factor(&test, &mut steps).await;
     identity(app, &mut steps, &ada).await;
     fleet(app, &mut steps, &ada).await;
+    delivery(&mut steps, &ada).await;
+    registries(&mut steps, &ada).await;
     administration(app, &mut steps, &ada).await;
     account(app, &mut steps, &ada).await;
     webhooks(app, &mut steps, &ada).await;
@@ -270,8 +272,39 @@ async fn fleet(app: &App, steps: &mut Steps, ada: &Visitor) {
     }
     idle(app).await;
     steps.patch(ada, &instance, json!({ "labels": { "tier": "gold" } })).await;
+    steps.put(ada, &format!("{instance}/config"), json!({ "users": 5 })).await;
+    idle(app).await;
+    steps.post(ada, &format!("{instance}/config/revert"), json!({ "revision": 1 })).await;
+    idle(app).await;
+    steps.post(ada, &format!("{instance}/modules"), json!({ "install": ["sale"] })).await;
+    idle(app).await;
+    steps.post(ada, &format!("{instance}/admin-password"), json!({ "password": "a quiet shop 8" })).await;
+    idle(app).await;
     steps.delete(ada, &instance).await;
     steps.delete(ada, &format!("{server}?force=true")).await;
+}
+
+async fn delivery(steps: &mut Steps, ada: &Visitor) {
+    let made = steps.post(ada, "/api/projects", json!({ "name": "Acme", "environments": [] })).await.text("id");
+    let project = format!("/api/projects/{made}");
+    steps.patch(ada, &project, json!({ "description": "Their shop" })).await;
+    let inside = json!({ "name": "Rehearsal", "type": "staging" });
+    let first = steps.post(ada, &format!("{project}/environments"), inside).await.text("id");
+    let named = json!({ "project_id": made, "name": "Workshop", "type": "development" });
+    let second = steps.post(ada, "/api/environments", named).await.text("id");
+    steps.patch(ada, &format!("/api/environments/{first}"), json!({ "description": "Before each release" })).await;
+    for environment in [first, second] {
+        steps.delete(ada, &format!("/api/environments/{environment}")).await;
+    }
+    steps.delete(ada, &project).await;
+}
+
+async fn registries(steps: &mut Steps, ada: &Visitor) {
+    let made = steps.post(ada, "/api/registries", json!({ "address": "127.0.0.2:9" })).await.text("id");
+    let registry = format!("/api/registries/{made}");
+    steps.patch(ada, &registry, json!({ "description": "Ours" })).await;
+    steps.post(ada, &format!("{registry}/test"), json!({})).await;
+    steps.delete(ada, &registry).await;
 }
 
 async fn administration(app: &App, steps: &mut Steps, ada: &Visitor) {
