@@ -3,45 +3,50 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Settings of an Odoo. What is none is decided by oCore, or left to Odoo's own default.
+/// Settings of an Odoo. What is null is decided by oCore, or left to Odoo's own default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct OdooSettings {
-    /// HTTP workers; 0 is one process with threads. None: sized from cores, memory and people.
+    /// HTTP workers; 0 is one process with threads. Null: sized from cores, memory and people.
     pub workers: Option<u16>,
     /// People who work at the same time, for the sizing.
     pub users: Option<u32>,
-    /// Threads, or with workers processes, for scheduled actions. None: 1, or 2 from 4 GB of memory on.
+    /// Threads, or with workers processes, for scheduled actions. Null: 1, or 2 from 4 GB of memory on.
     pub max_cron_threads: Option<u16>,
-    /// Address space in MB after which a worker is replaced once it has answered. None: 2048, or more if the instance has more.
+    /// Address space in MB after which a worker is replaced once it has answered. Null: 2048, or more if the instance has more.
     pub limit_memory_soft_mb: Option<u32>,
-    /// Address space in MB that a worker cannot exceed. None: a quarter above the soft limit.
+    /// Address space in MB that a worker cannot exceed. Null: a quarter above the soft limit.
     pub limit_memory_hard_mb: Option<u32>,
-    /// Seconds of processor time for one request. None: 600.
+    /// Seconds of processor time for one request. Null: 600.
     pub limit_time_cpu: Option<u32>,
-    /// Seconds for one request. None: 1200.
+    /// Seconds for one request. Null: 1200.
     pub limit_time_real: Option<u32>,
-    /// Seconds for one scheduled action; 0 is without limit. None: as for a request.
+    /// Seconds for one scheduled action; 0 is without limit. Null: as for a request.
     pub limit_time_real_cron: Option<u32>,
-    /// Requests after which a worker is replaced. None: Odoo's own.
+    /// Requests after which a worker is replaced. Null: Odoo's own.
     pub limit_request: Option<u32>,
-    /// Connections to PostgreSQL of one process. None: Odoo's own, 64.
+    /// Connections to PostgreSQL of one process. Null: Odoo's own, 64.
     pub db_maxconn: Option<u16>,
+    #[cfg_attr(feature = "utoipa", schema(required))]
     pub log_level: LogLevel,
     /// Levels of single loggers, such as `odoo.addons.sale:DEBUG`.
+    #[cfg_attr(feature = "utoipa", schema(required))]
     pub log_handler: Vec<String>,
     /// Modules that are loaded for the whole server besides `base` and `web`.
+    #[cfg_attr(feature = "utoipa", schema(required))]
     pub server_wide_modules: Vec<String>,
     /// Search without regard to accents.
+    #[cfg_attr(feature = "utoipa", schema(required))]
     pub unaccent: bool,
-    /// Trust the `X-Forwarded-…` headers. None: only behind the server's own proxy.
+    /// Trust the `X-Forwarded-…` headers. Null: only behind the server's own proxy.
     pub proxy_mode: Option<bool>,
     /// Time zone of the administrator and of whom they add, such as `Europe/Warsaw`.
     pub timezone: Option<String>,
     /// Mail server for what no outgoing mail server in Odoo itself is responsible for.
     pub smtp: Option<Smtp>,
     /// Other keys of odoo.conf, as they are.
+    #[cfg_attr(feature = "utoipa", schema(required))]
     pub extra_conf: BTreeMap<String, String>,
 }
 

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::page::label_filter;
 use crate::platform::http::{
-    Accepted, AnyOf, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
+    Accepted, AnyOf, Body, Ctx, IfMatch, List, Page, Params, Patch, Path, Permission, Queue, Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
@@ -134,22 +134,13 @@ async fn instance_remove(
     service::instance_remove(&ctx, &app, id, query.purge, if_match).await
 }
 
-#[derive(Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct QueueQuery {
-    /// Wait behind the job that is under way instead of being refused.
-    #[garde(skip)]
-    #[serde(default)]
-    queue: bool,
-}
-
 macro_rules! controls {
     ($($(#[$doc:meta])* $name:ident $path:literal $control:ident)+) => {$(
         $(#[$doc])*
-        #[utoipa::path(post, path = $path, tag = "Instances", params(InstanceId, QueueQuery),
+        #[utoipa::path(post, path = $path, tag = "Instances", params(InstanceId, Queue),
             responses((status = 202, body = Accepted), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
         async fn $name(
-            ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<QueueQuery>,
+            ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<Queue>,
         ) -> Result<Accepted> {
             service::instance_control(&ctx, &app, id, Control::$control, query.queue).await
         }

@@ -70,6 +70,25 @@ pub fn job_of(
     }
 }
 
+/// Refuse settings for one that a job works on: it would apply others than were asked for.
+pub fn idle(instance: &Instance) -> Result<()> {
+    match instance.active_job_id {
+        None => Ok(()),
+        Some(job) => Err(Error::conflict(
+            "operation_in_progress",
+            format!("A job is under way for this instance (job {job}); wait for it, then change its settings."),
+        )),
+    }
+}
+
+/// Refuse work on one that is being deleted.
+pub fn stays(instance: &Instance) -> Result<()> {
+    match instance.status {
+        InstanceStatus::Removing => Err(Error::conflict("removing", "The instance is being deleted.")),
+        _ => Ok(()),
+    }
+}
+
 /// The answer when a job works on an instance.
 pub fn accepted(id: InstanceId, status: &str, message: &str, job_id: JobId) -> Accepted {
     let location = format!("/api/instances/{id}");
@@ -113,9 +132,7 @@ pub async fn instance_control(ctx: &Ctx, app: &App, id: InstanceId, control: Con
         }
         Control::Kill => ("instance_kill", Some("stopped"), InstanceStatus::Stopping, "instance.kill_requested"),
     };
-    if instance.status == InstanceStatus::Removing {
-        return Err(Error::conflict("removing", "The instance is being deleted."));
-    }
+    stays(&instance)?;
     let subject = Subject::new("instance", id, &instance.name);
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
@@ -258,11 +275,8 @@ pub async fn instance_update(
     if !applies && wanted.name == present.name && wanted.labels == present.labels {
         return Ok(present);
     }
-    if let (true, Some(job)) = (applies, present.active_job_id) {
-        return Err(Error::conflict(
-            "operation_in_progress",
-            format!("A job is under way for this instance (job {job}); wait for it, then change its settings."),
-        ));
+    if applies {
+        idle(&present)?;
     }
     if changed {
         spec.generation += 1;

@@ -8,7 +8,7 @@ use crate::error::{ErrorBody, Result};
 use crate::platform::http::names::name_check;
 use crate::platform::http::patch::present;
 use crate::platform::http::{
-    Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+    Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
@@ -196,22 +196,12 @@ async fn registry_update(
     Ok(Versioned(StatusCode::OK, registry, version))
 }
 
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct RegistryDeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// Remove a registry with its password. What runs goes on.
-#[utoipa::path(delete, path = "/api/registries/{id}", tag = "Registries", params(RegistryId, RegistryDeleteParams),
+#[utoipa::path(delete, path = "/api/registries/{id}", tag = "Registries", params(RegistryId, DryRun),
     responses((status = 204, description = "Removed"), (status = 404, description = "There is none", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn registry_delete(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<RegistryId>, if_match: IfMatch,
-    Params(params): Params<RegistryDeleteParams>,
+    ctx: Ctx, State(app): State<App>, Path(id): Path<RegistryId>, if_match: IfMatch, Params(params): Params<DryRun>,
 ) -> Result<StatusCode> {
     service::registry_delete(&ctx, &app, id, if_match, params.dry_run).await?;
     Ok(StatusCode::NO_CONTENT)

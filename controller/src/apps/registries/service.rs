@@ -44,14 +44,14 @@ pub async fn registry_create(ctx: &Ctx, app: &App, new: RegistryInput) -> Result
     ctx.require_everywhere()?;
     fits(&new)?;
     let password = match &new.password {
-        NewPassword::Is(password) => Some(password.clone()),
+        NewPassword::Is(password) => Some(password),
         NewPassword::Stays | NewPassword::None => None,
     };
-    let check = tried(app, &new, password.as_ref()).await?;
+    let check = tried(app, &new, password).await?;
     let id = RegistryId::new();
     let mut connection = app.db.org(ctx.organization).await?;
     let mut tx = connection.begin().await?;
-    let secret = match &password {
+    let secret = match password {
         Some(password) => Some(secret_add(&mut tx, ctx.organization, &app.keyring, "registry", password).await?),
         None => None,
     };
@@ -96,6 +96,15 @@ async fn tried(app: &App, input: &RegistryInput, password: Option<&Secret>) -> R
     }
 }
 
+/// The stored password, where there is one.
+async fn password_of(ctx: &Ctx, app: &App, connection: &mut PgConnection, id: RegistryId) -> Result<Option<Secret>> {
+    let all = store::registry_credentials(connection, ctx.organization).await?;
+    match all.into_iter().find(|registry| registry.id == id).and_then(|registry| registry.secret) {
+        Some(secret) => secret_open(connection, ctx.organization, &app.keyring, secret).await,
+        None => Ok(None),
+    }
+}
+
 /// Change a registry. Its stored password is never sent to another address or as another user.
 pub async fn registry_update(
     ctx: &Ctx, app: &App, id: RegistryId, if_match: IfMatch, change: impl FnOnce(&Registry) -> Result<RegistryInput>,
@@ -111,13 +120,10 @@ pub async fn registry_update(
         let message = "Give the password again: the stored one is for another address or user.";
         return Err(Error::field("password", "required", message));
     }
-    let secret = store::registry_lock(&mut connection, ctx.organization, id).await?.flatten();
-    let password = match (&to.password, secret) {
-        (NewPassword::Is(password), _) => Some(password.clone()),
-        (NewPassword::Stays, Some(secret)) => {
-            secret_open(&mut connection, ctx.organization, &app.keyring, secret).await?
-        }
-        _ => None,
+    let password = match &to.password {
+        NewPassword::Is(password) => Some(password.clone()),
+        NewPassword::Stays => password_of(ctx, app, &mut connection, id).await?,
+        NewPassword::None => None,
     };
     // Nobody waits for a registry with a connection in hand.
     drop(connection);
@@ -177,11 +183,7 @@ pub async fn registry_test(ctx: &Ctx, app: &App, id: RegistryId) -> Result<Regis
     settings_get(app).await?;
     let mut connection = app.db.org(ctx.organization).await?;
     let registry = found(ctx, &mut connection, id).await?;
-    let secret = store::registry_lock(&mut connection, ctx.organization, id).await?.flatten();
-    let password = match secret {
-        Some(secret) => secret_open(&mut connection, ctx.organization, &app.keyring, secret).await?,
-        None => None,
-    };
+    let password = password_of(ctx, app, &mut connection, id).await?;
     let subject = Subject::new("registry", id.0, &registry.address);
     audit_append(&mut connection, Some(ctx.organization), &ctx.caller, "registry.tested", &subject, None, None).await?;
     drop(connection);

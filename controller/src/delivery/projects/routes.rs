@@ -8,7 +8,7 @@ use crate::error::{ErrorBody, Result};
 use crate::platform::http::names::name_check;
 use crate::platform::http::patch::present;
 use crate::platform::http::{
-    Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+    Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
@@ -101,15 +101,6 @@ impl PatchFields for ProjectUpdate {
     const FIELDS: &'static [&'static str] = &["name", "description", "odoo_version", "archived"];
 }
 
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ProjectDeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// Make a project.
 #[utoipa::path(post, path = "/api/projects", tag = "Projects", request_body = ProjectCreate,
     responses((status = 201, description = "Made, with its environments", body = Project),
@@ -164,14 +155,13 @@ async fn project_update(
 
 /// Delete a project without environments.
 #[utoipa::path(delete, path = "/api/projects/{project_id}", tag = "Projects",
-    params(("project_id" = ProjectId, Path), ProjectDeleteParams),
+    params(("project_id" = ProjectId, Path), DryRun),
     responses((status = 202, description = "Deleted", body = Removed),
         (status = 404, description = "There is none", body = ErrorBody),
         (status = 409, description = "It has environments", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn project_delete(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<ProjectId>, if_match: IfMatch,
-    Params(params): Params<ProjectDeleteParams>,
+    ctx: Ctx, State(app): State<App>, Path(id): Path<ProjectId>, if_match: IfMatch, Params(params): Params<DryRun>,
 ) -> Result<(StatusCode, Json<Removed>)> {
     let project = service::project_delete(&ctx, &app, id, if_match, params.dry_run).await?;
     Ok((StatusCode::ACCEPTED, Json(Removed::at_once(project.id.0, params.dry_run))))

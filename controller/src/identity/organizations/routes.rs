@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
 use crate::platform::http::names::name_check;
 use crate::platform::http::{
-    Body, Caller, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Permission, Versioned, guard, owner, user,
+    Body, Caller, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Permission, Versioned, guard, owner,
+    user,
 };
 use axum::Json;
 use axum::extract::State;
@@ -139,15 +140,6 @@ pub struct OrganizationTransfer {
     password: Secret,
 }
 
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct OrganizationDeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// Change the current organization.
 #[utoipa::path(patch, path = "/api/org", tag = "Organizations", request_body = OrganizationUpdate,
     responses((status = 200, description = "As it is now", body = Organization),
@@ -178,13 +170,13 @@ async fn organization_update(
 }
 
 /// Delete the current organization with all that belongs to it.
-#[utoipa::path(delete, path = "/api/org", tag = "Organizations", params(OrganizationDeleteParams),
+#[utoipa::path(delete, path = "/api/org", tag = "Organizations", params(DryRun),
     responses((status = 204, description = "Deleted"),
         (status = 404, description = "There is no such organization", body = ErrorBody),
         (status = 409, description = "Servers or instances remain", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn organization_delete(
-    ctx: Ctx, State(app): State<App>, if_match: IfMatch, Params(params): Params<OrganizationDeleteParams>,
+    ctx: Ctx, State(app): State<App>, if_match: IfMatch, Params(params): Params<DryRun>,
 ) -> Result<StatusCode> {
     service::organization_delete(&ctx, &app, if_match, params.dry_run).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
 use crate::platform::http::names::name_check;
 use crate::platform::http::{
-    Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, PermissionSet, Versioned, guard,
+    Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, PermissionSet, Versioned,
+    guard,
 };
 use axum::Json;
 use axum::extract::State;
@@ -98,15 +99,6 @@ impl PatchFields for RoleUpdate {
     const FIELDS: &'static [&'static str] = &["name", "description", "permissions"];
 }
 
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct RoleDeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 fn permissions(keys: &[String]) -> Result<PermissionSet> {
     PermissionSet::parse("permissions", keys).map_err(Error::Invalid)
 }
@@ -159,15 +151,14 @@ async fn role_update(
 }
 
 /// Remove a custom role that nobody holds.
-#[utoipa::path(delete, path = "/api/roles/{id}", tag = "Roles and Permissions", params(RoleId, RoleDeleteParams),
+#[utoipa::path(delete, path = "/api/roles/{id}", tag = "Roles and Permissions", params(RoleId, DryRun),
     responses((status = 204, description = "Removed"),
         (status = 404, description = "There is none", body = ErrorBody),
         (status = 409, description = "Somebody holds it or is invited to it", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody),
         (status = 422, description = "It is a system role", body = ErrorBody)))]
 async fn role_delete(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<RoleId>, if_match: IfMatch,
-    Params(params): Params<RoleDeleteParams>,
+    ctx: Ctx, State(app): State<App>, Path(id): Path<RoleId>, if_match: IfMatch, Params(params): Params<DryRun>,
 ) -> Result<StatusCode> {
     service::role_delete(&ctx, &app, id, if_match, params.dry_run).await?;
     Ok(StatusCode::NO_CONTENT)

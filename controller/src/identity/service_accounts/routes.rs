@@ -5,7 +5,7 @@ use crate::error::{ErrorBody, Result};
 use crate::identity::roles::model::{GrantInput, WantedGrant};
 use crate::platform::http::names::name_check;
 use crate::platform::http::{
-    Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+    Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
@@ -71,15 +71,6 @@ pub struct ServiceAccountUpdate {
 
 impl PatchFields for ServiceAccountUpdate {
     const FIELDS: &'static [&'static str] = &["name", "description", "grants"];
-}
-
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ServiceAccountDeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
 }
 
 fn wanted(grants: &[GrantInput]) -> Vec<WantedGrant> {
@@ -152,13 +143,13 @@ async fn service_account_update(
 
 /// Remove a service account with its keys.
 #[utoipa::path(delete, path = "/api/service-accounts/{id}", tag = "Service accounts",
-    params(ServiceAccountId, ServiceAccountDeleteParams),
+    params(ServiceAccountId, DryRun),
     responses((status = 204, description = "Removed; its keys no longer work anywhere within 5 seconds"),
         (status = 404, description = "There is none", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn service_account_delete(
     ctx: Ctx, State(app): State<App>, Path(id): Path<ServiceAccountId>, if_match: IfMatch,
-    Params(params): Params<ServiceAccountDeleteParams>,
+    Params(params): Params<DryRun>,
 ) -> Result<StatusCode> {
     service::service_account_delete(&ctx, &app, id, if_match, params.dry_run).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -14,6 +14,7 @@ pub mod names;
 pub mod page;
 pub mod patch;
 pub mod permissions;
+pub mod query;
 pub mod streams;
 pub mod surface;
 
@@ -23,3 +24,4 @@ pub use guard::{admin, guard, owner, public, user};
 pub use page::{AnyOf, List, Page};
 pub use patch::{Patch, PatchFields};
 pub use permissions::{Permission, PermissionSet};
+pub use query::{DryRun, Queue};

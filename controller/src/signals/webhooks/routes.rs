@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::names::name_check;
 use crate::platform::http::{
-    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+    Accepted, Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
 };
 use crate::signals::events::catalogue::{EVENT_TYPES, EventType, EventTypeView};
 use axum::Json;
@@ -128,15 +128,6 @@ pub struct WebhookTest {
 
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct DeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
 struct DeliveryListParams {
     #[garde(skip)]
     #[param(inline)]
@@ -234,14 +225,14 @@ async fn webhook_endpoint_update(
 }
 
 /// Remove a webhook with the log of its deliveries.
-#[utoipa::path(delete, path = "/api/webhook-endpoints/{id}", tag = "Webhooks", params(WebhookEndpointId, DeleteParams),
+#[utoipa::path(delete, path = "/api/webhook-endpoints/{id}", tag = "Webhooks", params(WebhookEndpointId, DryRun),
     responses((status = 204, description = "Nothing is sent to it any more"),
         (status = 400, description = "The id is none", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn webhook_endpoint_delete(
     ctx: Ctx, State(app): State<App>, Path(id): Path<WebhookEndpointId>, if_match: IfMatch,
-    Params(params): Params<DeleteParams>,
+    Params(params): Params<DryRun>,
 ) -> Result<StatusCode> {
     service::webhook_endpoint_delete(&ctx, &app, id, if_match, params.dry_run).await?;
     Ok(StatusCode::NO_CONTENT)

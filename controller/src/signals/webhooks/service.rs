@@ -14,7 +14,7 @@ use crate::platform::bus::Signal;
 use crate::platform::http::{Accepted, Ctx, IfMatch, List, Page};
 use crate::platform::jobs::tasks::task_poke;
 use crate::platform::outbound::OutboundError;
-use crate::platform::secrets::store::secret_insert;
+use crate::platform::secrets::store::secret_add;
 use crate::signals::events::catalogue::{ALL, EventType, PING};
 use crate::signals::events::store::event_append;
 use crate::signals::events::{Event, Subject};
@@ -73,9 +73,8 @@ pub async fn webhook_endpoint_create(
 }
 
 async fn secret_store(ctx: &Ctx, app: &App, connection: &mut PgConnection) -> Result<(SecretId, Secret)> {
-    let (id, plain) = (SecretId::new(), secret_make());
-    let sealed = app.keyring.seal(&format!("secrets {id}"), plain.expose().as_bytes());
-    secret_insert(connection, ctx.organization, id.0, "webhook", &sealed).await?;
+    let plain = secret_make();
+    let id = secret_add(connection, ctx.organization, &app.keyring, "webhook", &plain).await?;
     Ok((id, plain))
 }
 

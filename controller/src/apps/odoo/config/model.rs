@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use ocore_shared::ids::{InstanceId, JobId};
 use ocore_shared::odoo::conf::{self, Passwords};
 use ocore_shared::odoo::series::Series;
-use ocore_shared::odoo::settings::{LogLevel, OdooSettings, Smtp};
+use ocore_shared::odoo::settings::{LogLevel, OdooSettings};
 use ocore_shared::odoo::sizing::{self, MOST_WORKERS, Sizing};
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
 use serde::{Deserialize, Serialize};
@@ -15,45 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What an instance's Odoo is set to. A setting that is null is decided by oCore, or left to Odoo.
+/// What an instance's Odoo is set to, and what follows from it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InstanceConfig {
     pub instance_id: InstanceId,
-    /// HTTP workers; 0 is one process with threads. Null: sized from cores, memory and people.
-    pub workers: Option<u16>,
-    /// People who work at the same time, for the sizing.
-    pub users: Option<u32>,
-    /// Scheduled actions at a time. Null: 1, or 2 from 4 GB of memory on.
-    pub max_cron_threads: Option<u16>,
-    /// MB of address space after which a worker is replaced once it has answered.
-    pub limit_memory_soft_mb: Option<u32>,
-    /// MB of address space that a worker cannot exceed.
-    pub limit_memory_hard_mb: Option<u32>,
-    /// Seconds of processor time for one request.
-    pub limit_time_cpu: Option<u32>,
-    /// Seconds for one request.
-    pub limit_time_real: Option<u32>,
-    /// Seconds for one scheduled action; 0 is without limit.
-    pub limit_time_real_cron: Option<u32>,
-    /// Requests after which a worker is replaced.
-    pub limit_request: Option<u32>,
-    /// Connections to PostgreSQL of one process.
-    pub db_maxconn: Option<u16>,
-    pub log_level: LogLevel,
-    /// Levels of single loggers, such as `odoo.addons.sale:DEBUG`.
-    pub log_handler: Vec<String>,
-    /// Modules loaded for the whole server besides Odoo's own.
-    pub server_wide_modules: Vec<String>,
-    /// Search without regard to accents.
-    pub unaccent: bool,
-    /// Trust the `X-Forwarded-…` headers. Null: only behind the server's own proxy.
-    pub proxy_mode: Option<bool>,
-    /// Time zone of the administrator and of whom they add, such as `Europe/Warsaw`.
-    pub timezone: Option<String>,
-    /// Mail server for what no outgoing mail server in Odoo is responsible for.
-    pub smtp: Option<Smtp>,
-    /// Other keys of odoo.conf.
-    pub extra_conf: BTreeMap<String, String>,
+    #[serde(flatten)]
+    pub settings: OdooSettings,
     pub odoo_version: String,
     /// What the instance may use of its server.
     pub limits: Limits,
@@ -77,27 +44,9 @@ impl InstanceConfig {
     pub fn new(spec: &InstanceSpec, state: ConfigState) -> Result<Self, conf::ConfProblem> {
         let host = format!("postgres-{}", spec.instance_id);
         let conf = conf::render(spec, &host, &Passwords::masked(&spec.settings))?.to_string();
-        let settings = spec.settings.clone();
         Ok(Self {
             instance_id: spec.instance_id,
-            workers: settings.workers,
-            users: settings.users,
-            max_cron_threads: settings.max_cron_threads,
-            limit_memory_soft_mb: settings.limit_memory_soft_mb,
-            limit_memory_hard_mb: settings.limit_memory_hard_mb,
-            limit_time_cpu: settings.limit_time_cpu,
-            limit_time_real: settings.limit_time_real,
-            limit_time_real_cron: settings.limit_time_real_cron,
-            limit_request: settings.limit_request,
-            db_maxconn: settings.db_maxconn,
-            log_level: settings.log_level,
-            log_handler: settings.log_handler,
-            server_wide_modules: settings.server_wide_modules,
-            unaccent: settings.unaccent,
-            proxy_mode: settings.proxy_mode,
-            timezone: settings.timezone,
-            smtp: settings.smtp,
-            extra_conf: settings.extra_conf,
+            settings: spec.settings.clone(),
             odoo_version: spec.odoo_version.clone(),
             limits: spec.limits.clone(),
             sizing: conf::sizing(spec),
@@ -260,7 +209,7 @@ fn warnings(spec: &InstanceSpec) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ocore_shared::odoo::settings::SmtpEncryption;
+    use ocore_shared::odoo::settings::{Smtp, SmtpEncryption};
 
     #[test]
     fn what_differs_is_named_by_its_path() {

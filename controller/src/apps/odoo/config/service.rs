@@ -5,7 +5,7 @@ use super::routes::{ConfigInput, SmtpInput};
 use super::store::{self, NewRevision};
 use crate::app::App;
 use crate::apps::instances::model::{Instance, InstanceStatus};
-use crate::apps::instances::service::{accepted, instance_get, job_of, told};
+use crate::apps::instances::service::{accepted, idle, instance_get, job_of, stays, told};
 use crate::apps::instances::store as instances;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
@@ -165,9 +165,7 @@ async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bo
     if dry_run {
         return shown(present, &spec).map(|config| ConfigAnswer::Settled(Box::new(config)));
     }
-    if present.status == InstanceStatus::Removing {
-        return Err(Error::conflict("removing", "The instance is being deleted."));
-    }
+    stays(present)?;
     let changes = changes(&before.settings, &spec.settings);
     let changed = !changes.is_empty() || matches!(wish.password, Password::New(_));
     let is_there = present.container_id.is_some();
@@ -176,12 +174,7 @@ async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bo
     if !changed && !applies {
         return shown(present, before).map(|config| ConfigAnswer::Settled(Box::new(config)));
     }
-    if let Some(job) = present.active_job_id {
-        return Err(Error::conflict(
-            "operation_in_progress",
-            format!("A job is under way for this instance (job {job}); wait for it, then change its settings."),
-        ));
-    }
+    idle(present)?;
     if changed {
         spec.generation += 1;
     }

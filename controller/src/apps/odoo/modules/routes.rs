@@ -4,7 +4,7 @@ use super::service::{self, ModuleFilter};
 use crate::app::App;
 use crate::apps::instances::creation::long_enough;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Accepted, Body, Ctx, List, Page, Params, Path, Permission, guard};
+use crate::platform::http::{Accepted, Body, Ctx, List, Page, Params, Path, Permission, Queue, guard};
 use axum::Json;
 use axum::extract::State;
 use garde::Validate;
@@ -91,22 +91,13 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct QueueQuery {
-    /// Wait behind the job that is under way instead of being refused.
-    #[garde(skip)]
-    #[serde(default)]
-    queue: bool,
-}
-
 /// Install, update or uninstall modules of an instance's Odoo, which stands meanwhile.
-#[utoipa::path(post, path = "/api/instances/{id}/modules", tag = "Instances", params(InstanceId, QueueQuery),
+#[utoipa::path(post, path = "/api/instances/{id}/modules", tag = "Instances", params(InstanceId, Queue),
     request_body = ModulesInput,
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, body = ErrorBody)))]
 async fn module_change(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<QueueQuery>,
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<Queue>,
     Body(body): Body<ModulesInput>,
 ) -> Result<Accepted> {
     service::module_change(&ctx, &app, id, body, query.queue).await
@@ -126,12 +117,12 @@ pub struct AdminPasswordInput {
 }
 
 /// Set the password of an instance's Odoo administrator. Who is signed in as that user has to sign in anew.
-#[utoipa::path(post, path = "/api/instances/{id}/admin-password", tag = "Instances", params(InstanceId, QueueQuery),
+#[utoipa::path(post, path = "/api/instances/{id}/admin-password", tag = "Instances", params(InstanceId, Queue),
     request_body = AdminPasswordInput,
     responses((status = 202, body = Accepted), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, body = ErrorBody)))]
 async fn admin_password_set(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<QueueQuery>,
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<Queue>,
     Body(body): Body<AdminPasswordInput>,
 ) -> Result<Accepted> {
     service::admin_password_set(&ctx, &app, id, body, query.queue).await

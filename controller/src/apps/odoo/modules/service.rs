@@ -3,7 +3,7 @@
 use super::routes::{AdminPasswordInput, ModulesInput};
 use crate::app::App;
 use crate::apps::instances::model::{Instance, InstanceStatus};
-use crate::apps::instances::service::{accepted, instance_get, job_of, told};
+use crate::apps::instances::service::{accepted, instance_get, job_of, stays, told};
 use crate::apps::instances::store as instances;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
@@ -112,9 +112,7 @@ pub async fn module_change(ctx: &Ctx, app: &App, id: InstanceId, input: ModulesI
 
 async fn ready(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Instance> {
     let present = instance_get(ctx, app, id).await?;
-    if present.status == InstanceStatus::Removing {
-        return Err(Error::conflict("removing", "The instance is being deleted."));
-    }
+    stays(&present)?;
     if present.container_id.is_none() {
         return Err(not_provisioned());
     }

@@ -3,7 +3,7 @@ use super::service;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::names::name_check;
-use crate::platform::http::{Body, Caller, IfMatch, List, Page, Params, Path, Versioned, admin};
+use crate::platform::http::{Body, Caller, DryRun, IfMatch, List, Page, Params, Path, Versioned, admin};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -90,15 +90,6 @@ pub struct AdminUserSuspend {
     #[garde(length(chars, min = 1, max = 500), custom(name_check))]
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
-}
-
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct UserDeleteParams {
-    /// Only check whether it would be done.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
 }
 
 fn versioned(user: AdminUser) -> Versioned<AdminUser> {
@@ -247,15 +238,14 @@ async fn admin_user_disable_totp(
 ///
 /// Refused for the owner of an organization, and for yourself. Their memberships and own API keys end; what they did
 /// stays in the audit log.
-#[utoipa::path(delete, path = "/api/admin/users/{id}", tag = "Admin", params(UserId, UserDeleteParams),
+#[utoipa::path(delete, path = "/api/admin/users/{id}", tag = "Admin", params(UserId, DryRun),
     responses((status = 204, description = "Deleted, or with dry_run: would be"),
         (status = 400, description = "The id is none", body = ErrorBody),
         (status = 404, description = "There is none", body = ErrorBody),
         (status = 409, description = "Owns an organization (`owner_of_organization`), or yourself (`own_account`)", body = ErrorBody),
         (status = 412, description = "It has changed since it was read", body = ErrorBody)))]
 async fn admin_user_delete(
-    caller: Caller, State(app): State<App>, Path(id): Path<UserId>, if_match: IfMatch,
-    Params(params): Params<UserDeleteParams>,
+    caller: Caller, State(app): State<App>, Path(id): Path<UserId>, if_match: IfMatch, Params(params): Params<DryRun>,
 ) -> Result<StatusCode> {
     service::user_delete(&caller, &app, id, if_match, params.dry_run).await?;
     Ok(StatusCode::NO_CONTENT)
