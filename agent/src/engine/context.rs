@@ -3,6 +3,7 @@
 use super::job::{Job, new_step};
 use super::{Inner, OpError, lock};
 use crate::journal::Urgency;
+use chrono::{DateTime, Utc};
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::JobId;
 use ocore_shared::protocol::events::AgentEvent;
@@ -255,6 +256,11 @@ impl JobContext {
         let mut state = lock(&self.0.job.state);
         let step = state.step_mut(name);
         step.started_at.is_some() && step.status != StepStatus::Undone
+    }
+
+    /// When the step first began, unless it was taken back.
+    pub fn began(&self, name: &str) -> Option<DateTime<Utc>> {
+        lock(&self.0.job.state).step_mut(name).started_at
     }
 
     /// Take back a step's effects after a later failure: runs `work`, again for a while when its failure may pass, and

@@ -25,7 +25,11 @@ impl OpError {
 
     /// The same with one more sentence. Where the message ends with lines of a log, it stands on its own line.
     pub fn and(self, sentence: impl std::fmt::Display) -> Self {
-        let gap = if self.message.contains('\n') { '\n' } else { ' ' };
+        let gap = match self.message.trim_end() {
+            text if text.contains('\n') => "\n",
+            text if text.ends_with(['.', '!', '?', ':']) => " ",
+            _ => ". ",
+        };
         Self { message: format!("{}{gap}{sentence}", self.message), ..self }
     }
 }

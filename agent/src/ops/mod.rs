@@ -1,5 +1,6 @@
 //! What jobs do. Every operation is a list of steps, each an idempotent "make it so" that may be cut anywhere.
 
+pub mod git;
 pub mod noop;
 pub mod odoo;
 pub mod postgres;
@@ -21,6 +22,8 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "instance_restart", odoo::control::restart);
     add(registry, host, "instance_kill", odoo::control::kill);
     add(registry, host, "instance_update", odoo::update::run);
+    add(registry, host, "instance_upgrade", odoo::upgrade::run);
+    add(registry, host, "instance_addons", odoo::upgrade::run);
     add(registry, host, "instance_modules", odoo::modules::change::run);
     add(registry, host, "instance_admin_password", odoo::admin::password_set);
     add(registry, host, "instance_remove", odoo::remove::run);

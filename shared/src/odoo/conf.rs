@@ -145,7 +145,9 @@ fn lines(
     put("dbfilter", format!("^{}$", escape_regex(&spec.database_name)));
     put("list_db", "False".into());
     put("data_dir", "/var/lib/odoo".into());
-    put("addons_path", "/mnt/extra-addons".into());
+    put("addons_path", spec.addons_path());
+    // Said by name: Odoo 19 warns of a default that will change.
+    put("http_interface", "0.0.0.0".into());
     put("http_port", HTTP_PORT.to_string());
     put(series.realtime.port_key(), REALTIME_PORT.to_string());
     match (series.demo, spec.demo_data) {
@@ -167,14 +169,13 @@ fn set(spec: &InstanceSpec, series: Series, passwords: &Passwords, put: &mut imp
     put("workers", sized.workers.to_string());
     put("max_cron_threads", sized.max_cron_threads.to_string());
     put("proxy_mode", boolean(settings.proxy_mode.unwrap_or(spec.has_proxy)));
-    // Of the address space, not of memory in use: that is what the container's own limit is for.
-    let soft = settings.limit_memory_soft_mb.unwrap_or(spec.limits.memory_mb.max(2048));
-    let hard = settings.limit_memory_hard_mb.unwrap_or(soft / 4 * 5);
+    let (soft, hard) = memory_limits(spec);
     let bytes = |mb: u32| (u64::from(mb) * 1024 * 1024).to_string();
     put("limit_memory_soft", bytes(soft));
     put("limit_memory_hard", bytes(hard));
-    put("limit_time_cpu", settings.limit_time_cpu.unwrap_or(600).to_string());
-    put("limit_time_real", settings.limit_time_real.unwrap_or(1200).to_string());
+    let (cpu, real) = time_limits(settings);
+    put("limit_time_cpu", cpu.to_string());
+    put("limit_time_real", real.to_string());
     let numbers = [
         ("limit_time_real_cron", settings.limit_time_real_cron),
         ("limit_request", settings.limit_request),
@@ -212,6 +213,20 @@ fn set(spec: &InstanceSpec, series: Series, passwords: &Passwords, put: &mut imp
     if let (Some(filter), true) = (&smtp.from_filter, series.has_from_filter) {
         put("from_filter", filter.clone());
     }
+}
+
+/// Soft and hard limit of a worker in MB, as they come to be. Of the address space, not of memory in use: that is what
+/// the container's own limit is for. One that is left to oCore goes along with the one that is given.
+fn memory_limits(spec: &InstanceSpec) -> (u32, u32) {
+    let OdooSettings { limit_memory_soft_mb: soft, limit_memory_hard_mb: hard, .. } = spec.settings;
+    let soft = soft.unwrap_or(spec.limits.memory_mb.max(2048).min(hard.unwrap_or(u32::MAX)));
+    (soft, hard.unwrap_or(soft / 4 * 5))
+}
+
+/// Seconds of processor time and of time for one request, as they come to be; likewise.
+fn time_limits(settings: &OdooSettings) -> (u32, u32) {
+    let cpu = settings.limit_time_cpu.unwrap_or(600.min(settings.limit_time_real.unwrap_or(u32::MAX)));
+    (cpu, settings.limit_time_real.unwrap_or(1200.max(cpu)))
 }
 
 fn boolean(value: bool) -> String {
@@ -273,6 +288,8 @@ mod tests {
             slug: "shop".into(),
             odoo_version: "14.0".into(),
             image: "odoo:14.0".into(),
+            built_image: None,
+            addons: vec![],
             postgres_image: "postgres:13".into(),
             database_name: "shop".into(),
             database_role: "shop".into(),
@@ -306,6 +323,25 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_is_left_to_us_goes_along_with_the_one_that_is_given() {
+        let text = file(|s| {
+            s.settings.limit_time_real = Some(300);
+            s.settings.limit_memory_hard_mb = Some(1024);
+        });
+        let mb = 1024 * 1024;
+        for line in [
+            "limit_time_cpu = 300".to_owned(),
+            "limit_time_real = 300".to_owned(),
+            format!("limit_memory_soft = {}", 1024 * mb),
+            format!("limit_memory_hard = {}", 1024 * mb),
+        ] {
+            assert!(has(&text, &line), "{line}\n{text}");
+        }
+        let text = file(|s| s.settings.limit_time_cpu = Some(3000));
+        assert!(has(&text, "limit_time_real = 3000"), "{text}");
+    }
+
+    #[test]
     fn the_file_has_what_odoo_needs_and_gives_the_passwords_back() {
         let text = file(|_| {});
         for line in [
@@ -321,6 +357,7 @@ mod tests {
             "limit_memory_soft = 4294967296",
             "longpolling_port = 8072",
             "data_dir = /var/lib/odoo",
+            "http_interface = 0.0.0.0",
         ] {
             assert!(has(&text, line), "{line}\n{text}");
         }

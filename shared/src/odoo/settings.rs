@@ -14,13 +14,13 @@ pub struct OdooSettings {
     pub users: Option<u32>,
     /// Threads, or with workers processes, for scheduled actions. Null: 1, or 2 from 4 GB of memory on.
     pub max_cron_threads: Option<u16>,
-    /// Address space in MB after which a worker is replaced once it has answered. Null: 2048, or more if the instance has more.
+    /// Address space in MB after which a worker is replaced once it has answered. Null: 2048, or more if the instance has more; never above the hard one.
     pub limit_memory_soft_mb: Option<u32>,
     /// Address space in MB that a worker cannot exceed. Null: a quarter above the soft limit.
     pub limit_memory_hard_mb: Option<u32>,
-    /// Seconds of processor time for one request. Null: 600.
+    /// Seconds of processor time for one request. Null: 600, or the limit of time if that is less.
     pub limit_time_cpu: Option<u32>,
-    /// Seconds for one request. Null: 1200.
+    /// Seconds for one request. Null: 1200, or the limit of processor time if that is more.
     pub limit_time_real: Option<u32>,
     /// Seconds for one scheduled action; 0 is without limit. Null: as for a request.
     pub limit_time_real_cron: Option<u32>,

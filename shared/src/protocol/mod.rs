@@ -25,6 +25,7 @@
 //!
 //! Errors are [`AgentError`] with a fitting status.
 
+pub mod addons;
 pub mod enrollment;
 pub mod events;
 pub mod inventory;

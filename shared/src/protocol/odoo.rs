@@ -2,6 +2,7 @@
 
 use crate::ids::{EnvironmentId, InstanceId, OrganizationId};
 use crate::odoo::settings::OdooSettings;
+use crate::protocol::addons::AddonSource;
 use crate::protocol::registries::RegistryLogin;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +31,12 @@ pub struct InstanceSpec {
     /// Series, e.g. `14.0`.
     pub odoo_version: String,
     pub image: String,
+    /// What was made of `image` with the Python packages that its addons ask for, and is run instead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_image: Option<String>,
+    /// Sources of addons, in the order in which Odoo looks for a module after those of Enterprise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addons: Vec<AddonSource>,
     pub postgres_image: String,
     pub database_name: String,
     pub database_role: String,
@@ -60,6 +67,20 @@ pub struct InstanceSpec {
     #[serde(default)]
     pub http_port: Option<u16>,
     pub generation: i64,
+}
+
+impl InstanceSpec {
+    /// The image that its containers are made of.
+    pub fn effective_image(&self) -> &str {
+        self.built_image.as_deref().unwrap_or(&self.image)
+    }
+
+    /// Odoo's addons path besides its own directories: Enterprise before the rest, and last what was put there by hand.
+    pub fn addons_path(&self) -> String {
+        let sources = |enterprise| self.addons.iter().filter(move |source| source.enterprise == enterprise);
+        let paths = sources(true).chain(sources(false)).flat_map(AddonSource::mounted_paths);
+        paths.chain(["/mnt/extra-addons".into()]).collect::<Vec<_>>().join(",")
+    }
 }
 
 /// Input of `instance_provision`.

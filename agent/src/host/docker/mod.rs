@@ -1,6 +1,7 @@
 //! Docker as this agent uses it: one negotiated client, what is wrong with the engine in words, and the few calls that
 //! more than one feature needs. Nothing without our label is ever changed; the guard for that is [`labels::is_managed`].
 
+pub mod build;
 mod cgroup;
 pub mod exec;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use bollard::models::{
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use ocore_shared::ids::JobId;
 use ocore_shared::odoo::conf;
+use ocore_shared::protocol::addons;
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -21,6 +22,8 @@ pub const CONF: &str = "/etc/odoo/odoo.conf";
 /// How long a stop may take before it becomes a kill.
 pub const STOP_SECONDS: i32 = 60;
 const HTTP: &str = "8069/tcp";
+/// Whatever the instance's own log level is: the line that says how it ended is one of these.
+pub const TOLD: [&str; 2] = ["--log-level=info", "--log-handler=:INFO"];
 
 /// Labels of what this job makes for the instance.
 pub fn owner(spec: &InstanceSpec, job: JobId) -> Owner {
@@ -144,7 +147,9 @@ pub fn init(spec: &InstanceSpec, job: JobId, records: &Records) -> ContainerCrea
     if spec.language != "en_US" {
         args.push(format!("--load-language={}", spec.language));
     }
-    args.extend(["--stop-after-init", "--no-http", "--max-cron-threads=0"].map(str::to_owned));
+    args.extend(
+        ["--stop-after-init", "--no-http", "--max-cron-threads=0"].iter().chain(&TOLD).map(|&arg| arg.to_owned()),
+    );
     odoo_like(spec, job, ("init", "initialise"), &records.conf_path(spec.instance_id), records, args)
 }
 
@@ -153,15 +158,16 @@ pub fn task(
     spec: &InstanceSpec, job: JobId, step: &str, conf: &Path, records: &Records, args: &[&str],
 ) -> ContainerCreateBody {
     let fixed = ["--stop-after-init", "--no-http", "--max-cron-threads=0", "--workers=0"];
-    let args = args.iter().chain(&fixed).map(|&arg| arg.to_owned()).collect();
+    let args = args.iter().chain(&fixed).chain(&TOLD).map(|&arg| arg.to_owned()).collect();
     odoo_like(spec, job, ("task", step), conf, records, args)
 }
 
 /// The same with a program of ours in Odoo's Python.
 pub fn program(
-    spec: &InstanceSpec, job: JobId, step: &str, records: &Records, argv: Vec<String>, env: &[(&str, String)],
+    spec: &InstanceSpec, job: JobId, step: &str, conf: &Path, records: &Records, argv: Vec<String>,
+    env: &[(&str, String)],
 ) -> ContainerCreateBody {
-    let body = odoo_like(spec, job, ("task", step), &records.conf_path(spec.instance_id), records, vec![]);
+    let body = odoo_like(spec, job, ("task", step), conf, records, vec![]);
     let mut variables = body.env.clone().unwrap_or_default();
     variables.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
     ContainerCreateBody { entrypoint: Some(vec!["python3".into()]), cmd: Some(argv), env: Some(variables), ..body }
@@ -173,19 +179,23 @@ fn odoo_like(
 ) -> ContainerCreateBody {
     let mut command = vec!["-c".to_owned(), CONF.to_owned()];
     command.extend(args);
+    let mut mounts = vec![
+        volume(spec, job, ("odoo", "config"), "/var/lib/odoo"),
+        bind(conf.to_owned(), CONF),
+        bind(records.addons_dir(spec.instance_id), "/mnt/extra-addons"),
+    ];
+    if !spec.addons.is_empty() {
+        mounts.push(bind(records.sources_dir(spec.instance_id), addons::MOUNT));
+    }
     ContainerCreateBody {
-        image: Some(spec.image.clone()),
+        image: Some(spec.effective_image().to_owned()),
         entrypoint: Some(vec!["odoo".into()]),
         cmd: Some(command),
         env: Some(spec.env.iter().map(|(k, v)| format!("{k}={v}")).collect()),
         labels: Some(owner(spec, job).labels(role, step)),
         stop_timeout: Some(STOP_SECONDS.into()),
         host_config: Some(HostConfig {
-            mounts: Some(vec![
-                volume(spec, job, ("odoo", "config"), "/var/lib/odoo"),
-                bind(conf.to_owned(), CONF),
-                bind(records.addons_dir(spec.instance_id), "/mnt/extra-addons"),
-            ]),
+            mounts: Some(mounts),
             pids_limit: Some(512),
             ..common(spec, network_name(spec), None)
         }),
@@ -254,7 +264,7 @@ mod tests {
         let command = body.cmd.clone().unwrap().join(" ");
         assert_eq!(
             command,
-            "-c /etc/odoo/odoo.conf -d shop -i base,sale --load-language=fr_FR --stop-after-init --no-http --max-cron-threads=0"
+            "-c /etc/odoo/odoo.conf -d shop -i base,sale --load-language=fr_FR --stop-after-init --no-http --max-cron-threads=0 --log-level=info --log-handler=:INFO"
         );
         let host = body.host_config.unwrap();
         assert_eq!(host.cap_drop, Some(vec!["ALL".into()]));

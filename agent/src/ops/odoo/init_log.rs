@@ -26,6 +26,9 @@ pub const UNINSTALL_MODULES: Purpose =
 /// Starting once with other settings.
 pub const TRY_SETTINGS: Purpose =
     Purpose { code: "settings_refused", infinitive: "start with these settings", past: "started with these settings" };
+/// Starting once with another image or other addons.
+pub const TRY_UPGRADE: Purpose =
+    Purpose { code: "upgrade_refused", infinitive: "start as wished", past: "was tried with what is wished" };
 
 /// Reads the log as it comes.
 #[derive(Default)]
@@ -115,7 +118,9 @@ fn recognise(text: &str) -> Option<OpError> {
             format!("This image of Odoo has no module {names}. Check the names, or use an image that contains them."),
         ));
     }
-    if let Some(names) = after("some dependencies or manifest may be missing:") {
+    // Which of the two it is depends on whether the files or their manifests are gone; both end well.
+    let missing = after("some dependencies or manifest may be missing:");
+    if let Some(names) = missing.or_else(|| after("inconsistent states, some dependencies may be missing:")) {
         return Some(OpError::new(
             "missing_dependency",
             format!("These modules, or something that they need, are not in this image of Odoo: {names}."),
@@ -155,10 +160,12 @@ fn recognise(text: &str) -> Option<OpError> {
     if let Some(reason) = after("FATAL:") {
         return Some(OpError::retryable(
             "database_refused",
-            format!("PostgreSQL refused Odoo's connection: {reason}."),
+            format!("PostgreSQL refused Odoo's connection: {}.", reason.trim_end_matches('.')),
         ));
     }
-    if text.contains("could not translate host name") || text.contains("could not connect to server") {
+    // libpq 14 says it in other words than those before.
+    let failed = text.contains("connection to server at") && text.contains(" failed: ");
+    if failed || text.contains("could not translate host name") || text.contains("could not connect to server") {
         return Some(OpError::retryable(
             "database_unreachable",
             "Odoo cannot reach its PostgreSQL container over the environment's network.",
@@ -195,6 +202,10 @@ mod tests {
         assert!(error.message.contains("nonsense"));
         let missing = "2026-11-22 01:06:19,1 7 ERROR shop odoo.modules.loading: Some modules are not loaded, some dependencies or manifest may be missing: ['x']";
         assert_eq!(verdict(&format!("{missing}\n{LOADED}"), 0).unwrap_err().code, "missing_dependency");
+        let inconsistent = "2026-11-22 01:06:19,1 7 ERROR shop odoo.modules.loading: Some modules have inconsistent states, some dependencies may be missing: ['x']";
+        let error = verdict(&format!("{inconsistent}\n{LOADED}"), 0).unwrap_err();
+        assert_eq!(error.code, "missing_dependency");
+        assert!(error.message.contains("['x']"), "{error}");
     }
 
     #[test]
@@ -226,6 +237,11 @@ mod tests {
     #[test]
     fn refused_connections_have_a_name() {
         let log = "psycopg2.OperationalError: FATAL:  password authentication failed for user \"shop\"";
+        assert_eq!(verdict(log, 1).unwrap_err().code, "database_refused");
+        let log = "psycopg2.OperationalError: connection to server at \"h\" (172.18.0.2), port 5432 failed: Connection refused";
+        assert_eq!(verdict(log, 1).unwrap_err().code, "database_unreachable");
+        let log =
+            "connection to server at \"h\" (172.18.0.2), port 5432 failed: FATAL:  the database system is starting up";
         assert_eq!(verdict(log, 1).unwrap_err().code, "database_refused");
         assert_eq!(InitLog::default().verdict(INITIALISE, 137, false).unwrap_err().code, "out_of_memory");
     }

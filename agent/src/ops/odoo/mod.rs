@@ -6,10 +6,13 @@ pub mod control;
 mod health;
 mod init_log;
 mod initialise;
+mod maintenance;
 pub mod modules;
 mod network;
 pub mod observer;
 mod oneshot;
+mod ownership;
+mod packages;
 mod passwords;
 mod preflight;
 pub mod provision;
@@ -18,6 +21,7 @@ pub mod remove;
 #[cfg(test)]
 mod tests;
 pub mod update;
+pub mod upgrade;
 mod volumes;
 
 use crate::engine::{JobContext, OpError};

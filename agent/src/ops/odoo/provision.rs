@@ -257,7 +257,7 @@ pub async fn write_conf(
 ) -> Result<(), OpError> {
     let records = &host.records;
     let text = conf::render(spec, &record::database_host(spec.instance_id), passwords)?;
-    let (uid, gid) = host.docker.image_user(&spec.image, None, probe).await?;
+    let (uid, gid) = host.docker.image_user(spec.effective_image(), None, probe).await?;
     records.write_for(path, text.as_bytes(), uid, gid)?;
     let addons = records.addons_dir(spec.instance_id);
     std::fs::create_dir_all(&addons).map_err(|e| record::disk(&addons, &e))?;

@@ -112,6 +112,16 @@ impl Records {
         self.dir(instance).join("addons")
     }
 
+    /// What Odoo's containers see of the sources of addons: a directory for each, with one for each commit.
+    pub fn sources_dir(&self, instance: InstanceId) -> PathBuf {
+        self.dir(instance).join("sources")
+    }
+
+    /// git's own data of them.
+    pub fn repositories_dir(&self, instance: InstanceId) -> PathBuf {
+        self.dir(instance).join("repositories")
+    }
+
     /// None when there is none, or when it cannot be understood.
     pub fn find(&self, instance: InstanceId) -> Option<Record> {
         read(&self.dir(instance))
@@ -194,6 +204,8 @@ pub mod tests {
             slug: "shop".into(),
             odoo_version: "14.0".into(),
             image: "odoo:14.0".into(),
+            built_image: None,
+            addons: vec![],
             postgres_image: "postgres:13".into(),
             database_name: "shop".into(),
             database_role: "shop".into(),

@@ -12,6 +12,7 @@ use crate::host::docker::image::with_tag;
 use crate::host::docker::labels::made_by;
 use crate::host::docker::{absent_is_none, failed};
 use bollard::models::ContainerUpdateBody;
+use ocore_shared::ids::InstanceId;
 use ocore_shared::odoo::conf::{self, Passwords};
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceSpec, InstanceUpdate};
 use serde::{Deserialize, Serialize};
@@ -171,19 +172,22 @@ async fn try_settings(host: &Host, ctx: &JobContext, after: &Record) -> Result<(
 /// The passwords that are there already, and the mail server's as the job brings it.
 fn passwords_after(host: &Host, ctx: &JobContext, after: &Record) -> Result<Passwords, OpError> {
     let smtp = provision::smtp_password(ctx, &after.spec)?;
-    let (now, before) =
-        (host.records.conf_path(after.spec.instance_id), host.records.conf_before_path(after.spec.instance_id));
+    Ok(Passwords { smtp, ..passwords_known(host, after.spec.instance_id)? })
+}
+
+/// The passwords as they were before the job that works on the instance.
+pub fn passwords_known(host: &Host, instance: InstanceId) -> Result<Passwords, OpError> {
+    let (now, before) = (host.records.conf_path(instance), host.records.conf_before_path(instance));
     let text = read(if before.exists() { &before } else { &now })?;
-    let known = conf::read_passwords(&text)
-        .ok_or_else(|| OpError::new("conf_damaged", "odoo.conf on the server has lost its passwords."))?;
-    Ok(Passwords { smtp, ..known })
+    conf::read_passwords(&text)
+        .ok_or_else(|| OpError::new("conf_damaged", "odoo.conf on the server has lost its passwords."))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, OpError> {
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(|e| record::disk(path, &e))
 }
 
-async fn write_conf(
+pub async fn write_conf(
     host: &Host, ctx: &JobContext, record: &Record, passwords: &Passwords, path: &Path,
 ) -> Result<(), OpError> {
     let probe = containers::owner(&record.spec, ctx.id()).labels("probe", "recreate");
@@ -191,7 +195,7 @@ async fn write_conf(
 }
 
 /// Keep the present file, once, so that going back needs no secret.
-fn keep_conf(host: &Host, before: &Record) -> Result<(), OpError> {
+pub fn keep_conf(host: &Host, before: &Record) -> Result<(), OpError> {
     let id = before.spec.instance_id;
     let kept = host.records.conf_before_path(id);
     if kept.exists() {
@@ -201,16 +205,16 @@ fn keep_conf(host: &Host, before: &Record) -> Result<(), OpError> {
     crate::config::write_atomically(&kept, text.as_bytes(), 0o600).map_err(|e| record::disk(&kept, &e))
 }
 
-async fn put_conf_back(host: &Host, ctx: &JobContext, before: &Record) -> Result<(), OpError> {
+pub async fn put_conf_back(host: &Host, ctx: &JobContext, before: &Record) -> Result<(), OpError> {
     let id = before.spec.instance_id;
     let text = read(&host.records.conf_before_path(id))?;
     let probe = containers::owner(&before.spec, ctx.id()).labels("probe", "recreate");
-    let (uid, gid) = host.docker.image_user(&before.spec.image, None, probe).await?;
+    let (uid, gid) = host.docker.image_user(before.spec.effective_image(), None, probe).await?;
     host.records.write_for(&host.records.conf_path(id), text.as_bytes(), uid, gid)
 }
 
 /// Remove what the job kept beside the instance.
-fn tidy(host: &Host, record: &Record) -> Result<(), OpError> {
+pub fn tidy(host: &Host, record: &Record) -> Result<(), OpError> {
     let id = record.spec.instance_id;
     host.records.remove_file(&host.records.conf_next_path(id))?;
     host.records.remove_file(&host.records.conf_before_path(id))
@@ -240,7 +244,7 @@ async fn set_limits(host: &Host, from: &Record, to: &Record) -> Result<(), OpErr
 
 /// A new Odoo container on the old data, and a new PostgreSQL container if its memory differs; Odoo's old log is kept.
 /// Goes either way, so nothing in it looks at the job's cancellation.
-async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record) -> Result<(), OpError> {
+pub async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record) -> Result<(), OpError> {
     let spec = &to.spec;
     let name = to.odoo_container();
     let found = host.docker.inspect(&name).await?;

@@ -3,9 +3,11 @@
 
 mod away;
 mod failing;
+mod git_server;
 mod journey;
 mod modules;
 mod series;
+mod upgrade;
 
 use crate::app;
 use crate::config::Config;
@@ -178,6 +180,8 @@ fn spec() -> InstanceSpec {
         slug: format!("t{}", &text[text.len() - 10..]),
         odoo_version: "14.0".into(),
         image: ODOO.into(),
+        built_image: None,
+        addons: vec![],
         postgres_image: POSTGRES.into(),
         database_name: "shop-1".into(),
         database_role: "shop_role".into(),

@@ -114,7 +114,7 @@ impl Lab {
         all.into_iter().find(|module| module.name == name)
     }
 
-    async fn change(
+    pub async fn change(
         &self, wish: impl FnOnce(&mut ModulesChange),
     ) -> Result<ModulesChanged, ocore_shared::protocol::jobs::JobFailure> {
         let mut change = ModulesChange {
@@ -134,7 +134,7 @@ impl Lab {
         }
     }
 
-    async fn sql(&self, text: &str) -> String {
+    pub async fn sql(&self, text: &str) -> String {
         let container = format!("ocore-{}-postgres", self.spec.slug);
         postgres::sql(&self.agent.host.docker, &container, &self.spec.database_name, &format!("{text};")).await.unwrap()
     }

@@ -42,7 +42,7 @@ pub struct InstanceCreate {
     /// The organization's production environment when left out.
     #[garde(skip)]
     pub environment_id: Option<EnvironmentId>,
-    /// `14.0` to `19.0`; what its project says when left out.
+    /// `14.0` to `19.0`; when left out what its project says, else the newest.
     #[garde(inner(custom(model::known_version)))]
     pub odoo_version: Option<String>,
     /// Another image than the controller's own for that version.
@@ -84,7 +84,7 @@ pub struct InstanceCreate {
 }
 
 fn newest_version() -> String {
-    "17.0".into()
+    "19.0".into()
 }
 
 fn english() -> String {
@@ -160,6 +160,8 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         slug,
         odoo_version,
         image,
+        built_image: None,
+        addons: vec![],
         postgres_image: app.config.postgres_image.clone(),
         database_name: name.clone(),
         database_role: name,

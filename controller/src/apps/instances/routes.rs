@@ -47,6 +47,8 @@ struct InstancesQuery {
     server_id: Option<Uuid>,
     #[garde(skip)]
     environment_id: Option<Uuid>,
+    #[garde(skip)]
+    project_id: Option<Uuid>,
     /// Only those in one of these states.
     #[garde(skip)]
     #[param(value_type = Option<Vec<InstanceStatus>>, inline, style = Form, explode = false)]
@@ -74,6 +76,7 @@ async fn instance_list(
         name: query.name,
         server: query.server_id,
         environment: query.environment_id,
+        project: query.project_id,
         status: query.status.map(|any| any.0),
         q: query.q,
         label,

@@ -108,7 +108,8 @@ pub async fn environment_hold(
                   p.archived_at is not null as "is_archived!"
            from environments e join projects p on p.id = e.project_id
            where e.organization_id = $1 and ($2::uuid is null or e.id = $2)
-           order by (e.type = 'production') desc, e.created_at limit 1 for share"#,
+           order by (p.archived_at is null and e.deleting_at is null) desc, (e.type = 'production') desc, e.created_at
+           limit 1 for share"#,
         organization.0,
         id.map(|e| e.0)
     )
@@ -151,6 +152,7 @@ pub struct InstanceFilter {
     pub name: Option<String>,
     pub server: Option<Uuid>,
     pub environment: Option<Uuid>,
+    pub project: Option<Uuid>,
     pub status: Option<Vec<InstanceStatus>>,
     pub q: Option<String>,
     /// `key` or `key=value`.
@@ -162,10 +164,11 @@ pub struct InstanceFilter {
 impl InstanceFilter {
     /// Whether it leaves nothing out.
     fn is_empty(&self) -> bool {
-        let Self { name, server, environment, status, q, label, before: _, limit: _ } = self;
+        let Self { name, server, environment, project, status, q, label, before: _, limit: _ } = self;
         name.is_none()
             && server.is_none()
             && environment.is_none()
+            && project.is_none()
             && status.is_none()
             && q.is_none()
             && label.is_none()
@@ -274,6 +277,7 @@ pub async fn instance_list(
               and ($10::text[] is null or status = any($10))
               and ($11::text is null or name ilike '%' || $11 || '%' or slug ilike '%' || $11 || '%')
               and ($12::text is null or (labels ? $12 and ($13::text is null or labels ->> $12 = $13)))
+              and ($15::uuid is null or project_id = $15)
               order by id desc limit $14)",
             organization.0,
             before,
@@ -289,6 +293,7 @@ pub async fn instance_list(
             label,
             label_value,
             filter.limit,
+            filter.project,
         );
         found.fetch_all(connection).await?
     };

@@ -365,6 +365,9 @@ async fn lists_are_filtered_and_paged() {
     assert_eq!(sorted("q=copy").await.len(), 4);
     assert_eq!(sorted("name=Shop").await, ["Shop"]);
     assert!(names(&format!("server_id={}", ServerId::new())).await.is_empty());
+    let project = shop.get().await["project_id"].as_str().unwrap().to_owned();
+    assert_eq!(names(&format!("project_id={project}")).await.len(), 5);
+    assert!(names(&format!("project_id={}", ServerId::new())).await.is_empty());
     for wrong in ["status=asleep", "status=error,asleep", "status="] {
         let refused = shop.ada.get(&format!("/api/instances?{wrong}")).await.is(StatusCode::BAD_REQUEST);
         assert_eq!(refused.body["error"]["details"]["field"], "status", "{wrong}: {}", refused.body);
@@ -405,4 +408,19 @@ async fn an_environment_whose_instance_cannot_go_stays() {
     let job: JobId = asked.text("job_id").parse().unwrap();
     shop.says([shop.failed(job, "the engine said no")]).await;
     assert_eq!(shop.ada.get(&path).await.is(StatusCode::OK).body["status"], "active");
+}
+
+#[tokio::test]
+async fn a_new_instance_goes_where_it_may_stay() {
+    let shop = Shop::running().await;
+    let project = shop.get().await["project_id"].as_str().unwrap().to_owned();
+    let other = shop.ada.post("/api/projects", json!({"name": "Another one"})).await.is(StatusCode::CREATED);
+    let archived = Some(json!({"archived": true}));
+    shop.ada.send(Method::PATCH, &format!("/api/projects/{project}"), archived).await.is(StatusCode::OK);
+    let wanted = json!({"name": "Another", "server_id": shop.server, "admin_login": "admin",
+        "admin_password": "a quiet shop 7"});
+    let made = shop.ada.post("/api/instances", wanted).await.is(StatusCode::ACCEPTED);
+    let made = shop.ada.get(&format!("/api/instances/{}", made.text("id"))).await.is(StatusCode::OK);
+    assert_eq!(made.text("project_id"), other.text("id"));
+    assert_eq!(made.text("odoo_version"), "19.0");
 }

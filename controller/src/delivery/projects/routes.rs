@@ -35,6 +35,9 @@ struct ProjectListParams {
     /// Exact name.
     #[garde(skip)]
     name: Option<String>,
+    /// Part of name or slug.
+    #[garde(length(max = 100))]
+    q: Option<String>,
     /// Also those that are put away.
     #[garde(skip)]
     #[serde(default)]
@@ -51,7 +54,8 @@ struct ProjectListParams {
 async fn project_list(
     ctx: Ctx, State(app): State<App>, Params(params): Params<ProjectListParams>,
 ) -> Result<Json<List<Project>>> {
-    service::project_list(&ctx, &app, params.name.as_deref(), params.include_archived, &params.page).await.map(Json)
+    let (name, q) = (params.name.as_deref(), params.q.as_deref());
+    service::project_list(&ctx, &app, name, q, params.include_archived, &params.page).await.map(Json)
 }
 
 /// A project to make.

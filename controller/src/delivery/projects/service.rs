@@ -22,10 +22,10 @@ pub fn place(id: ProjectId) -> Place {
 }
 
 pub async fn project_list(
-    ctx: &Ctx, app: &App, name: Option<&str>, include_archived: bool, page: &Page,
+    ctx: &Ctx, app: &App, name: Option<&str>, q: Option<&str>, include_archived: bool, page: &Page,
 ) -> Result<List<Project>> {
     let mut connection = app.db.org(ctx.organization).await?;
-    let filter = ProjectFilter { name, include_archived, reach: &ctx.reach() };
+    let filter = ProjectFilter { name, q, include_archived, reach: &ctx.reach() };
     let list = store::project_list(&mut connection, ctx.organization, &filter, page).await?;
     Ok(List::new(list, page, |project| project.id.0))
 }

@@ -9,6 +9,8 @@ use sqlx::PgConnection;
 /// Which projects a list shows.
 pub struct ProjectFilter<'a> {
     pub name: Option<&'a str>,
+    /// Part of name or slug.
+    pub q: Option<&'a str>,
     pub include_archived: bool,
     pub reach: &'a Reach,
 }
@@ -33,6 +35,7 @@ pub async fn project_list(
 ) -> Result<Vec<Project>> {
     let list = project_query!(
         "($2 or p.id = any($3)) and ($4 or p.archived_at is null) and ($5::text is null or p.name = $5)
+         and ($8::text is null or p.name ilike '%' || $8 || '%' or p.slug ilike '%' || $8 || '%')
          and ($6::uuid is null or p.id < $6)
          order by p.id desc limit $7",
         organization.0,
@@ -41,7 +44,8 @@ pub async fn project_list(
         filter.include_archived,
         filter.name,
         page.before()?,
-        page.fetch()
+        page.fetch(),
+        filter.q
     )
     .fetch_all(connection)
     .await?;

@@ -37,6 +37,18 @@ async fn a_project_is_made_changed_put_away_and_removed() {
         .await
         .refused(StatusCode::BAD_REQUEST, "validation_error");
 
+    let names = async |q: &str| {
+        let found = ada.get(&format!("/api/projects?q={q}")).await.is(StatusCode::OK);
+        found.body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names("ACME-g").await, ["Acme GmbH"]);
+    assert_eq!(names("nobody").await, [""; 0]);
+
     let path = format!("/api/projects/{}", made.text("id"));
     let changed = ada.send(Method::PATCH, &path, Some(json!({"odoo_version": null, "archived": true}))).await;
     let changed = changed.is(StatusCode::OK);

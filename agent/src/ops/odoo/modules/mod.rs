@@ -3,6 +3,7 @@
 pub mod change;
 mod plan;
 pub mod scan;
+pub mod successor;
 
 use crate::engine::OpError;
 use crate::host::Host;

@@ -24,7 +24,7 @@ impl Plan {
 }
 
 /// Names of modules, as a sentence lists them.
-fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
@@ -67,7 +67,7 @@ pub fn plan(series: Option<Series>, wish: &ModulesChange, known: &Known, disk: &
 }
 
 /// Whether a module and all that it needs can be loaded. `way` is how one got there.
-fn usable<'a>(
+pub fn usable<'a>(
     name: &'a str, files: &BTreeMap<&'a str, &'a OnDisk>, seen: &mut BTreeSet<&'a str>, way: &mut Vec<&'a str>,
 ) -> Result<(), OpError> {
     if !seen.insert(name) {
