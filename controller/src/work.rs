@@ -22,6 +22,8 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
         | "instance_restart"
         | "instance_kill"
         | "instance_update"
+        | "instance_upgrade"
+        | "instance_addons"
         | "instance_modules"
         | "instance_admin_password"
         | "instance_remove" => instances::jobs::instance_effect(connection, job, snapshot).await,

@@ -12,6 +12,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(instances::routes::routes())
         .merge(instances::log_routes::routes())
         .merge(odoo::config::routes::routes())
+        .merge(odoo::addons::routes::routes())
         .merge(odoo::modules::routes::routes())
         .merge(registries::routes::routes())
 }

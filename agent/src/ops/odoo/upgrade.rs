@@ -22,6 +22,7 @@ use ocore_shared::protocol::addons::{AddonSource, InstanceUpgrade, InstanceUpgra
 use ocore_shared::protocol::odoo::InstanceSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::path::Path;
 
 const STEPS: &[(&str, &str)] = &[
     ("check", "Look at the instance"),
@@ -131,7 +132,7 @@ impl Upgrade<'_> {
         };
         let reference = wish.image.as_deref().map(with_tag);
         let image: Option<Image> = match &reference {
-            Some(reference) => Some(ctx.step("pull_image", self.pull(reference)).await?),
+            Some(reference) => Some(ctx.step("pull_image", self.pull(before, reference)).await?),
             None => {
                 ctx.skip("pull_image", "The image stays.").await?;
                 None
@@ -174,14 +175,43 @@ impl Upgrade<'_> {
         Ok(sources)
     }
 
-    async fn pull(&self, reference: &str) -> Result<Image, OpError> {
+    async fn pull(&self, before: &Record, reference: &str) -> Result<Image, OpError> {
         let Self { host, ctx, wish } = self;
         let progress = |done, total| ctx.progress(done, total, "bytes");
         let fetch = async {
             let logins = super::logins(ctx, &wish.registries).await?;
             host.docker.image_ensure(reference, &logins, progress).await
         };
-        super::unless_cancelled(ctx, fetch).await
+        let image = super::unless_cancelled(ctx, fetch).await?;
+        // Before anything is built of it.
+        let spec = InstanceSpec { image: reference.into(), built_image: None, ..before.spec.clone() };
+        let conf = host.records.conf_path(wish.instance_id);
+        let said = self.looked(&spec, &conf, "pull_image", async |name| {
+            host.docker.exec(name, ExecSpec::new(["odoo", "--version"]), b"").await.map(|output| output.stdout)
+        });
+        has_series(reference, &spec, &said.await?)?;
+        Ok(image)
+    }
+
+    /// Do something in a container of that image which runs nothing of Odoo.
+    async fn looked<T>(
+        &self, spec: &InstanceSpec, conf: &Path, step: &str, look: impl AsyncFnOnce(&str) -> Result<T, OpError>,
+    ) -> Result<T, OpError> {
+        let Self { host, ctx, .. } = self;
+        let name = record::task_container(&spec.slug);
+        host.docker.remove(&name).await?;
+        let argv = vec!["-c".to_owned(), WAITER.to_owned()];
+        let body = containers::program(spec, ctx.id(), step, conf, &host.records, argv, &[]);
+        containers::create(&host.docker, &name, body).await?;
+        let looked = match host.docker.start(&name).await {
+            Ok(()) => look(&name).await,
+            Err(e) => {
+                let error = OpError::new("image_unsuitable", failed("start the new image", e).message);
+                Err(error.and("Use an image that follows the official one's contract."))
+            }
+        };
+        host.docker.remove(&name).await?;
+        looked
     }
 
     async fn forward(&self, before: &Record, after: &Record) -> Result<(Vec<String>, u64), OpError> {
@@ -205,10 +235,12 @@ impl Upgrade<'_> {
                 Ok(at)
             })
             .await?;
-        if wish.safety_copy {
-            ctx.step("copy", now.copy()).await?;
-        } else {
+        if !wish.safety_copy {
             ctx.skip("copy", "None was wished.").await?;
+        } else if plan.update.is_empty() && before.spec.effective_image() == after.spec.effective_image() {
+            ctx.skip("copy", "Nothing is changed in it.").await?;
+        } else {
+            ctx.step("copy", now.copy()).await?;
         }
         match plan.owners {
             Some((_, to)) => ctx.step("ownership", ownership::hand_over(host, ctx, &after.spec, to)).await?,
@@ -237,7 +269,7 @@ impl Upgrade<'_> {
         Ok((plan.update, down))
     }
 
-    /// Look into a container of the new image with the new addons, which runs nothing of Odoo.
+    /// Look into the new image with the new addons.
     async fn inspect(&self, before: &Record, after: &Record) -> Result<Plan, OpError> {
         let Self { host, ctx, wish } = self;
         let conf = host.records.conf_next_path(wish.instance_id);
@@ -254,14 +286,8 @@ impl Upgrade<'_> {
                 known.checksums.entry(module.name.clone()).or_insert_with(|| checksum.clone());
             }
         }
-        let name = record::task_container(&after.spec.slug);
-        host.docker.remove(&name).await?;
-        let argv = vec!["-c".to_owned(), WAITER.to_owned()];
-        let body = containers::program(&after.spec, ctx.id(), "inspect", &conf, &host.records, argv, &[]);
-        containers::create(&host.docker, &name, body).await?;
-        let looked = self.look(after, &name, &known).await;
-        host.docker.remove(&name).await?;
-        let disk = looked?;
+        let look = async |name: &str| scan::on_disk(host, name, &known, true).await;
+        let disk = self.looked(&after.spec, &conf, "inspect", look).await?;
         let series = Series::of(&after.spec.odoo_version);
         let update = successor::updates(series, &known, &old, &disk, wish.update)?;
         for module in disk.iter().filter(|module| module.problem.is_some()) {
@@ -275,19 +301,6 @@ impl Upgrade<'_> {
             count => format!("{count} modules are updated: {}.", update.join(", ")),
         });
         Ok(Plan { update, owners: (from != to).then_some((from, to)) })
-    }
-
-    async fn look(&self, after: &Record, name: &str, known: &scan::Known) -> Result<Vec<scan::OnDisk>, OpError> {
-        let docker = &self.host.docker;
-        docker.start(name).await.map_err(|e| {
-            let error = failed("start the new image", e);
-            OpError::new("image_unsuitable", error.message)
-                .and("Use an image that follows the official one's contract.")
-        })?;
-        let output = docker.exec(name, ExecSpec::new(["odoo", "--version"]), b"").await?;
-        let spec = &after.spec;
-        has_series(&spec.image, spec, &output.stdout)?;
-        scan::on_disk(self.host, name, known, true).await
     }
 
     /// Take back what was begun. Says whether all is as before.

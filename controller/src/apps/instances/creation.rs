@@ -220,6 +220,8 @@ pub(super) async fn provision_job(
 ) -> Result<NewJob> {
     let images = [spec.image.as_str(), spec.postgres_image.as_str()];
     let (registries, passwords) = registries_of(connection, ctx.organization, &images).await?;
+    // Of sources of addons, which a new instance has none of.
+    secrets.retain(|name, _| !name.starts_with("git."));
     secrets.extend(passwords);
     let instance = spec.instance_id;
     let input = json!(InstanceProvision { spec, registries });

@@ -4,11 +4,13 @@ use super::model::{InstanceHealth, InstanceStatus};
 use super::observe::store::{self as reports, Outcome, Present};
 use super::observe::{observe, runs};
 use super::store;
+use crate::apps::odoo::addons::store as addons;
 use crate::delivery::environments::service::{environment_emptied, environment_kept};
 use crate::error::Result;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::jobs::model::Reported;
 use crate::signals::events::store::event_append;
+use ocore_shared::protocol::addons::InstanceUpgraded;
 use ocore_shared::protocol::inventory::ContainerInfo;
 use ocore_shared::protocol::jobs::{JobSnapshot, JobStatus, StepStatus};
 use ocore_shared::protocol::odoo::InstanceRunning;
@@ -30,6 +32,14 @@ pub async fn instance_effect(
     let found = reports::instance_lock(connection, organization, None, instance.0).await?;
     // One that ended while it waited has changed nothing, and the job before it speaks.
     let Some(present) = found.filter(|present| !present.busy) else { return Ok(Vec::new()) };
+    if matches!(kind, "instance_upgrade" | "instance_addons") {
+        let done: Option<InstanceUpgraded> = snapshot.result.clone().and_then(|r| serde_json::from_value(r).ok());
+        if let Some(done) = done.filter(|_| snapshot.status == JobStatus::Succeeded) {
+            let secrets = kind == "instance_addons";
+            addons::instance_upgraded(connection, organization, instance, job.id, &done, secrets).await?;
+        }
+        addons::git_secrets_prune(connection, organization, instance).await?;
+    }
     if kind == "instance_admin_password" {
         store::job_secrets_delete(connection, organization, job.id).await?;
     }
@@ -71,6 +81,8 @@ fn succeeded<'a>(
         "instance_restart" => ("instance.restarted", Some("running")),
         "instance_stop" | "instance_kill" => ("instance.stopped", Some("stopped")),
         "instance_remove" => ("instance.deleted", None),
+        "instance_upgrade" => ("instance.upgraded", None),
+        "instance_addons" => ("instance.addons_changed", None),
         "instance_modules" => ("instance.modules_changed", None),
         "instance_admin_password" => ("instance.admin_password_set", None),
         _ => ("instance.updated", None),
@@ -111,7 +123,7 @@ fn failed<'a>(
     let said = snapshot.failure.as_ref().map(|failure| failure.message.as_str());
     let outcome = match kind {
         // One that fails puts what was before back in force.
-        "instance_update" | "instance_modules" | "instance_admin_password" => {
+        "instance_update" | "instance_upgrade" | "instance_addons" | "instance_modules" | "instance_admin_password" => {
             observe(container, &present.desired, present.status)
         }
         "instance_start" | "instance_stop" | "instance_restart" | "instance_kill" | "instance_remove"

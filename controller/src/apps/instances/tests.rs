@@ -6,7 +6,7 @@ use crate::identity::authentication::tests::{Answer, Visitor, run};
 use crate::platform::jobs::report::job_end_here;
 use crate::testing::{TestApp, agent, tunnel_of};
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::routing::{get, post};
 use ocore_shared::ids::{InstanceId, JobId, JournalId, OrganizationId, ServerId};
 use ocore_shared::protocol::events::{AgentEvent, EventEnvelope};

@@ -1,4 +1,5 @@
 //! What is done with an Odoo inside its instance.
 
+pub mod addons;
 pub mod config;
 pub mod modules;

@@ -278,6 +278,10 @@ async fn fleet(app: &App, steps: &mut Steps, ada: &Visitor) {
     idle(app).await;
     steps.post(ada, &format!("{instance}/modules"), json!({ "install": ["sale"] })).await;
     idle(app).await;
+    steps.put(ada, &format!("{instance}/addons"), json!({ "sources": [] })).await;
+    idle(app).await;
+    steps.post(ada, &format!("{instance}/upgrade"), json!({})).await;
+    idle(app).await;
     steps.post(ada, &format!("{instance}/admin-password"), json!({ "password": "a quiet shop 8" })).await;
     idle(app).await;
     steps.delete(ada, &instance).await;
