@@ -121,6 +121,8 @@ check_docker() {
     else
         say "warning: Docker is not here; install it (apt-get install docker.io) or run this again with --with-docker"
     fi
+    command -v git >/dev/null 2>&1 ||
+        say "note: git is not here; addons from git need it (apt-get install git openssh-client)"
 }
 
 download() {

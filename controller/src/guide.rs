@@ -15,13 +15,14 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 18] = [
+const CONTENTS: [(&str, &str); 19] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
     ("instances", "Instances"),
     ("configuration", "Configuration"),
     ("modules", "Modules"),
+    ("addons", "Addons and upgrades"),
     ("registries", "Registries"),
     ("organizations", "Organizations and members"),
     ("roles", "Roles and permissions"),

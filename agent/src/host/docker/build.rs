@@ -2,7 +2,7 @@
 
 use super::{DockerHost, failed, words};
 use crate::engine::OpError;
-use bollard::query_parameters::{BuildImageOptionsBuilder, RemoveImageOptionsBuilder};
+use bollard::query_parameters::{BuildImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 use futures::StreamExt;
 use std::collections::HashMap;
 
@@ -48,6 +48,17 @@ impl DockerHost {
                     last.remove(0);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Forget the images that were built with these labels (`key=value`).
+    pub async fn built_forget(&self, labels: &[String]) -> Result<(), OpError> {
+        let filters = HashMap::from([("label", labels.iter().map(String::as_str).collect::<Vec<_>>())]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let images = self.client().await?.list_images(Some(options)).await;
+        for name in images.map_err(|e| failed("list the images", e))?.into_iter().flat_map(|image| image.repo_tags) {
+            self.image_forget(&name).await?;
         }
         Ok(())
     }

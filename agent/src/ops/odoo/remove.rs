@@ -60,6 +60,7 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     if input.purge {
         ctx.step("files", async {
             host.logs.forget(input.instance_id)?;
+            host.docker.built_forget(&ours).await?;
             host.records.remove(input.instance_id)
         })
         .await?;

@@ -74,7 +74,7 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     let Change { before, after } = match prepared {
         Ok(change) => change,
         Err(error) => {
-            upgrade.forget(&before)?;
+            upgrade.forget(&before, None).await?;
             return Err(error);
         }
     };
@@ -93,7 +93,7 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
             upgrade.done(&after, updated, down).await
         }
         Err(error) => {
-            upgrade.forget(&before)?;
+            upgrade.forget(&before, after.spec.built_image.as_deref()).await?;
             Err(if restored { error.and("The instance runs as before.") } else { error })
         }
     }
@@ -383,8 +383,11 @@ impl Upgrade<'_> {
     }
 
     /// After a failure: what only the new one would have used.
-    fn forget(&self, before: &Record) -> Result<(), OpError> {
+    async fn forget(&self, before: &Record, built: Option<&str>) -> Result<(), OpError> {
         update::tidy(self.host, before)?;
+        if let Some(built) = built.filter(|built| before.spec.built_image.as_deref() != Some(built)) {
+            self.host.docker.image_forget(built).await?;
+        }
         git::sources_tidy(&self.host.records, before.spec.instance_id, &before.spec.addons)
     }
 

@@ -20,6 +20,9 @@ async fn another_image_and_addons_come_up_or_go_back() {
     an_image_that_does_not_serve_goes_back(&lab, address).await;
     succeeded(&lab.remove(true).await);
     assert_eq!(lab.leftovers().await, Vec::<String>::new());
+    let built = format!("ocore-addons-{}", lab.spec.instance_id);
+    let images = std::process::Command::new("docker").args(["images", "--quiet", &built]).output().unwrap();
+    assert!(images.stdout.is_empty(), "an image of its own is left");
     lab.finish().await;
 }
 
