@@ -3,7 +3,7 @@
 use ocore_tests::client::{Client, text};
 use ocore_tests::docker;
 use ocore_tests::processes::{Agent, Controller};
-use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS};
+use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS, VERSION};
 use serde_json::json;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn an_agent_that_is_killed_while_it_takes_back_goes_on_with_that() {
 
     kill_when_undone(&ada, &mut agent, &server, "instance_provision.config").await;
     let name = format!("Taken back {}", uuid::Uuid::now_v7().simple());
-    let wish = json!({"name": name, "server_id": server, "odoo_version": "14.0", "admin_login": "admin",
+    let wish = json!({"name": name, "server_id": server, "odoo_version": VERSION, "admin_login": "admin",
         "admin_password": "long enough 1", "modules": ["no_such_module"]});
     let accepted = ada.post("/api/instances", wish).await.is(202);
     agent.run_again_after_its_end(PROVISION).await;
@@ -78,6 +78,30 @@ async fn an_agent_that_is_killed_while_it_takes_settings_back_goes_on_with_that(
     let job = ada.job_end(&job, PROVISION).await;
     assert_eq!((&job["status"], &job["failure"]["code"]), (&json!("failed"), &json!("odoo_exited")), "{job:#}");
     is_as_wished(&ada, &provisioning.id, 1024, &[("COLOUR", "red")]).await;
+    provisioning.proven(&ada).await;
+}
+
+/// The same of an upgrade: killed once while its modules are updated, once when the new container is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_killed_while_it_upgrades_goes_on_with_that() {
+    let controller = Controller::start().await;
+    let ada = controller.bootstrap().await;
+    let (mut agent, server) = controller.add_server(&ada, "first").await;
+    let server = text(&server, "id");
+    let provisioning = Provisioning::begin(&ada, &server, "upgraded").await;
+    assert_eq!(ada.job_end(&provisioning.job, PROVISION).await["status"], "succeeded");
+    let path = format!("/api/instances/{}/upgrade", provisioning.id);
+    for point in ["oneshot.created=kill", "switch.after=kill"] {
+        agent.kill();
+        ada.server_is(&server, "offline").await;
+        agent.run_with_failpoint(&format!("instance_upgrade.{point}"));
+        ada.server_online(&server).await;
+        let accepted = ada.post(&path, json!({"update": "all"})).await.is(202);
+        agent.run_again_after_its_end(PROVISION).await;
+        let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
+        assert_eq!(job["status"], "succeeded", "{job:#}");
+        assert_eq!(job["result"]["updated"], json!(["base"]), "{job:#}");
+    }
     provisioning.proven(&ada).await;
 }
 

@@ -6,6 +6,7 @@ mod failing;
 mod git_server;
 mod journey;
 mod modules;
+mod registry;
 mod series;
 mod upgrade;
 
@@ -90,6 +91,13 @@ impl Lab {
     }
 
     async fn begin(&self, kind: &str, input: &impl Serialize) -> JobId {
+        self.begin_with(kind, input, []).await
+    }
+
+    /// The same with more secrets.
+    async fn begin_with(
+        &self, kind: &str, input: &impl Serialize, more: impl IntoIterator<Item = (String, String)>,
+    ) -> JobId {
         let id = JobId::new();
         let names = [
             secret_names::DATABASE_PASSWORD,
@@ -103,7 +111,7 @@ impl Lab {
             organization_id: self.spec.organization_id,
             instance_id: Some(self.spec.instance_id),
             input: serde_json::to_value(input).unwrap(),
-            secrets: names.iter().map(|n| (n.to_string(), password(n))).collect::<BTreeMap<_, _>>(),
+            secrets: names.iter().map(|n| (n.to_string(), password(n))).chain(more).collect::<BTreeMap<_, _>>(),
             timeout_seconds: None,
         };
         self.agent.engine.accept(id, request).await.unwrap();

@@ -215,16 +215,7 @@ impl Lab {
             registries: vec![],
         };
         wish(&mut input);
-        let id = JobId::new();
-        let request = JobRequest {
-            kind: kind.into(),
-            organization_id: self.spec.organization_id,
-            instance_id: Some(self.spec.instance_id),
-            input: serde_json::to_value(&input).unwrap(),
-            secrets: secrets.iter().cloned().collect(),
-            timeout_seconds: None,
-        };
-        self.agent.engine.accept(id, request).await.unwrap();
+        let id = self.begin_with(kind, &input, secrets.iter().cloned()).await;
         let job = self.end(id).await;
         match job.failure {
             None => Ok(serde_json::from_value(job.result.unwrap()).unwrap()),
