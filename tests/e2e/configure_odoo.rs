@@ -51,6 +51,90 @@ impl Shop {
     }
 }
 
+/// A repository that a web server gives away as plain files.
+struct Repository {
+    dir: tempfile::TempDir,
+    server: std::process::Child,
+    url: String,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = std::process::Command::new("python3")
+            .args(["-m", "http.server", "--bind", "127.0.0.1", "--directory"])
+            .arg(dir.path())
+            .arg(port.to_string())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("needs python3");
+        let repository = Self { dir, server, url: format!("http://127.0.0.1:{port}/addons.git") };
+        repository.git(&["init", "--quiet", "--initial-branch", "19.0", "work"]);
+        repository.git(&["init", "--quiet", "--bare", "addons.git"]);
+        repository
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
+        let output = std::process::Command::new("git").args(identity).args(args).current_dir(self.dir.path()).output();
+        let output = output.expect("needs git");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Commit a module with this partner in it; the commit.
+    fn commit(&self, partner: &str) -> String {
+        let module = self.dir.path().join("work/ocore_hello");
+        std::fs::create_dir_all(&module).unwrap();
+        let manifest = "{'name': 'Hello', 'version': '19.0.1.0.0', 'depends': ['base'], 'data': ['data.xml'], 'license': 'LGPL-3'}\n";
+        let data =
+            format!("<odoo><record id='p' model='res.partner'><field name='name'>{partner}</field></record></odoo>\n");
+        for (file, text) in [("__manifest__.py", manifest), ("__init__.py", ""), ("data.xml", &data)] {
+            std::fs::write(module.join(file), text).unwrap();
+        }
+        self.git(&["-C", "work", "add", "--all"]);
+        self.git(&["-C", "work", "commit", "--quiet", "--message", partner]);
+        self.git(&["-C", "work", "push", "--quiet", "../addons.git", "HEAD:refs/heads/19.0"]);
+        self.git(&["-C", "addons.git", "update-server-info"]);
+        self.git(&["-C", "work", "rev-parse", "HEAD"])
+    }
+}
+
+impl Drop for Repository {
+    fn drop(&mut self) {
+        drop(self.server.kill());
+        drop(self.server.wait());
+    }
+}
+
+/// A module is brought from git and installed; the next commit updates it, and one that Odoo refuses changes nothing.
+async fn addons_come_from_git(shop: &Shop) {
+    let repository = Repository::new();
+    let first = repository.commit("Hello");
+    let sources = json!({"sources": [{"url": repository.url, "reference": "19.0"}]});
+    let put = async || {
+        let answer = shop.ada.try_call(Method::PUT, &shop.path("/addons"), &[], Some(sources.clone())).await.unwrap();
+        shop.end(&answer.is(202)).await
+    };
+    let job = put().await;
+    assert_eq!(job["status"], "succeeded", "{job:#}");
+    let seen = shop.ada.get(&shop.path("/addons")).await.is(200);
+    assert_eq!((&seen["sources"][0]["name"], &seen["sources"][0]["commit"]), (&json!("addons"), &json!(first)));
+    let job = shop.change_modules(json!({"install": ["ocore_hello"]})).await;
+    assert_eq!(job["status"], "succeeded", "{job:#}");
+    let second = repository.commit("Hello again");
+    let job = put().await;
+    assert_eq!((&job["status"], &job["result"]["updated"]), (&json!("succeeded"), &json!(["ocore_hello"])), "{job:#}");
+    repository.commit("<not closed");
+    let job = put().await;
+    assert_eq!((&job["status"], &job["failure"]["code"]), (&json!("failed"), &json!("modules_failed")), "{job:#}");
+    let seen = shop.ada.get(&shop.path("/addons")).await.is(200);
+    assert_eq!(seen["sources"][0]["commit"], json!(second));
+    assert!(shop.serves().await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odoo_19_is_set_extended_and_given_another_password() {
     let controller = Controller::start().await;
@@ -94,6 +178,7 @@ async fn odoo_19_is_set_extended_and_given_another_password() {
     assert_eq!(job["status"], "succeeded", "{job:#}");
     assert_eq!(shop.module("calendar").await["state"], "uninstalled");
 
+    addons_come_from_git(&shop).await;
     let accepted = shop.ada.post(&shop.path("/admin-password"), json!({"password": "another one 2"})).await.is(202);
     assert_eq!(shop.end(&accepted).await["status"], "succeeded");
     let instance = shop.ada.get(&shop.path("")).await.is(200);

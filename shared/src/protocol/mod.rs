@@ -33,6 +33,7 @@ pub mod jobs;
 pub mod logs;
 pub mod modules;
 pub mod odoo;
+pub mod proxy;
 pub mod registries;
 pub mod session;
 pub mod terminals;

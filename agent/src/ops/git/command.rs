@@ -63,35 +63,34 @@ impl Git<'_> {
         )
     }
 
-    /// Have a commit's files in the repository: just that commit, or all when the server gives none alone.
+    /// Have a commit's files in the repository: just that commit, or what the server gives instead.
     pub async fn have(&self, commit: &str) -> Result<(), OpError> {
         let wanted = format!("{commit}^{{commit}}");
-        if self.output(&["cat-file", "-e", &wanted]).await?.status.success() {
+        let is_here = async || Ok(self.output(&["cat-file", "-e", &wanted]).await?.status.success());
+        if is_here().await? {
             return Ok(());
         }
         self.ctx.message(format!("Fetching {} from {}.", self.source.name, self.source.url));
         let url = self.source.url.as_str();
-        let alone = self.output(&["fetch", "--quiet", "--no-tags", "--depth=1", "--", url, commit]).await?;
-        if !alone.status.success() {
-            let named = self.source.reference.as_deref().filter(|reference| !is_commit(reference));
-            let error = self.failed(&alone);
-            if error.code != "git_failed" && error.code != "git_ref_not_found" {
-                return Err(error);
+        // Some give a commit only by a name that leads to it, and some, plain files behind a web server, only everything.
+        let mut ways: Vec<Vec<&str>> = vec![vec!["--depth=1", "--", url, commit]];
+        let named = self.source.reference.as_deref().filter(|reference| !is_commit(reference));
+        ways.extend(named.map(|reference| vec!["--depth=1", "--", url, reference]));
+        ways.push(vec!["--", url, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]);
+        let mut failure = None;
+        for way in ways {
+            let output = self.output(&[&["fetch", "--quiet", "--no-tags"], way.as_slice()].concat()).await?;
+            if !output.status.success() {
+                let error = self.failed(&output);
+                if error.code != "git_failed" && error.code != "git_ref_not_found" {
+                    return Err(error);
+                }
+                failure = Some(error);
+            } else if is_here().await? {
+                return Ok(());
             }
-            match named {
-                Some(reference) => {
-                    self.run(&["fetch", "--quiet", "--no-tags", "--depth=1", "--", url, reference]).await?
-                }
-                None => {
-                    self.run(&["fetch", "--quiet", "--no-tags", "--", url, "+refs/heads/*:refs/remotes/origin/*"])
-                        .await?
-                }
-            };
         }
-        if !self.output(&["cat-file", "-e", &wanted]).await?.status.success() {
-            return Err(self.unknown(commit));
-        }
-        Ok(())
+        Err(failure.unwrap_or_else(|| self.unknown(commit)))
     }
 
     /// Put a commit's files into a new directory, with those of its submodules.

@@ -1,6 +1,7 @@
 //! What is shown and asked of sources, and what is wrong with it.
 
 use crate::error::Problem;
+use crate::platform::http::PatchFields;
 use garde::Validate;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::addons::{AddonSource, GitCredential, UpdateModules};
@@ -111,6 +112,10 @@ pub struct AddonsInput {
     #[serde(default = "yes")]
     #[schema(default = true)]
     pub safety_copy: bool,
+}
+
+impl PatchFields for AddonsInput {
+    const FIELDS: &'static [&'static str] = &["sources", "update", "safety_copy"];
 }
 
 fn yes() -> bool {

@@ -4,7 +4,7 @@ use super::model::{AddonsInput, InstanceAddons};
 use super::service::{self, AddonsAnswer};
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Accepted, Body, Ctx, DryRun, IfMatch, Params, Path, Permission, Versioned, guard};
+use crate::platform::http::{Accepted, Body, Ctx, DryRun, IfMatch, Params, Patch, Path, Permission, Versioned, guard};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -42,9 +42,9 @@ async fn addons_get(ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>
         (status = 412, body = ErrorBody)))]
 async fn addons_replace(
     ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch, Params(params): Params<DryRun>,
-    Body(body): Body<AddonsInput>,
+    patch: Patch<AddonsInput>,
 ) -> Result<Response> {
-    Ok(match service::addons_replace(&ctx, &app, id, body, if_match, params.dry_run).await? {
+    Ok(match service::addons_replace(&ctx, &app, id, patch, if_match, params.dry_run).await? {
         AddonsAnswer::Accepted(accepted) => accepted.into_response(),
         AddonsAnswer::Checked(addons) => {
             let version = addons.version;

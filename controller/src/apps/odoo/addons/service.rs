@@ -10,7 +10,7 @@ use crate::apps::instances::store as instances;
 use crate::apps::registries::service::registries_of;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
-use crate::platform::http::{Accepted, Ctx, IfMatch};
+use crate::platform::http::{Accepted, Ctx, IfMatch, Patch};
 use crate::platform::jobs::{NewJob, store as jobs};
 use crate::platform::secrets::store::secret_add;
 use crate::signals::events::Subject;
@@ -45,11 +45,12 @@ pub enum AddonsAnswer {
 
 /// Bring an instance to other sources, or to what the references of the present ones stand for now.
 pub async fn addons_replace(
-    ctx: &Ctx, app: &App, id: InstanceId, input: AddonsInput, if_match: IfMatch, dry_run: bool,
+    ctx: &Ctx, app: &App, id: InstanceId, patch: Patch<AddonsInput>, if_match: IfMatch, dry_run: bool,
 ) -> Result<AddonsAnswer> {
     let present = instance_get(ctx, app, id).await?;
     if_match.check(present.version)?;
     let spec = spec_of(&present)?;
+    let input = patch.read(&InstanceAddons::new(spec, present.version))?;
     let found = problems(&input);
     if !found.is_empty() {
         return Err(Error::Invalid(found));
