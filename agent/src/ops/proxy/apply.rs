@@ -1,0 +1,141 @@
+//! `proxy_apply`: have the proxy serve just what is wished. A configuration that Caddy does not take leaves the one before
+//! in force.
+
+use super::container::{self, Labels};
+use super::files::{ProxyFiles, inside};
+use super::{CONTAINER, caddy, upstreams};
+use crate::engine::{JobContext, OpError};
+use crate::host::Host;
+use crate::host::docker::ExecSpec;
+use crate::host::docker::image::{Image, with_tag};
+use crate::ops::odoo::logins;
+use ocore_shared::protocol::proxy::{ProxyApplied, ProxyApply, certificate_secret};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const START: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(200);
+const STOP_SECONDS: i32 = 10;
+
+pub async fn proxy_apply(host: Host, ctx: JobContext) -> Result<Value, OpError> {
+    let wish: ProxyApply = ctx.input()?;
+    let wish = ProxyApply { image: with_tag(&wish.image), ..wish };
+    ctx.plan(&[
+        ("check", "Look at the ports"),
+        ("pull_image", "Fetch the proxy"),
+        ("files", "Write its files"),
+        ("container", "Start the proxy"),
+        ("load", "Serve what is wished"),
+    ])
+    .await?;
+    let files = &host.proxy;
+    // One at a time: the keeper looks after the same container.
+    let _held = host.proxy_lock.lock().await;
+    if !wish.enabled {
+        for step in ["check", "pull_image", "files", "load"] {
+            ctx.skip(step, "There is to be no proxy.").await?;
+        }
+        ctx.step("container", async {
+            host.docker.stop(CONTAINER, STOP_SECONDS).await?;
+            host.docker.remove(CONTAINER).await?;
+            files.remove()
+        })
+        .await?;
+        return done(None);
+    }
+    ctx.step("check", container::ports_are_free(&host, &wish)).await?;
+    let _: Image = ctx
+        .step("pull_image", async {
+            let logins = logins(&ctx, &wish.registries).await?;
+            host.docker.image_ensure(&wish.image, &logins, |done, total| ctx.progress(done, total, "bytes")).await
+        })
+        .await?;
+    ctx.step("files", async { files.write_certificates(&wish, |name| ctx.secret(&certificate_secret(name))) }).await?;
+    let id: String = ctx.step("container", have(&host, files, Labels::Job(&ctx), &wish)).await?;
+    ctx.step("load", async {
+        load(&host, files, &wish).await?;
+        files.write_wish(&wish)
+    })
+    .await?;
+    done(Some(id))
+}
+
+fn done(container_id: Option<String>) -> Result<Value, OpError> {
+    serde_json::to_value(ProxyApplied { container_id })
+        .map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
+}
+
+/// Have it running, on what it served before or on nothing.
+async fn have(host: &Host, files: &ProxyFiles, labels: Labels<'_>, wish: &ProxyApply) -> Result<String, OpError> {
+    if files.config().is_none() {
+        files.write_next(&caddy::render(&ProxyApply { sites: Vec::new(), ..wish.clone() }, &Default::default()))?;
+        files.accept_next()?;
+    }
+    let (id, started) = container::ensure(host, files, labels, wish).await?;
+    if started {
+        answers(host).await?;
+    }
+    Ok(id)
+}
+
+/// Wait until its administration answers.
+async fn answers(host: &Host) -> Result<(), OpError> {
+    let give_up_at = Instant::now() + START;
+    loop {
+        let state = host.docker.inspect(CONTAINER).await?.and_then(|c| c.state).unwrap_or_default();
+        if state.running != Some(true) || state.restarting == Some(true) {
+            let log = host.docker.last_lines(CONTAINER, 10).await.unwrap_or_default();
+            return Err(OpError::new("proxy_failed", format!("The proxy ended when it was started. Its last lines:\n{log}")));
+        }
+        let asked = ExecSpec::new(["test", "-S", "/run/ocore-caddy.sock"]);
+        if host.docker.exec(CONTAINER, asked, b"").await.is_ok_and(|output| output.code == 0) {
+            return Ok(());
+        }
+        if Instant::now() > give_up_at {
+            return Err(OpError::retryable("proxy_failed", "The proxy does not come up; its container's log says why."));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Have Caddy serve it, without dropping a connection.
+async fn load(host: &Host, files: &ProxyFiles, wish: &ProxyApply) -> Result<(), OpError> {
+    let config = caddy::render(wish, &upstreams(&host.records, &wish.sites));
+    let next = files.write_next(&config)?;
+    reload(host, &inside(&next), false).await?;
+    files.accept_next()
+}
+
+/// Have Caddy read a file anew; with `force` even if it is the same.
+pub async fn reload(host: &Host, path: &str, force: bool) -> Result<(), OpError> {
+    let mut argv = vec!["caddy", "reload", "--config", path, "--address", "unix//run/ocore-caddy.sock"];
+    if force {
+        argv.push("--force");
+    }
+    let output = host.docker.exec(CONTAINER, ExecSpec::new(argv), b"").await?;
+    if output.code == 0 {
+        return Ok(());
+    }
+    let said = output.stderr.lines().rfind(|line| line.contains("rror")).unwrap_or("no reason given").trim();
+    let said: String = said.chars().take(400).collect();
+    Err(OpError::new("proxy_refused", format!("Caddy does not take the configuration; what it served before goes on: {said}")))
+}
+
+/// What an instance wants of the proxy may have changed: serve what is wished with that. Nothing when there is no proxy.
+pub async fn refresh(host: &Host) -> Result<(), OpError> {
+    let _held = host.proxy_lock.lock().await;
+    look_after(host).await
+}
+
+/// Have the proxy run and serve what is wished. Under the lock.
+pub async fn look_after(host: &Host) -> Result<(), OpError> {
+    let files = &host.proxy;
+    let Some(wish) = files.wish() else { return Ok(()) };
+    have(host, files, Labels::None, &wish).await?;
+    let config = caddy::render(&wish, &upstreams(&host.records, &wish.sites));
+    if files.config().as_ref() == Some(&config) {
+        return Ok(());
+    }
+    load(host, files, &wish).await
+}

@@ -1,0 +1,216 @@
+//! Caddy's configuration, made of what is to be served. It is whole: nothing is ever added to a running one.
+
+use super::Upstream;
+use super::files::{CA_FILE, inside};
+use ocore_shared::ids::InstanceId;
+use ocore_shared::protocol::proxy::{ProxyApply, Site, SiteAccess, SiteCertificate};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How long a request waits for an Odoo that is being restarted.
+const HOLD: &str = "45s";
+const HOLD_STEP: &str = "250ms";
+
+/// The whole configuration. Sites whose instance is not here, or that have no certificate yet, are left out.
+pub fn render(wish: &ProxyApply, upstreams: &BTreeMap<InstanceId, Upstream>) -> Value {
+    let served: Vec<(&Site, &Upstream)> = wish
+        .sites
+        .iter()
+        .filter(|site| site.certificate != SiteCertificate::None)
+        .filter_map(|site| Some((site, upstreams.get(&site.instance_id)?)))
+        .collect();
+    let mut config = json!({
+        "admin": {"listen": "unix//run/ocore-caddy.sock", "config": {"persist": false}},
+        "logging": {"logs": {"default": {"level": "INFO"}}},
+        "storage": {"module": "file_system", "root": "/data/caddy"},
+    });
+    if served.is_empty() {
+        return config;
+    }
+    let routes: Vec<Value> = served.iter().map(|(site, upstream)| route(site, upstream)).collect();
+    config["apps"]["http"] = json!({"servers": {"sites": {
+        "listen": [":443"],
+        "routes": routes,
+    }}});
+    config["apps"]["tls"] = tls(wish, &served);
+    config
+}
+
+fn tls(wish: &ProxyApply, served: &[(&Site, &Upstream)]) -> Value {
+    let fetched: Vec<&str> =
+        served.iter().filter(|(site, _)| site.certificate == SiteCertificate::Acme).map(|(site, _)| site.host.as_str()).collect();
+    let given: Vec<Value> = served
+        .iter()
+        .filter(|(site, _)| matches!(site.certificate, SiteCertificate::Given { .. }))
+        .map(|(site, _)| {
+            json!({"certificate": inside(&format!("{}.pem", site.host)), "key": inside(&format!("{}.key", site.host))})
+        })
+        .collect();
+    let mut tls = json!({});
+    if !fetched.is_empty() {
+        // One way of proving is enough, and port 80 has to be open for people anyway.
+        let mut issuer = json!({"module": "acme", "challenges": {"tls-alpn": {"disabled": true}}});
+        if let Some(directory) = &wish.acme.directory {
+            issuer["ca"] = json!(directory);
+        }
+        if let Some(email) = &wish.acme.email {
+            issuer["email"] = json!(email);
+        }
+        if wish.acme.ca_certificate.is_some() {
+            issuer["trusted_roots_pem_files"] = json!([inside(CA_FILE)]);
+        }
+        tls["automation"] = json!({"policies": [{"subjects": fetched, "issuers": [issuer]}]});
+    }
+    if !given.is_empty() {
+        tls["certificates"] = json!({"load_files": given});
+    }
+    tls
+}
+
+fn route(site: &Site, upstream: &Upstream) -> Value {
+    let mut inner = guards(&site.access);
+    let mut headers = serde_json::Map::new();
+    if let Some(seconds) = site.access.hsts_seconds {
+        headers.insert("Strict-Transport-Security".into(), json!([format!("max-age={seconds}")]));
+    }
+    if site.noindex {
+        headers.insert("X-Robots-Tag".into(), json!(["noindex, nofollow"]));
+    }
+    if !headers.is_empty() {
+        inner.push(json!({"handle": [{"handler": "headers", "response": {"set": headers, "deferred": true}}]}));
+    }
+    match &site.redirect_to {
+        Some(primary) => inner.push(json!({"handle": [{"handler": "static_response", "status_code": 308,
+            "headers": {"Location": [format!("https://{primary}{{http.request.uri}}")]}}]})),
+        None => inner.extend(odoo(upstream)),
+    }
+    json!({"match": [{"host": [site.host]}], "terminal": true, "handle": [{"handler": "subroute", "routes": inner}]})
+}
+
+/// Who is let in.
+fn guards(access: &SiteAccess) -> Vec<Value> {
+    let refused = || json!([{"handler": "static_response", "status_code": 403, "body": "This address may not come in.\n"}]);
+    let mut guards = Vec::new();
+    if !access.deny.is_empty() {
+        guards.push(json!({"match": [{"remote_ip": {"ranges": access.deny}}], "handle": refused(), "terminal": true}));
+    }
+    if !access.allow.is_empty() {
+        let others = json!([{"not": [{"remote_ip": {"ranges": access.allow}}]}]);
+        guards.push(json!({"match": others, "handle": refused(), "terminal": true}));
+    }
+    if !access.basic_auth.is_empty() {
+        let accounts: Vec<Value> =
+            access.basic_auth.iter().map(|(user, hash)| json!({"username": user, "password": hash})).collect();
+        guards.push(json!({"handle": [{"handler": "authentication", "providers": {"http_basic": {
+            "accounts": accounts, "hash": {"algorithm": "bcrypt"}, "realm": "restricted"}}}]}));
+    }
+    guards
+}
+
+/// Odoo's own: its database manager is nobody's business, its live bus has a port of its own, and the rest.
+fn odoo(upstream: &Upstream) -> Vec<Value> {
+    let mut routes = vec![json!({"match": [{"path": ["/web/database", "/web/database/*"]}], "terminal": true,
+        "handle": [{"handler": "static_response", "status_code": 403, "body": "Databases are managed in oCore.\n"}]})];
+    let hold = json!({"try_duration": HOLD, "try_interval": HOLD_STEP});
+    if let Some((path, dial)) = &upstream.realtime {
+        routes.push(json!({"match": [{"path": [path]}], "terminal": true, "handle": [{"handler": "reverse_proxy",
+            "upstreams": [{"dial": dial}], "flush_interval": -1, "load_balancing": hold}]}));
+    }
+    routes.push(json!({"handle": [
+        {"handler": "encode", "encodings": {"gzip": {}}},
+        {"handler": "reverse_proxy", "upstreams": [{"dial": upstream.http}], "load_balancing": hold,
+            "transport": {"protocol": "http", "read_timeout": format!("{}s", upstream.seconds)}},
+    ]}));
+    routes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ocore_shared::protocol::proxy::Acme;
+
+    fn site(host: &str, instance: InstanceId) -> Site {
+        Site {
+            host: host.into(),
+            instance_id: instance,
+            redirect_to: None,
+            certificate: SiteCertificate::Acme,
+            access: SiteAccess::default(),
+            noindex: false,
+        }
+    }
+
+    fn wish(sites: Vec<Site>) -> ProxyApply {
+        ProxyApply {
+            enabled: true,
+            image: "caddy:2".into(),
+            http_port: 80,
+            https_port: 443,
+            acme: Acme { email: Some("ops@example.com".into()), ..Acme::default() },
+            sites,
+            registries: vec![],
+        }
+    }
+
+    fn upstream(workers: bool) -> Upstream {
+        let realtime = workers.then(|| ("/websocket".to_owned(), "odoo-1:8072".to_owned()));
+        Upstream { http: "odoo-1:8069".into(), realtime, seconds: 1200 }
+    }
+
+    #[test]
+    fn odoo_is_served_held_and_its_database_manager_is_not() {
+        let id = InstanceId::new();
+        let config = render(&wish(vec![site("erp.example.com", id)]), &[(id, upstream(true))].into());
+        let server = &config["apps"]["http"]["servers"]["sites"];
+        // With :80 among them Caddy would send nobody on to HTTPS.
+        assert_eq!(server["listen"], json!([":443"]));
+        let routes = server["routes"][0]["handle"][0]["routes"].as_array().unwrap();
+        assert_eq!(routes[0]["handle"][0]["status_code"], 403);
+        assert_eq!(routes[1]["handle"][0]["upstreams"][0]["dial"], "odoo-1:8072");
+        assert_eq!(routes[2]["handle"][1]["load_balancing"]["try_duration"], "45s");
+        assert_eq!(routes[2]["handle"][1]["transport"]["read_timeout"], "1200s");
+        let policy = &config["apps"]["tls"]["automation"]["policies"][0];
+        assert_eq!(policy["subjects"], json!(["erp.example.com"]));
+        assert_eq!((policy["issuers"][0]["email"].as_str(), policy["issuers"][0].get("ca")), (Some("ops@example.com"), None));
+        let threaded = render(&wish(vec![site("erp.example.com", id)]), &[(id, upstream(false))].into());
+        let routes = threaded["apps"]["http"]["servers"]["sites"]["routes"][0]["handle"][0]["routes"].as_array().unwrap();
+        assert_eq!(routes.len(), 2, "without workers nobody listens on the port of the bus");
+    }
+
+    #[test]
+    fn what_is_given_is_loaded_and_what_is_not_ready_is_left_out() {
+        let id = InstanceId::new();
+        let given = Site { certificate: SiteCertificate::Given { chain: "x".into() }, ..site("own.example.com", id) };
+        let alias = Site { redirect_to: Some("own.example.com".into()), ..given.clone() };
+        let alias = Site { host: "www.example.com".into(), ..alias };
+        let pending = Site { certificate: SiteCertificate::None, ..site("later.example.com", id) };
+        let elsewhere = site("other.example.com", InstanceId::new());
+        let config = render(&wish(vec![given, alias, pending, elsewhere]), &[(id, upstream(true))].into());
+        let routes = config["apps"]["http"]["servers"]["sites"]["routes"].as_array().unwrap();
+        assert_eq!(routes.len(), 2);
+        let moved = &routes[1]["handle"][0]["routes"][0]["handle"][0];
+        assert_eq!(moved["headers"]["Location"][0], "https://own.example.com{http.request.uri}");
+        assert_eq!(config["apps"]["tls"]["certificates"]["load_files"].as_array().unwrap().len(), 2);
+        assert!(config["apps"]["tls"].get("automation").is_none());
+        assert!(render(&wish(vec![]), &BTreeMap::new()).get("apps").is_none());
+    }
+
+    #[test]
+    fn who_may_not_come_in_is_refused_first() {
+        let id = InstanceId::new();
+        let access = SiteAccess {
+            allow: vec!["10.0.0.0/8".into()],
+            deny: vec!["10.6.6.6/32".into()],
+            basic_auth: [("ada".to_owned(), "$2b$05$x".to_owned())].into(),
+            hsts_seconds: Some(3600),
+        };
+        let config = render(&wish(vec![Site { access, noindex: true, ..site("s.example.com", id) }]), &[(id, upstream(true))].into());
+        let routes = config["apps"]["http"]["servers"]["sites"]["routes"][0]["handle"][0]["routes"].as_array().unwrap();
+        assert_eq!(routes[0]["match"][0]["remote_ip"]["ranges"][0], "10.6.6.6/32");
+        assert_eq!(routes[1]["match"][0]["not"][0]["remote_ip"]["ranges"][0], "10.0.0.0/8");
+        assert_eq!(routes[2]["handle"][0]["providers"]["http_basic"]["accounts"][0]["username"], "ada");
+        let headers = &routes[3]["handle"][0]["response"]["set"];
+        assert_eq!(headers["Strict-Transport-Security"][0], "max-age=3600");
+        assert_eq!(headers["X-Robots-Tag"][0], "noindex, nofollow");
+    }
+}

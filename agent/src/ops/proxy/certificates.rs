@@ -1,0 +1,134 @@
+//! Which certificates the proxy shows. It is asked as a browser asks: what counts is what is served.
+
+use super::CONTAINER;
+use crate::engine::OpError;
+use crate::host::Host;
+use crate::host::docker::lines::LinesOptions;
+use chrono::DateTime;
+use futures::StreamExt;
+use ocore_shared::protocol::proxy::{CertificateInfo, ProxyState, SiteCertificate};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is so now.
+pub async fn proxy_state(host: &Host) -> Result<ProxyState, OpError> {
+    let Some(wish) = host.proxy.wish() else { return Ok(ProxyState::default()) };
+    let found = host.docker.inspect(CONTAINER).await?;
+    let running = found.and_then(|c| c.state).and_then(|s| s.running) == Some(true);
+    let mut state = ProxyState { enabled: true, running, ..ProxyState::default() };
+    if !running {
+        return Ok(state);
+    }
+    let mut said = None;
+    for site in wish.sites.iter().filter(|site| site.certificate != SiteCertificate::None) {
+        match certificate_shown(wish.https_port, &site.host).await {
+            Some(certificate) => state.certificates.push(certificate),
+            None => {
+                if said.is_none() {
+                    said = Some(refusals(host, 0).await?);
+                }
+                let why = said.as_ref().and_then(|said| said.get(&site.host).cloned());
+                state.problems.insert(site.host.clone(), why.unwrap_or_else(|| "It has no certificate yet.".into()));
+            }
+        }
+    }
+    Ok(state)
+}
+
+/// The certificate that is shown for a name, if there is one that names it.
+pub async fn certificate_shown(port: u16, host: &str) -> Option<CertificateInfo> {
+    tokio::time::timeout(PATIENCE, handshake(port, host)).await.ok()?
+}
+
+async fn handshake(port: u16, host: &str) -> Option<CertificateInfo> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().ok()?;
+    let config = config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody(provider.signature_verification_algorithms.supported_schemes())))
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.ok()?;
+    let (_, connection) = stream.get_ref();
+    described(host, connection.peer_certificates()?.first()?)
+}
+
+fn described(host: &str, der: &CertificateDer<'_>) -> Option<CertificateInfo> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let at = |time: x509_parser::time::ASN1Time| DateTime::from_timestamp(time.timestamp(), 0);
+    let issuer = certificate.issuer();
+    let name = issuer.iter_common_name().chain(issuer.iter_organization()).find_map(|part| part.as_str().ok());
+    Some(CertificateInfo {
+        host: host.to_owned(),
+        not_before: at(certificate.validity().not_before)?,
+        not_after: at(certificate.validity().not_after)?,
+        issuer: name.unwrap_or_default().to_owned(),
+        serial: certificate.raw_serial().iter().map(|b| format!("{b:02x}")).collect(),
+    })
+}
+
+/// Takes whatever is shown: it is looked at, and nothing is said to it.
+#[derive(Debug)]
+struct Anybody(Vec<SignatureScheme>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: &ServerName<'_>, _: &[u8], _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.clone()
+    }
+}
+
+/// What Caddy logs when an authority refuses.
+#[derive(Deserialize)]
+struct Refusal {
+    level: String,
+    #[serde(default)]
+    identifier: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    ts: f64,
+}
+
+/// The newest refusal of each name since then (Unix seconds), in the authority's words.
+pub async fn refusals(host: &Host, since: i64) -> Result<BTreeMap<String, String>, OpError> {
+    let options = LinesOptions { since: i32::try_from(since).ok().filter(|s| *s > 0), ..LinesOptions::default() };
+    let mut lines = host.docker.lines(CONTAINER, options).await?;
+    let mut found = BTreeMap::new();
+    while let Some(Ok(line)) = lines.next().await {
+        let Ok(said) = serde_json::from_str::<Refusal>(&line.text) else { continue };
+        if said.level == "error" && !said.identifier.is_empty() && !said.error.is_empty() && said.ts >= since as f64 {
+            found.insert(said.identifier, said.error);
+        }
+    }
+    Ok(found)
+}
