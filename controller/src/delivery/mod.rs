@@ -14,6 +14,11 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(projects::routes::routes()).merge(environments::routes::routes())
 }
 
+/// `1 instance`, `2 instances`.
+fn counted(count: i64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Something that is deleted, with what hangs on it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Removed {
@@ -39,7 +44,10 @@ impl Removed {
 
     /// Of what goes with the last of these jobs.
     pub fn by_jobs(id: Uuid, job_ids: Vec<JobId>) -> Self {
-        let message = format!("It goes with the last of its {} instances.", job_ids.len());
+        let message = match job_ids.len() {
+            1 => "It goes with its instance.".into(),
+            count => format!("It goes with the last of its {count} instances."),
+        };
         Self { id, status: "deleting", message, job_id: job_ids.first().copied(), job_ids }
     }
 }

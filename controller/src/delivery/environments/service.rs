@@ -4,6 +4,7 @@ use super::model::{Environment, EnvironmentInput, EnvironmentStatus, Environment
 use super::store::{self, EnvironmentFilter};
 use crate::app::App;
 use crate::apps::instances::service::instance_remove_in;
+use crate::delivery::counted;
 use crate::delivery::projects::service::{place as place_of_project, project_find};
 use crate::delivery::projects::store::project_lock;
 use crate::error::{Error, Result};
@@ -133,8 +134,9 @@ pub async fn environment_delete(
         return Err(Error::Unprocessable {
             code: "confirmation_required",
             message: format!(
-                "This is production with {} instances; say ?confirm={} to delete it.",
-                before.instances_count, before.name
+                "This is production with {}; say ?confirm={} to delete it.",
+                counted(before.instances_count, "instance"),
+                before.name
             ),
         });
     }

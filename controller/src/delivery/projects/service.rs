@@ -3,6 +3,7 @@
 use super::model::{NewProject, Project, ProjectInput};
 use super::store::{self, ProjectFilter};
 use crate::app::App;
+use crate::delivery::counted;
 use crate::delivery::environments::model::{EnvironmentType, NewEnvironment};
 use crate::delivery::environments::service::environment_add;
 use crate::error::{Error, Result};
@@ -86,8 +87,8 @@ pub async fn project_update(
     if_match.check(before.version)?;
     let to = change(&before)?;
     if to.archived && before.archived_at.is_none() && before.instances_count > 0 {
-        let count = before.instances_count;
-        let message = format!("The project has {count} instances, which nobody would see any more; delete them first.");
+        let instances = counted(before.instances_count, "instance");
+        let message = format!("The project has {instances}, which nobody would see any more; empty it first.");
         return Err(Error::conflict("project_in_use", message));
     }
     if !store::project_update(&mut tx, ctx.organization, id, before.version, &to).await? {
@@ -116,8 +117,9 @@ pub async fn project_delete(ctx: &Ctx, app: &App, id: ProjectId, if_match: IfMat
     let project = project_find(ctx, &mut tx, id).await?;
     if_match.check(project.version)?;
     if project.environments_count > 0 {
-        let count = project.environments_count;
-        let message = format!("The project has {count} environments; delete them first.");
+        let environments = counted(project.environments_count, "environment");
+        let them = if project.environments_count == 1 { "it" } else { "them" };
+        let message = format!("The project has {environments}; delete {them} first.");
         return Err(Error::conflict("project_in_use", message));
     }
     if dry_run {
