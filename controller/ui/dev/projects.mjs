@@ -36,7 +36,7 @@ export function delivery(method, url, body, page, instances) {
     const one = projects.find((x) => x.id === id);
     if (verb === 'environments' && method === 'POST') { environments.push(environment(one, body.type, body.name, body.description)); return { status: 201, body: full(environments.at(-1)) }; }
     if (verb === 'environments') return { body: page(environments.filter((x) => x.project_id === id).map(full), url) };
-    if (!id && method === 'GET') return { body: page(projects.filter((x) => !x.archived_at || url.searchParams.get('include_archived') === 'true').map(whole), url) };
+    if (!id && method === 'GET') return { body: page(projects.filter((x) => !x.archived_at || url.searchParams.get('include_archived') === 'true').map(whole), url, ['name', 'slug']) };
     if (!id) {
       projects.unshift(project(body.name, body.description, body.odoo_version));
       for (const type of body.environments) environments.push(environment(projects[0], type, type));

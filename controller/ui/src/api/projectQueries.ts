@@ -2,14 +2,12 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, unwrap } from './client';
 import { all } from './identityQueries';
-import { keys } from './queries';
+import { keys, type ListParams } from './queries';
 
-/** All of them, for the API searches by the exact name only. */
-export const projectsQuery = (include_archived: boolean) =>
+export const projectsQuery = (query: ListParams & { include_archived: boolean }) =>
   queryOptions({
-    queryKey: [...keys.projects, 'all', { include_archived }],
-    queryFn: ({ signal }) =>
-      all((query) => unwrap(api.GET('/api/projects', { params: { query: { ...query, include_archived } }, signal }))),
+    queryKey: [...keys.projects, query],
+    queryFn: ({ signal }) => unwrap(api.GET('/api/projects', { params: { query: { ...query } }, signal })),
   });
 
 export const projectQuery = (id: string) =>

@@ -27,6 +27,7 @@ export function firstValues(email: string, server: string | null, environment: s
     name: '',
     environment,
     server,
+    // Said by the form each time: what the controller takes for a script that names none is not the newest.
     version: '19.0',
     image: '',
     email,

@@ -18,7 +18,7 @@ export function ProjectFields<V extends ProjectValues>({ form }: { form: UseForm
       <NativeSelect
         label="Odoo version"
         description="What its new instances run, unless they say otherwise. Those that are there stay as they are."
-        data={[{ value: '', label: 'oCore’s choice' }, ...ODOO_VERSIONS]}
+        data={[{ value: '', label: 'Chosen for each instance' }, ...ODOO_VERSIONS]}
         {...form.getInputProps('version')}
       />
     </>

@@ -45,8 +45,9 @@ function Page({ project }: { project: Project }) {
         subtitle={
           <>
             {project.description && <div>{project.description}</div>}
-            New instances run {project.odoo_version ? `Odoo ${project.odoo_version}` : 'the Odoo that oCore recommends'}, unless they
-            say otherwise.
+            {project.odoo_version
+              ? `New instances run Odoo ${project.odoo_version}, unless they say otherwise.`
+              : 'Each new instance says which Odoo it runs.'}
           </>
         }
         actions={

@@ -6,30 +6,26 @@ import { useHeld } from '@/access/useHeld';
 import { projectsQuery } from '@/api/projectQueries';
 import type { Project } from '@/api/types';
 import { ProjectLink } from '@/components/Links';
-import { ListTable } from '@/components/ListTable';
 import { PageHeader } from '@/components/PageHeader';
-import { Pager, usePaging } from '@/components/Pager';
+import { PagedList } from '@/components/PagedList';
+import { usePaging } from '@/components/Pager';
 import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
-import { EmptyState, Loaded } from '@/components/States';
+import { EmptyState } from '@/components/States';
 import { TimeAgo } from '@/components/Time';
 import { formatCount } from '@/lib/format';
 import { NewProjectDialog } from './NewProjectDialog';
-import { byName } from './projects';
 
 export default function ProjectsPage() {
   const { q, archived, add } = useSearch({ from: '/app/projects' });
   const navigate = useNavigate({ from: '/projects' });
   const { everywhere } = useHeld();
-  const projects = useQuery({ ...projectsQuery(archived !== undefined), placeholderData: keepPreviousData });
   const paging = usePaging(`${q ?? ''}|${archived ?? ''}`);
+  const projects = useQuery({
+    ...projectsQuery({ ...paging.query, q, include_archived: archived !== undefined }),
+    placeholderData: keepPreviousData,
+  });
   const setAdding = (adding: boolean) => void navigate({ search: (s) => ({ ...s, add: adding ? 'project' : undefined }) });
-  const words = (q ?? '').toLowerCase();
-  const found = byName(projects.data ?? []).filter(({ name, description }) => `${name} ${description}`.toLowerCase().includes(words));
-  // They all come at once; the pages are cut here.
-  const from = Number(paging.query.cursor ?? 0);
-  const to = from + paging.query.limit;
-  const page = { data: found.slice(from, to), has_more: to < found.length, next_cursor: String(to) };
   const newButton = everywhere.has('manage:projects') && (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setAdding(true)} data-new data-testid="new-project">
       New project
@@ -55,24 +51,20 @@ export default function ProjectsPage() {
             data-testid="show-archived"
           />
         </Group>
-        <Loaded query={projects}>
-          {() =>
-            page.data.length > 0 ? (
-              <ListTable
-                label="Projects"
-                columns={[
-                  { label: 'Name' },
-                  { label: 'Odoo', from: 'sm' },
-                  { label: 'Environments' },
-                  { label: 'Instances' },
-                  { label: 'Changed', from: 'md' },
-                ]}
-              >
-                {page.data.map((project) => (
-                  <Row key={project.id} project={project} />
-                ))}
-              </ListTable>
-            ) : q ? (
+        <PagedList
+          query={projects}
+          paging={paging}
+          noun="project"
+          label="Projects"
+          columns={[
+            { label: 'Name' },
+            { label: 'Odoo', from: 'sm' },
+            { label: 'Environments' },
+            { label: 'Instances' },
+            { label: 'Changed', from: 'md' },
+          ]}
+          empty={
+            q ? (
               <EmptyState
                 icon={<IconSearchOff size={22} />}
                 title="No project matches"
@@ -87,8 +79,9 @@ export default function ProjectsPage() {
               />
             )
           }
-        </Loaded>
-        <Pager paging={paging} page={page} noun="project" />
+        >
+          {(project) => <Row key={project.id} project={project} />}
+        </PagedList>
       </Panel>
       <NewProjectDialog opened={add !== undefined && everywhere.has('manage:projects')} onClose={() => setAdding(false)} />
     </>
@@ -116,7 +109,7 @@ function Row({ project }: { project: Project }) {
       <Table.Td visibleFrom="sm" className="numbers">
         {project.odoo_version ?? (
           <Text size="sm" c="dimmed" span>
-            oCore’s choice
+            any
           </Text>
         )}
       </Table.Td>

@@ -6,7 +6,7 @@ const environment = (type: Environment['type'], instances_count: number) => ({ n
 const instance = (name: string) => ({ name, database_name: name, server_name: 'iron-1' }) as Instance;
 
 describe('projects', () => {
-  it('leave the version to oCore where none is chosen', () => {
+  it('leave the version to each instance where none is chosen', () => {
     expect(projectBody({ ...projectValues(null), name: ' Acme ' })).toEqual({ name: 'Acme', description: '', odoo_version: null });
   });
   it('stand by their names', () => {

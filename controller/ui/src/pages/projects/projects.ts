@@ -13,7 +13,7 @@ export const TYPE_CHOICES = environmentTypeValues.map((value) => ({ value, label
 export interface ProjectValues {
   name: string;
   description: string;
-  /** Empty: oCore chooses. */
+  /** Empty: each instance says. */
   version: string;
 }
 
