@@ -219,7 +219,7 @@ const pages = [
   createRoute({
     getParentRoute: () => app,
     path: '/instances/$id',
-    validateSearch: texts('tab', 'view'),
+    validateSearch: texts('tab', 'view', 'q'),
     component: lazyRouteComponent(retrying(() => import('@/pages/instances/InstancePage'))),
   }),
   createRoute({
@@ -249,6 +249,12 @@ const pages = [
     getParentRoute: () => app,
     path: '/service-accounts/$id',
     component: lazyRouteComponent(retrying(() => import('@/pages/accounts/ServiceAccountPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
+    path: '/registries',
+    validateSearch: texts('q', 'add'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/registries/RegistriesPage'))),
   }),
   createRoute({
     getParentRoute: () => app,

@@ -33,6 +33,8 @@ export const keys = {
   role: (id: string) => ['role', id] as const,
   serviceAccounts: ['service-accounts'] as const,
   serviceAccount: (id: string) => ['service_account', id] as const,
+  registries: ['registries'] as const,
+  registry: (id: string) => ['registry', id] as const,
   webhooks: ['webhooks'] as const,
   webhook: (id: string) => ['webhook_endpoint', id] as const,
   deliveries: ['webhook-deliveries'] as const,

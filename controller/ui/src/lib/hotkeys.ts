@@ -8,10 +8,11 @@ export const SHORTCUTS = [
   { keys: 'g j', label: 'Go to jobs' },
   { keys: 'g m', label: 'Go to members' },
   { keys: 'g k', label: 'Go to API keys' },
+  { keys: 'g r', label: 'Go to registries' },
   { keys: 'g w', label: 'Go to webhooks' },
   { keys: 'g a', label: 'Go to the audit log' },
   { keys: '/', label: 'Search in the list' },
-  { keys: 'n', label: 'New: server, project, environment, instance, member, role, key or webhook, by page' },
+  { keys: 'n', label: 'New: server, project, environment, instance, member, role, key, registry or webhook, by page' },
   { keys: '?', label: 'Show these shortcuts' },
 ] as const;
 

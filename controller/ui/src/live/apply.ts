@@ -16,6 +16,7 @@ const LISTS: Record<SubjectType, QueryKey> = {
   invitation: keys.invitations,
   role: keys.roles,
   service_account: keys.serviceAccounts,
+  registry: keys.registries,
   webhook_endpoint: keys.webhooks,
   notice: keys.notices,
 };

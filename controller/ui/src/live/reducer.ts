@@ -14,6 +14,7 @@ export type SubjectType =
   | 'invitation'
   | 'role'
   | 'service_account'
+  | 'registry'
   | 'webhook_endpoint'
   | 'notice';
 
@@ -26,7 +27,7 @@ export type Effect =
 
 const SUBJECTS: readonly string[] = [
   'server', 'instance', 'project', 'environment', 'job', 'api_key', 'organization', 'member', 'invitation', 'role',
-  'service_account', 'webhook_endpoint',
+  'service_account', 'registry', 'webhook_endpoint',
 ] satisfies SubjectType[];
 
 export function effectsOf(message: SseMessage): Effect[] {

@@ -24,6 +24,8 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
           return void navigate({ to: '/members' });
         case 'g k':
           return void navigate({ to: '/api-keys' });
+        case 'g r':
+          return void navigate({ to: '/registries' });
         case 'g w':
           return void navigate({ to: '/webhooks' });
         case 'g a':
