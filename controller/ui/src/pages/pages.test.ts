@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MetricsSample, Server } from '@/api/types';
 import { columnsOf, timeRange } from '@/charts/series';
-import { alwaysPurged } from './instances/actions';
+import { adminPasswordProblem, alwaysPurged, takesPassword } from './instances/actions';
 import { bodyOf, firstValues, rules } from './instances/newInstance';
 import { sizeOf } from './instances/size';
 import { installRows, isQuietTooLong } from './servers/install';
@@ -47,6 +47,17 @@ describe('deleting an instance', () => {
   it('takes the data of a development environment, whatever is asked', () => {
     expect(alwaysPurged({ environment_type: 'development' })).toBe(true);
     expect(['staging', 'production'].some((environment_type) => alwaysPurged({ environment_type }))).toBe(false);
+  });
+});
+
+describe('the password of an administrator', () => {
+  it('is as long as the API wants it', () => {
+    expect([adminPasswordProblem('eight ch'), adminPasswordProblem('x'.repeat(128))]).toEqual([null, null]);
+    expect(adminPasswordProblem('seven c') && adminPasswordProblem('x'.repeat(129))).toBeTruthy();
+  });
+  it('is set while its database runs and nothing else is under way', () => {
+    expect(takesPassword({ status: 'running', active_job_id: null })).toBe(true);
+    expect(takesPassword({ status: 'running', active_job_id: 'j' }) || takesPassword({ status: 'stopped', active_job_id: null })).toBe(false);
   });
 });
 

@@ -10,7 +10,7 @@ export interface AdminPasswordProps extends Omit<PasswordInputProps, 'value'> {
 }
 
 /** A password that can be made up and copied at once: it is not shown again later. */
-export function AdminPassword({ onGenerate, value, ...input }: AdminPasswordProps) {
+export function AdminPassword({ onGenerate, value, label = 'Administrator password', ...input }: AdminPasswordProps) {
   const [visible, { toggle, open }] = useDisclosure();
   return (
     <Group align="flex-start" gap={4} wrap="nowrap">
@@ -21,7 +21,7 @@ export function AdminPassword({ onGenerate, value, ...input }: AdminPasswordProp
         visible={visible}
         onVisibilityChange={toggle}
         autoComplete="new-password"
-        label="Administrator password"
+        label={label}
       />
       <Group gap={0} mt={26} wrap="nowrap">
         <Tooltip label="Make up a password">

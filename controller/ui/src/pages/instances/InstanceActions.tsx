@@ -1,16 +1,19 @@
 import { ActionIcon, Button, Checkbox, Menu, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
-import { IconBolt, IconDots, IconExternalLink, IconPlayerPlay, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { IconBolt, IconDots, IconExternalLink, IconPassword, IconPlayerPlay, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Instance } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
+import { retrying } from '@/lib/retrying';
 import { useSession } from '@/shell/session';
-import { alwaysPurged, isAllowed, type InstanceAction } from './actions';
+import { alwaysPurged, isAllowed, takesPassword, type InstanceAction } from './actions';
+
+const AdminPasswordDialog = lazy(retrying(() => import('./AdminPasswordDialog')));
 
 const DONE: Record<InstanceAction, string> = {
   start: 'is being started',
@@ -37,6 +40,7 @@ export function InstanceActions({ instance }: { instance: Instance }) {
   const client = useQueryClient();
   const { can } = useSession();
   const [deleting, { open, close }] = useDisclosure();
+  const [password, { open: askPassword, close: closePassword }] = useDisclosure();
   const act = useMutation({
     mutationFn: (action: InstanceAction) => send(instance.id, action),
     onSuccess: (_, action) => {
@@ -77,7 +81,7 @@ export function InstanceActions({ instance }: { instance: Instance }) {
           {button('start', 'Start', <IconPlayerPlay size={16} />)}
           {button('stop', 'Stop', <IconPlayerStop size={16} />)}
           {button('restart', 'Restart', <IconRefresh size={16} />)}
-          <Menu position="bottom-end" width={230}>
+          <Menu position="bottom-end" width={250}>
             <Menu.Target>
               <ActionIcon variant="default" size={36} aria-label="More actions" data-testid="more-actions">
                 <IconDots size={17} />
@@ -95,6 +99,17 @@ export function InstanceActions({ instance }: { instance: Instance }) {
                   Ends it at once; unsaved work is lost
                 </Text>
               </Menu.Item>
+              <Menu.Item
+                leftSection={<IconPassword size={16} />}
+                disabled={!takesPassword(instance)}
+                onClick={askPassword}
+                data-testid="action-password"
+              >
+                Administrator’s password
+                <Text size="xs" c="dimmed">
+                  Sets it in Odoo, without a restart
+                </Text>
+              </Menu.Item>
               <Menu.Divider />
               <Menu.Item
                 color="red"
@@ -107,6 +122,11 @@ export function InstanceActions({ instance }: { instance: Instance }) {
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>
+          {password && (
+            <Suspense fallback={null}>
+              <AdminPasswordDialog instance={instance} onClose={closePassword} />
+            </Suspense>
+          )}
           <DeleteDialog instance={instance} opened={deleting} onClose={close} />
         </>
       )}
