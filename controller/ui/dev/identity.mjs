@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ago, now } from './data.mjs';
 import { environments, projects } from './projects.mjs';
 
-const RESOURCES = ['org', 'settings', 'members', 'roles', 'api-keys', 'audit', 'billing', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'dns', 'jobs', 'webhooks'];
+const RESOURCES = ['org', 'settings', 'members', 'roles', 'api-keys', 'audit', 'billing', 'servers', 'projects', 'instances', 'databases', 'backups', 'domains', 'dns', 'jobs', 'webhooks', 'credentials'];
 const SPECIAL = { 'terminal:servers': 'Open a root shell on servers', 'files:servers': 'Read and write files of servers', 'console:instances': 'Open a shell in instances', 'files:instances': 'Read and write files of instances', 'download:backups': 'Download backups' };
 const list = [...RESOURCES.flatMap((r) => [{ key: `view:${r}`, description: `See ${r}` }, { key: `manage:${r}`, description: `Change ${r}` }]), ...Object.entries(SPECIAL).map(([key, description]) => ({ key, description }))];
 export const permissions = list.map(({ key }) => key);

@@ -8,6 +8,7 @@ import { accountAnswer, signInAnswer } from './account.mjs';
 import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
+import { changeModules, changeRefused, changeSteps, failedChange, moduleList, passwordSteps, registryAnswer } from './apps.mjs';
 import { configuration, delivery, environments } from './projects.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
@@ -29,18 +30,21 @@ const instances = empty ? [] : [
   makeInstance('Globex', servers[1], 'running', { health: 'unhealthy', status_reason: 'Odoo answers /web/health with 500 since 10:14' }),
   makeInstance('Initech', servers[1], 'error', { status_reason: 'The image odoo:99 does not exist' }),
   makeInstance('Umbrella', servers[1], 'provisioning'),
+  makeInstance('Hooli', servers[3], 'running', { health: 'unknown', status_reason: 'Its server is offline' }),
 ];
 const jobs = empty ? [] : [
   makeJob('instance_provision', instances[4], 'running'),
   makeJob('instance_restart', instances[0], 'succeeded'),
   makeJob('instance_provision', instances[3], 'failed', { finished_at: ago(390), failure: { code: 'image_not_found', message: 'The image odoo:99 does not exist. Choose another version, or an image that the server can pull.', retryable: false } }),
+  makeJob('instance_modules', instances[2], 'failed', failedChange()),
 ];
 if (!empty) {
-  [0, 1, 4, 4, 2].forEach((place, i) => Object.assign(instances[i], { environment_id: environments[place].id, environment_type: environments[place].type, project_id: environments[place].project_id }));
+  [0, 1, 4, 4, 2, 4].forEach((place, i) => Object.assign(instances[i], { environment_id: environments[place].id, environment_type: environments[place].type, project_id: environments[place].project_id }));
   instances[4].active_job_id = jobs[0].id;
   instances[0].last_job_id = jobs[1].id;
   instances[3].last_job_id = jobs[2].id;
   jobs[2].steps[0].status = 'succeeded';
+  instances[2].last_job_id = jobs[3].id;
   Object.assign(jobs[2].steps[1], { status: 'failed', started_at: ago(400), finished_at: ago(390), message: 'manifest for odoo:99 not found' });
 }
 const user = { id: 'u', email: 'ada@acme.example', name: 'Ada Martin', is_admin: true, version: 1, has_password: true, default_organization_id: null, created_at: ago(9e6), updated_at: ago(9e6), organizations: [{ id: 'org', slug: 'acme', name: 'Acme Hosting', role: 'owner', permissions }, { id: 'org2', slug: 'lab', name: 'Lab', role: 'admin', permissions }] };
@@ -82,7 +86,7 @@ function playInstall(server) {
       changed('server', server.id);
     }, 2500 * (i + 1)));
 }
-function playJob(job, instance, seconds = 3) {
+function playJob(job, instance, seconds = 3, end = provisioned) {
   const log = (step, text) => job.log.push({ seq: job.log.length + 1, at: now(), step, text });
   job.steps.forEach((step, i) => {
     setTimeout(() => {
@@ -98,9 +102,23 @@ function playJob(job, instance, seconds = 3) {
   });
   setTimeout(() => {
     Object.assign(job, { status: 'succeeded', finished_at: now() });
-    Object.assign(instance, { status: 'running', health: 'healthy', active_job_id: null, last_job_id: job.id, url: 'http://203.0.113.7:20001', container_id: 'c0ffee' });
-    happened('instance.provisioned', job.subject);
+    Object.assign(instance, { status: 'running', active_job_id: null, last_job_id: job.id });
+    changed('job', job.id);
+    end(job, instance);
   }, job.steps.length * seconds * 1000);
+}
+function provisioned(job, instance) {
+  Object.assign(instance, { health: 'healthy', url: 'http://203.0.113.7:20001', container_id: 'c0ffee' });
+  happened('instance.provisioned', job.subject);
+}
+/** A job of an instance that is there: it begins at once, and `end` is what it brings about. */
+function begin(kind, instance, status, steps, seconds, end) {
+  const started = makeJob(kind, instance, 'running', { steps, created_at: now(), started_at: now() });
+  Object.assign(instance, { status, active_job_id: started.id, last_job_id: started.id });
+  jobs.unshift(started);
+  playJob(started, instance, seconds, end);
+  changed('instance', instance.id);
+  return accepted(instance.id, started.id);
 }
 if (!empty) playJob(jobs[0], instances[4], 25);
 
@@ -115,6 +133,7 @@ async function answer(method, url, body) {
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
   const job = noun === 'jobs' && id ? jobs.find((j) => j.id === id) : null;
   if (noun === 'user') return accountAnswer(method, url.pathname, body, user) ?? notFound('page');
+  if (noun === 'registries') return registryAnswer(method, url, body, page);
   const found = identity(method, url, body, page) ?? delivery(method, url, body, page, instances);
   if (found) return found;
   if (noun === 'servers') {
@@ -157,6 +176,9 @@ async function answer(method, url, body) {
     }
     if (!instance) return notFound('instance');
     if (verb === 'stats') return { body: { at: now(), cpu_percent: 20 + Math.random() * 60, memory_used_bytes: 6.1e8, memory_limit_bytes: 2147483648, network_rx_bytes: 8.1e8, network_tx_bytes: 3.3e9, block_read_bytes: 4e8, block_write_bytes: 2e9, pids: 14 } };
+    if (verb === 'modules' && method === 'GET') return moduleList(url, page, servers.find((s) => s.id === instance.server_id));
+    if (verb === 'modules') return changeRefused(body) || begin('instance_modules', instance, 'updating', changeSteps(), 2, (job) => { job.result = changeModules(body); happened('instance.modules_changed', job.subject); });
+    if (verb === 'admin-password') return begin('instance_admin_password', instance, instance.status, passwordSteps(), 2, (job) => happened('instance.admin_password_set', job.subject));
     if (verb === 'config') return configuration(method, url, body, instance, page);
     if (sub === 'history') {
       const before = Number((url.searchParams.get('before') ?? 'c:0:20000').split(':')[2]);

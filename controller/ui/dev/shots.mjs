@@ -110,6 +110,67 @@ async function shoot(theme, width, height) {
     await tab.waitForTimeout(600);
   });
   await take('configuration-history', `${production}&view=history`);
+  const modules = `/instances/${find(instances, 'Acme prod')}?tab=modules`;
+  await take('modules', modules);
+  await take('modules-chosen', `${modules}&view=all`, async () => {
+    for (const name of ['acme_base', 'acme_labels', 'acme_routes']) await tab.getByLabel(`Choose ${name}`).check();
+  });
+  await take('modules-problems', `${modules}&view=problems`);
+  await take('modules-nothing', `${modules}&q=nosuch`);
+  await take('module', modules, () => tab.getByRole('button', { name: 'Inventory' }).click());
+  const moduleAction = async (name, action) => {
+    await tab.locator(`[data-module=${name}]`).getByTestId('module-actions').click();
+    await tab.getByTestId(`action-${action}`).click();
+  };
+  await take('module-install', `${modules}&view=all&q=crm`, () => moduleAction('crm', 'install'));
+  await take('module-obstacle', `${modules}&view=all&q=scales`, () => moduleAction('acme_scales', 'install'));
+  await take('module-refused', `${modules}&view=all&q=l10n_ar`, async () => {
+    await moduleAction('l10n_ar', 'install');
+    await tab.getByTestId('confirm').click();
+  });
+  await take('module-uninstall', `${modules}&q=stock`, () => moduleAction('stock', 'uninstall'));
+  await take('modules-update', modules, () => tab.getByTestId('update-changed').click());
+  await take('modules-failed', `/instances/${find(instances, 'Globex')}?tab=modules`);
+  await take('modules-stopped', `/instances/${find(instances, 'Acme stag')}?tab=modules`);
+  await take('modules-offline', `/instances/${find(instances, 'Hooli')}?tab=modules`);
+  await take('password', `/instances/${find(instances, 'Globex')}`, async () => {
+    await tab.getByTestId('more-actions').click();
+    await tab.getByTestId('action-password').click();
+    await tab.getByRole('button', { name: 'Make up a password' }).click();
+  });
+  await take('password-set', `/instances/${find(instances, 'Globex')}`, async () => {
+    await tab.getByTestId('more-actions').click();
+    await tab.getByTestId('action-password').click();
+    await tab.getByRole('button', { name: 'Make up a password' }).click();
+    await tab.getByTestId('set-password').click();
+    await tab.getByText('The password is set').waitFor();
+  });
+  await take('modules-progress', `${modules}&view=available&q=l10n_`, async () => {
+    // Another one in each round: what is installed stays so.
+    await moduleAction({ 'dark-1360': 'l10n_at', 'light-1360': 'l10n_be', 'dark-390': 'l10n_br' }[name], 'install');
+    await tab.getByTestId('confirm').click();
+    await tab.waitForTimeout(6500);
+  });
+  await take('modules-done', null, () => tab.getByTestId('last-change').waitFor({ timeout: 20_000 }));
+  const registries = (kind) => async () => {
+    await tab.getByTestId('registry-actions').first().click();
+    await tab.getByTestId(`action-${kind}`).click();
+  };
+  await take('registries', '/registries');
+  await take('new-registry', '/registries?add=registry');
+  await take('registry-refused', '/registries?add=registry', async () => {
+    await tab.getByTestId('registry-address').fill('quay.io');
+    await tab.getByTestId('registry-user').fill('acme');
+    await tab.getByTestId('registry-password').fill('wrong');
+    await tab.getByTestId('save-registry').click();
+  });
+  await take('edit-registry', '/registries', async () => {
+    await registries('edit')();
+    await tab.getByTestId('registry-user').fill('other');
+    await tab.getByTestId('save-registry').click();
+  });
+  await take('registry-test', '/registries', registries('test'));
+  await take('remove-registry', '/registries', registries('remove'));
   await take('jobs', '/jobs');
   await take('job', `/jobs/${jobs[0].id}`);
   await take('job-failed', `/jobs/${jobs.find((j) => j.status === 'failed').id}`);

@@ -14,6 +14,8 @@ export interface ConfirmProps {
   onClose: () => void;
   title: string;
   action: string;
+  /** For much to say. */
+  size?: 'lg';
   keep?: string;
   /** Nothing is lost by it. */
   harmless?: boolean;
@@ -32,7 +34,7 @@ export function Confirm({ run, ...props }: ConfirmProps) {
     props.onClose();
   };
   return (
-    <Modal opened={props.opened} onClose={close} title={props.title}>
+    <Modal opened={props.opened} onClose={close} title={props.title} size={props.size}>
       <Stack>
         <Text size="sm" component="div">
           {props.children}

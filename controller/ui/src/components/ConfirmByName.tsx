@@ -14,6 +14,10 @@ export interface ConfirmByNameProps {
   /** What will be lost, a line each. */
   losses: string[];
   action: string;
+  /** For much to say. */
+  size?: 'lg';
+  /** It cannot be done yet; the text says why. */
+  impossible?: boolean;
   run: Run;
   onConfirm: () => void;
   children?: ReactNode;
@@ -28,9 +32,9 @@ export function ConfirmByName({ run, ...props }: ConfirmByNameProps) {
   useEffect(() => {
     if (props.opened) setTyped('');
   }, [props.opened]);
-  const matches = typed.trim() === props.name;
+  const matches = typed.trim() === props.name && !props.impossible;
   return (
-    <Modal opened={props.opened} onClose={close} title={props.title}>
+    <Modal opened={props.opened} onClose={close} title={props.title} size={props.size}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

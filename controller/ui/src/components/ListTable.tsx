@@ -1,4 +1,4 @@
-import { Table } from '@mantine/core';
+import { Group, Table } from '@mantine/core';
 import type { MouseEvent, ReactNode } from 'react';
 import classes from './components.module.css';
 
@@ -7,6 +7,8 @@ export interface Column {
   /** The narrowest screen that shows it. */
   from?: 'xs' | 'sm' | 'md' | 'lg';
   hiddenLabel?: boolean;
+  /** Before the label: what chooses all rows. */
+  before?: ReactNode;
 }
 
 /** A click anywhere on a row follows the link in its first cell, or what opens the row, as its highlight promises. */
@@ -27,7 +29,14 @@ export function ListTable({ label, columns, children }: { label: string; columns
           <Table.Tr>
             {columns.map((column) => (
               <Table.Th key={column.label} visibleFrom={column.from} aria-label={column.hiddenLabel ? column.label : undefined}>
-                {column.hiddenLabel ? null : column.label}
+                {column.before ? (
+                  <Group gap="sm" wrap="nowrap">
+                    {column.before}
+                    {column.label}
+                  </Group>
+                ) : (
+                  !column.hiddenLabel && column.label
+                )}
               </Table.Th>
             ))}
           </Table.Tr>

@@ -33,6 +33,13 @@ export function usePaging(filter: string): Paging {
   };
 }
 
+/** A page of what is there as a whole. */
+export function cutPage<T>(all: T[], { query: { limit, cursor } }: Paging): Page<T> {
+  const from = Number(cursor ?? 0);
+  const to = from + limit;
+  return { data: all.slice(from, to), has_more: to < all.length, next_cursor: String(to) };
+}
+
 export function Pager({ paging, page, noun, many }: { paging: Paging; page: Page<unknown> | undefined; noun: string; many?: string }) {
   if (!page || (paging.number === 1 && !page.has_more && page.data.length <= 10)) return null;
   const next = page.has_more ? page.next_cursor : null;

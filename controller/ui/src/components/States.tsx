@@ -26,9 +26,9 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
   const lacksFactor = problem.code === 'second_factor_required';
   return (
     <Notice
-      tone={problem.isOffline || lacksFactor ? 'warn' : 'bad'}
+      tone={isAway(problem) || lacksFactor ? 'warn' : 'bad'}
       icon={
-        problem.isOffline ? <IconPlugConnectedX size={18} /> : lacksFactor ? <IconLock size={18} /> : <IconAlertTriangle size={18} />
+        isAway(problem) ? <IconPlugConnectedX size={18} /> : lacksFactor ? <IconLock size={18} /> : <IconAlertTriangle size={18} />
       }
       title={titleOf(problem)}
       testId="error"
@@ -57,9 +57,15 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
   );
 }
 
+/** The controller or the server is out of reach, which passes. */
+function isAway({ isOffline, code }: ApiError): boolean {
+  return isOffline || code === 'agent_offline';
+}
+
 function titleOf(problem: ApiError): string {
   if (problem.status === 404) return 'Not found';
   if (problem.isOffline) return 'No connection';
+  if (isAway(problem)) return 'The server is not connected';
   return problem.code === 'second_factor_required' ? 'A second factor is needed here' : 'This did not work';
 }
 

@@ -1,12 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Group } from '@mantine/core';
+import { lazy, Suspense } from 'react';
 import { asApiError } from '@/api/errors';
 import { instanceQuery } from '@/api/queries';
 import { PageHeader } from '@/components/PageHeader';
 import { PageTabs } from '@/components/PageTabs';
 import { ErrorState, LoadingRows } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
+import { retrying } from '@/lib/retrying';
 import { healthState, instanceState, stateOf } from '@/lib/status';
 import { InstanceLogs } from '@/logs/InstanceLogs';
 import { useSession } from '@/shell/session';
@@ -16,6 +18,8 @@ import { InstanceJobs } from './InstanceJobs';
 import { InstanceOverview } from './InstanceOverview';
 import { InstanceSettings } from './InstanceSettings';
 import { InstanceShell } from './InstanceShell';
+
+const InstanceModules = lazy(retrying(() => import('./modules/InstanceModules')));
 
 export default function InstancePage() {
   const { id } = useParams({ from: '/app/instances/$id' });
@@ -53,6 +57,15 @@ export default function InstancePage() {
             render: () => <InstanceShell instance={instance} />,
           },
           { value: 'configuration', label: 'Configuration', render: () => <InstanceConfiguration key={id} instance={instance} /> },
+          {
+            value: 'modules',
+            label: 'Modules',
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={8} />}>
+                <InstanceModules key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
           { value: 'jobs', label: 'Jobs', render: () => <InstanceJobs instanceId={id} /> },
           {
             value: 'settings',

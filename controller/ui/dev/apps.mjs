@@ -1,0 +1,93 @@
+// Made-up registries and modules of an Odoo for the mock server.
+import { randomUUID } from 'node:crypto';
+import { ago, now } from './data.mjs';
+
+const stamp = () => ({ version: 1, created_at: ago(9e5), updated_at: ago(9e4) });
+const registry = (address, rest) => ({ id: randomUUID(), address, description: '', username: null, has_password: false, mirror_of: null, status: 'ok', status_message: null, checked_at: ago(3000), ...stamp(), ...rest });
+const registries = process.env.MOCK === 'empty' ? [] : [
+  registry('registry.acme.example', { description: 'Our own images', username: 'ci', has_password: true }),
+  registry('mirror.acme.example:5000', { description: 'In the first rack', mirror_of: 'docker.io', status: 'unreachable', status_message: 'The controller cannot ask it, servers may: no answer from mirror.acme.example:5000 within 10 s.' }),
+  registry('ghcr.io', { username: 'ada', has_password: true, status: 'refused', status_message: 'It refuses this user or password. Use an access token where it has them.', checked_at: ago(2e5) }),
+];
+const refused = (status, code, message, field) => ({ status, body: { error: { code, message, ...(field && { errors: [{ field, constraint: 'required', message }] }) } } });
+
+/** The answer to a request about registries. */
+export function registryAnswer(method, url, body, page) {
+  const [, , , id, verb] = url.pathname.split('/');
+  const one = registries.find((x) => x.id === id);
+  const { password, ...rest } = body;
+  if (verb === 'test') {
+    one.checked_at = now();
+    return { body: { status: one.status, message: one.status_message, repositories: one.status === 'ok' ? ['acme/odoo', 'acme/odoo-enterprise', 'acme/worker', 'tools/backup'] : [] } };
+  }
+  if (password === 'wrong') return refused(422, 'registry_refused', 'It refuses this user or password. Use an access token where it has them.');
+  if (method === 'POST') {
+    if (registries.some((x) => x.address === body.address)) return refused(409, 'registry_exists', 'There is an entry for this registry already; change that one.', 'address');
+    registries.unshift(registry(body.address, { ...rest, has_password: Boolean(password), checked_at: now() }));
+    return { status: 201, body: registries[0] };
+  }
+  if (method === 'PATCH') return { body: Object.assign(one, rest, { has_password: (one.has_password || Boolean(password)) && rest.username !== null, version: one.version + 1 }) };
+  if (method === 'DELETE') { registries.splice(registries.indexOf(one), 1); return { status: 204 }; }
+  return { body: id ? one : page(registries, url) };
+}
+
+const module = (name, title, depends, rest) => ({ name, title, author: 'Odoo S.A.', state: 'installed', installed_version: '18.0.1.0', available_version: '18.0.1.0', on_disk: true, application: false, needs_update: false, depends, problem: null, ...rest });
+const free = { state: 'uninstalled', installed_version: null };
+const app = { application: true };
+const acme = { author: 'Acme' };
+const modules = [
+  module('base', 'Base', []), module('web', 'Web', ['base']), module('bus', 'IM Bus', ['base', 'web']), module('mail', 'Discuss', ['base', 'web', 'bus'], app),
+  module('product', 'Products & Pricelists', ['base', 'mail']), module('uom', 'Units of measure', ['base']), module('portal', 'Customer Portal', ['web', 'mail']),
+  module('account', 'Invoicing', ['product', 'portal'], { ...app, installed_version: '18.0.1.3', available_version: '18.0.1.3' }),
+  module('sale', 'Sales', ['account', 'portal']), module('sale_management', 'Sales', ['sale'], app), module('stock', 'Inventory', ['product'], app),
+  module('sale_stock', 'Sales and Warehouse Management', ['sale', 'stock']), module('stock_account', 'WMS Accounting', ['stock', 'account']),
+  module('purchase', 'Purchase', ['account'], { ...free, ...app }), module('crm', 'CRM', ['mail', 'sales_team'], { ...free, ...app }), module('sales_team', 'Sales Teams', ['mail'], free),
+  module('project', 'Project', ['mail', 'portal'], { ...free, ...app }), module('hr', 'Employees', ['mail'], { ...free, ...app }), module('website', 'Website', ['portal'], { ...free, ...app }),
+  module('point_of_sale', 'Point of Sale', ['stock_account'], { ...free, ...app }), module('mrp', 'Manufacturing', ['stock'], { ...free, ...app }),
+  module('acme_base', 'Acme: what all need', ['sale_stock'], { ...acme, installed_version: '18.0.2.1.0', available_version: '18.0.2.2.0', needs_update: true }),
+  module('acme_labels', 'Acme: labels', ['acme_base'], { ...acme, installed_version: '18.0.1.4.0', available_version: '18.0.1.4.0', needs_update: true }),
+  module('acme_portal', 'Acme: portal of wholesalers', ['acme_base', 'portal'], { ...acme, installed_version: '18.0.3.0.0', available_version: null, on_disk: false, problem: 'Its files are missing: no folder of that name is on the addons path.' }),
+  module('acme_routes', null, ['stock'], { ...acme, state: 'unlisted', installed_version: null, available_version: '18.0.1.0.0', title: null }),
+  module('acme_scales', 'Acme: scales', ['stock', 'iot_box'], { ...acme, ...free }),
+  module('acme_torn', null, ['base'], { ...acme, state: 'unlisted', installed_version: null, available_version: null, problem: 'models/order.py cannot be read: invalid syntax (line 42)' }),
+  ...['ar', 'at', 'be', 'br', 'ch', 'cz', 'de', 'dk', 'ee', 'es', 'fi', 'fr', 'gb', 'hr', 'hu', 'ie', 'it', 'lt', 'lu', 'lv', 'mx', 'nl', 'no', 'pl', 'pt', 'ro', 'se', 'si', 'sk', 'us'].map((land) => module(`l10n_${land}`, `${land.toUpperCase()} - Accounting`, ['account'], free)),
+].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+const named = (steps) => steps.map(([name, title]) => ({ name, title, status: 'pending', started_at: null, finished_at: null, progress: null, message: null }));
+const CHANGE = [['check', 'Look at the modules'], ['stop', 'Stop Odoo'], ['copy', 'Copy the database'], ['change', 'Install and update'], ['uninstall', 'Uninstall'], ['start', 'Start Odoo'], ['health', 'Wait until Odoo answers'], ['finish', 'Remove the copy']];
+export const changeSteps = () => named(CHANGE);
+/** A change that failed at its third step, and was taken back. */
+export function failedChange() {
+  const steps = named(CHANGE);
+  steps.slice(0, 4).forEach((step, i) => Object.assign(step, { status: i === 0 ? 'succeeded' : 'undone', started_at: ago(9000 - i * 20), finished_at: ago(8985 - i * 20) }));
+  return { steps, started_at: ago(9000), finished_at: ago(8800), failure: { code: 'odoo_failed', message: 'Odoo ended while it updated acme_base: column "weight" of relation "product_template" does not exist.', retryable: false } };
+}
+export const passwordSteps = () => named([['password', 'Set the password']]);
+
+/** The modules as they are, a page of them. */
+export function moduleList(url, page, server) {
+  if (server.status === 'offline') return refused(503, 'agent_offline', `The server ${server.name} is not connected. It is asked again as soon as it is back.`);
+  return { body: page(modules, url, ['name', 'title', 'author']) };
+}
+
+/** Why a change is not taken, if it is not. */
+export function changeRefused(body) {
+  const odd = (body.install ?? []).find((name) => name === 'l10n_ar');
+  return odd && { status: 400, body: { error: { code: 'validation_error', message: 'Some fields need another value.', errors: [{ field: 'install[0]', constraint: 'pattern', message: 'must be a technical name such as sale_management' }] } } };
+}
+
+/** Does what was asked. */
+export function changeModules(body) {
+  const find = (name) => modules.find((one) => one.name === name);
+  const installed = (name, done = []) => {
+    const one = find(name);
+    if (!one || one.state === 'installed') return done;
+    one.depends.forEach((next) => installed(next, done));
+    Object.assign(one, { state: 'installed', installed_version: one.available_version });
+    return [...done, name];
+  };
+  const update = body.update_changed ? modules.filter((one) => one.needs_update).map(({ name }) => name) : (body.update ?? []);
+  update.forEach((name) => Object.assign(find(name), { needs_update: false, installed_version: find(name).available_version }));
+  (body.uninstall ?? []).forEach((name) => Object.assign(find(name), free));
+  return { installed: (body.install ?? []).flatMap((name) => installed(name)), updated: update, uninstalled: body.uninstall ?? [], down_milliseconds: 64_200 };
+}
