@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, List, Menu, Table, Text } from '@mantine/core';
+import { ActionIcon, Box, Button, Group, List, Menu, Table, Text } from '@mantine/core';
 import { IconDots, IconPackage, IconPencil, IconPlugConnected, IconPlus, IconSearchOff, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
@@ -69,7 +69,7 @@ export default function RegistriesPage() {
                   label="Registries"
                   columns={[
                     { label: 'Address' },
-                    { label: 'State' },
+                    { label: 'State', from: 'sm' },
                     { label: 'User', from: 'sm' },
                     { label: 'Mirror of', from: 'sm' },
                     { label: 'Tried', from: 'md' },
@@ -123,8 +123,21 @@ export default function RegistriesPage() {
   );
 }
 
+function RegistryState({ registry: { status, status_message } }: { registry: Registry }) {
+  return (
+    <>
+      <StatusBadge state={stateOf(registryState, status)} title={status_message} />
+      {status !== 'ok' && (
+        <Text size="xs" c="dimmed" maw={340} lineClamp={2} title={status_message ?? undefined}>
+          {status_message}
+        </Text>
+      )}
+    </>
+  );
+}
+
 function Row({ registry, onAction }: { registry: Registry; onAction?: (kind: Action['kind']) => void }) {
-  const { address, description, username, mirror_of, status, status_message, checked_at } = registry;
+  const { address, description, username, mirror_of, status, checked_at } = registry;
   return (
     <Table.Tr data-testid="registry-row" data-registry={address} data-status={status}>
       <Table.Td style={{ overflowWrap: 'anywhere' }}>
@@ -132,14 +145,12 @@ function Row({ registry, onAction }: { registry: Registry; onAction?: (kind: Act
         <Text size="xs" c="dimmed" lineClamp={1}>
           {description}
         </Text>
+        <Box hiddenFrom="sm" mt={4}>
+          <RegistryState registry={registry} />
+        </Box>
       </Table.Td>
-      <Table.Td>
-        <StatusBadge state={stateOf(registryState, status)} title={status_message} />
-        {status !== 'ok' && (
-          <Text size="xs" c="dimmed" maw={340} lineClamp={2} title={status_message ?? undefined}>
-            {status_message}
-          </Text>
-        )}
+      <Table.Td visibleFrom="sm">
+        <RegistryState registry={registry} />
       </Table.Td>
       <Table.Td visibleFrom="sm">
         {username ?? (

@@ -68,7 +68,7 @@ export function ChangeDialog({ instance, modules, change, onClose, onAsked }: Ch
     const together = dependents.length > 0 && (
       <Checkbox
         label={`Uninstall ${dependents.length === 1 ? dependents[0] : `the ${dependents.length} modules that need ${shown.names.length === 1 ? 'it' : 'them'}`}, too`}
-        description={`${dependents.length === 1 ? 'It does' : 'They do'} not work without.`}
+        description={`Nothing goes without this: ${dependents.length === 1 ? 'it does' : 'they do'} not work alone.`}
         checked={along}
         onChange={(event) => setAlong(event.currentTarget.checked)}
         data-testid="with-dependents"

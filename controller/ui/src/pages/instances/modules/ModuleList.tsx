@@ -107,7 +107,7 @@ export function ModuleList({ modules, readAt, reading, error, onRead, onChange }
           <EmptyState
             icon={<IconSearchOff size={22} />}
             title="No module matches"
-            text={view === 'all' ? 'Try another word.' : `None of them is under “${VIEW_TITLES[view]}”.`}
+            text={elsewhere > 0 ? `None of them is under “${VIEW_TITLES[view]}”.` : 'Try another word.'}
             action={
               elsewhere > 0 && (
                 <Button variant="default" size="xs" onClick={() => show('all')} data-testid="look-among-all">
