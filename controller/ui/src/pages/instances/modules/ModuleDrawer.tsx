@@ -57,7 +57,7 @@ function Body({ module, known, onOpen, onChange }: Omit<ModuleDrawerProps, 'modu
           {isRemovable(module) && (
             <Button
               size="xs"
-              variant="subtle"
+              variant="light"
               color="red"
               leftSection={<IconTrash size={15} />}
               onClick={() => onChange({ kind: 'uninstall', names: [name] })}

@@ -191,7 +191,7 @@ function Chosen({ names, known, onChange, onClear }: ChosenProps) {
       fitting.length > 0 && (
         <Button
           size="compact-sm"
-          variant={kind === 'uninstall' ? 'subtle' : 'default'}
+          variant={kind === 'uninstall' ? 'light' : 'default'}
           color={kind === 'uninstall' ? 'red' : undefined}
           onClick={() => onChange({ kind, names: fitting })}
           data-testid={`${kind}-chosen`}
