@@ -13,6 +13,7 @@ use crate::events::EventHub;
 use crate::logs::LogHub;
 use crate::ops::odoo::observer;
 use crate::ops::odoo::record::Records;
+use crate::ops::proxy::{self, ProxyFiles};
 use crate::terminals::Terminals;
 use docker::DockerHost;
 use docker::watch::Containers;
@@ -32,6 +33,9 @@ pub struct Host {
     pub records: Records,
     pub logs: LogHub,
     pub terminals: Terminals,
+    pub proxy: ProxyFiles,
+    /// Held while the proxy or what it serves is changed.
+    pub proxy_lock: Arc<tokio::sync::Mutex<()>>,
     pub clock: Arc<dyn Clock>,
     /// Held while objects with well-known names are made, so that two jobs do not make the same one.
     pub naming: Arc<tokio::sync::Mutex<()>>,
@@ -48,6 +52,8 @@ impl Host {
         Host {
             logs: LogHub::new(docker.clone(), config.spool_dir(), watched.changes(), clock.clone()),
             terminals: Terminals::new(docker.clone(), &config.config_dir),
+            proxy: ProxyFiles::new(config.proxy_dir()),
+            proxy_lock: Arc::default(),
             docker,
             watched,
             records,
@@ -61,6 +67,7 @@ impl Host {
     pub fn start(&self, tracker: &TaskTracker, stop: CancellationToken) {
         tracker.spawn(self.watched.clone().run(stop.clone()));
         tracker.spawn(observer::run(self.clone(), stop.clone()));
+        tracker.spawn(proxy::keep(self.clone(), stop.clone()));
         tracker.spawn(self.terminals.clone().run(stop));
     }
 

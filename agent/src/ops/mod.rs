@@ -4,6 +4,7 @@ pub mod git;
 pub mod noop;
 pub mod odoo;
 pub mod postgres;
+pub mod proxy;
 pub mod sql;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "instance_addons", odoo::upgrade::run);
     add(registry, host, "instance_modules", odoo::modules::change::run);
     add(registry, host, "instance_admin_password", odoo::admin::password_set);
+    add(registry, host, "proxy_apply", proxy::proxy_apply);
+    add(registry, host, "certificate_issue", proxy::certificate_issue);
     add(registry, host, "instance_remove", odoo::remove::run);
 }
 

@@ -224,7 +224,7 @@ fn memory_limits(spec: &InstanceSpec) -> (u32, u32) {
 }
 
 /// Seconds of processor time and of time for one request, as they come to be; likewise.
-fn time_limits(settings: &OdooSettings) -> (u32, u32) {
+pub fn time_limits(settings: &OdooSettings) -> (u32, u32) {
     let cpu = settings.limit_time_cpu.unwrap_or(600.min(settings.limit_time_real.unwrap_or(u32::MAX)));
     (cpu, settings.limit_time_real.unwrap_or(1200.max(cpu)))
 }
@@ -301,6 +301,7 @@ mod tests {
             limits: Limits { cpus: 2.0, memory_mb: 4096 },
             settings: OdooSettings::default(),
             has_proxy: false,
+            public_host: None,
             env: Default::default(),
             bind_address: "127.0.0.1".into(),
             http_port: None,

@@ -17,6 +17,7 @@
 //! | `POST /metrics/watch` | [`inventory::MetricsWatch`] → 204; 10 s samples until it runs out |
 //! | `GET /containers/{id}/stats` | [`inventory::ContainerStats`] |
 //! | `GET /instances/{id}/logs?after=CURSOR&tail=N&follow=1` | NDJSON of [`logs::LogRecord`] |
+//! | `GET /proxy` | [`proxy::ProxyState`] |
 //! | `GET /instances/{id}/logs/history?before=CURSOR&limit=N&q=TEXT&level=L` | [`logs::LogPage`] |
 //! | `POST /terminals` | [`terminals::TerminalOpen`] → 201 [`terminals::TerminalInfo`] |
 //! | `GET /terminals` | list of [`terminals::TerminalInfo`] |

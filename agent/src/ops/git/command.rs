@@ -66,7 +66,8 @@ impl Git<'_> {
     /// Have a commit's files in the repository: just that commit, or what the server gives instead.
     pub async fn have(&self, commit: &str) -> Result<(), OpError> {
         let wanted = format!("{commit}^{{commit}}");
-        let is_here = async || Ok(self.output(&["cat-file", "-e", &wanted]).await?.status.success());
+        let is_here =
+            async || -> Result<bool, OpError> { Ok(self.output(&["cat-file", "-e", &wanted]).await?.status.success()) };
         if is_here().await? {
             return Ok(());
         }

@@ -84,6 +84,35 @@ pub async fn move_base_url(host: &Host, container: &str, spec: &InstanceSpec, ur
     postgres::sql(&host.docker, container, &spec.database_name, &script).await.map(drop)
 }
 
+/// The name by which people reach it has changed, or the port.
+pub async fn follow_base_url(
+    host: &Host, container: &str, from: &InstanceSpec, to: &InstanceSpec, url: &str,
+) -> Result<(), OpError> {
+    let script = match (&to.public_host, &from.public_host) {
+        (Some(name), _) => frozen_base_url(name)?,
+        // Nobody is sent to a name that leads nowhere any more.
+        (None, Some(_)) => format!(
+            "{}DELETE FROM ir_config_parameter WHERE key IN ('web.base.url.freeze', 'report.url');\n",
+            base_url(url)?
+        ),
+        (None, None) => return move_base_url(host, container, to, url).await,
+    };
+    postgres::sql(&host.docker, container, &to.database_name, &script).await.map(drop)
+}
+
+/// Odoo would write down whatever name an administrator signs in by; PDF reports fetch their styles from Odoo itself.
+fn frozen_base_url(name: &str) -> Result<String, OpError> {
+    let mut script = base_url(&format!("https://{name}"))?;
+    for (key, value) in [("web.base.url.freeze", "True"), ("report.url", "http://127.0.0.1:8069")] {
+        script.push_str(&format!(
+            "INSERT INTO ir_config_parameter (key, value, create_uid, write_uid, create_date, write_date) \
+             VALUES ('{key}', '{value}', 1, 1, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC') \
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value, write_date = excluded.write_date;\n"
+        ));
+    }
+    Ok(script)
+}
+
 /// `instance_admin_password`: set a user's password without starting Odoo. Whoever is signed in as that user has to sign
 /// in anew.
 pub async fn password_set(host: Host, ctx: JobContext) -> Result<Value, OpError> {

@@ -126,8 +126,9 @@ pub fn postgres(spec: &InstanceSpec, job: JobId, records: &Records, data: &str) 
 /// The long-running Odoo container.
 pub fn odoo(record: &Record, job: JobId, step: &str, records: &Records) -> ContainerCreateBody {
     let spec = &record.spec;
-    let binding =
-        PortBinding { host_ip: Some(spec.bind_address.clone()), host_port: Some(record.http_port.to_string()) };
+    // Behind the proxy only the agent itself asks there.
+    let address = if spec.has_proxy { "127.0.0.1".into() } else { spec.bind_address.clone() };
+    let binding = PortBinding { host_ip: Some(address), host_port: Some(record.http_port.to_string()) };
     let body = odoo_like(spec, job, ("odoo", step), &records.conf_path(spec.instance_id), records, vec![]);
     let host_config = HostConfig {
         port_bindings: Some(HashMap::from([(HTTP.to_owned(), Some(vec![binding]))])),

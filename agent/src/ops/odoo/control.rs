@@ -7,7 +7,7 @@ use super::{health, network, preflight, provision, result};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::{absent_is_none, failed, status_of, words};
-use crate::ops::postgres;
+use crate::ops::{postgres, proxy};
 use bollard::query_parameters::KillContainerOptionsBuilder;
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceSpec};
 use serde_json::Value;
@@ -109,6 +109,7 @@ pub async fn have_postgres(host: &Host, ctx: &JobContext, spec: &InstanceSpec) -
 pub async fn start_odoo(host: &Host, ctx: &JobContext, record: &Record, step: &str) -> Result<(), OpError> {
     let name = record.odoo_container();
     containers::create(&host.docker, &name, containers::odoo(record, ctx.id(), step, &host.records)).await?;
+    proxy::join(host, ctx, record).await?;
     host.docker.start(&name).await.map_err(|e| match provision::is_port_conflict(&words(&e)) {
         true => preflight::port_taken(record.http_port, "another program on this server"),
         false => failed("start Odoo", e),

@@ -16,6 +16,7 @@ const RPC: &str = r#"{"jsonrpc":"2.0","method":"call","params":{}}"#;
 /// Where the agent reaches it.
 fn address(record: &Record) -> SocketAddr {
     let ip = match record.spec.bind_address.parse::<IpAddr>() {
+        _ if record.spec.has_proxy => Ipv4Addr::LOCALHOST.into(),
         Ok(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         Ok(ip) if !ip.is_unspecified() => ip,
         _ => Ipv4Addr::LOCALHOST.into(),

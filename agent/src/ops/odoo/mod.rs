@@ -1,7 +1,7 @@
 //! Odoo instances: one Odoo container and one PostgreSQL container each, in the network of their environment.
 
 pub mod admin;
-mod containers;
+pub mod containers;
 pub mod control;
 mod health;
 mod init_log;
@@ -14,7 +14,7 @@ mod oneshot;
 mod ownership;
 mod packages;
 mod passwords;
-mod preflight;
+pub mod preflight;
 pub mod provision;
 pub mod record;
 pub mod remove;
@@ -43,7 +43,7 @@ impl From<ConfProblem> for OpError {
 }
 
 /// Registries with their passwords, which are waited for when a restart has lost them.
-async fn logins(ctx: &JobContext, registries: &[RegistryLogin]) -> Result<Vec<Login>, OpError> {
+pub async fn logins(ctx: &JobContext, registries: &[RegistryLogin]) -> Result<Vec<Login>, OpError> {
     let mut logins = Vec::with_capacity(registries.len());
     for registry in registries {
         let user = match (&registry.username, &registry.secret) {
@@ -57,6 +57,8 @@ async fn logins(ctx: &JobContext, registries: &[RegistryLogin]) -> Result<Vec<Lo
 
 /// Run `work` unless the job is cancelled first. For waiting, never around what changes something, and never
 /// in what takes a step back: the job is cancelled by then.
-async fn unless_cancelled<T>(ctx: &JobContext, work: impl Future<Output = Result<T, OpError>>) -> Result<T, OpError> {
+pub async fn unless_cancelled<T>(
+    ctx: &JobContext, work: impl Future<Output = Result<T, OpError>>,
+) -> Result<T, OpError> {
     ctx.cancelled().run_until_cancelled(work).await.unwrap_or_else(|| Err(ctx.interruption()))
 }

@@ -217,6 +217,7 @@ pub mod tests {
             limits: Limits { cpus: 1.0, memory_mb: 1024 },
             settings: Default::default(),
             has_proxy: false,
+            public_host: None,
             env: Default::default(),
             bind_address: "127.0.0.1".into(),
             http_port: None,

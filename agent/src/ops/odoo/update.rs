@@ -127,6 +127,7 @@ async fn compare(host: &Host, ctx: &JobContext, wanted: &InstanceSpec) -> Result
         env: wanted.env.clone(),
         settings: wanted.settings.clone(),
         has_proxy: wanted.has_proxy,
+        public_host: wanted.public_host.clone(),
         bind_address: wanted.bind_address.clone(),
         http_port: wanted.http_port,
         generation: wanted.generation,
@@ -153,6 +154,7 @@ fn needs_container(before: &InstanceSpec, after: &InstanceSpec) -> bool {
     before.env != after.env
         || before.settings != after.settings
         || before.has_proxy != after.has_proxy
+        || before.public_host != after.public_host
         || before.bind_address != after.bind_address
         || before.limits.memory_mb != after.limits.memory_mb
         || after.http_port.is_some() && before.http_port != after.http_port
@@ -265,7 +267,7 @@ pub async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record)
     }
     control::start_postgres(host, ctx, to).await?;
     let url = admin::url(&spec.bind_address, to.http_port);
-    admin::move_base_url(host, &postgres, spec, &url).await?;
+    admin::follow_base_url(host, &postgres, &from.spec, spec, &url).await?;
     let timezone = spec.settings.timezone.as_deref();
     if timezone != from.spec.settings.timezone.as_deref() {
         admin::set_timezone(host, &postgres, spec, timezone).await?;

@@ -86,14 +86,20 @@ async fn answers(host: &Host) -> Result<(), OpError> {
         let state = host.docker.inspect(CONTAINER).await?.and_then(|c| c.state).unwrap_or_default();
         if state.running != Some(true) || state.restarting == Some(true) {
             let log = host.docker.last_lines(CONTAINER, 10).await.unwrap_or_default();
-            return Err(OpError::new("proxy_failed", format!("The proxy ended when it was started. Its last lines:\n{log}")));
+            return Err(OpError::new(
+                "proxy_failed",
+                format!("The proxy ended when it was started. Its last lines:\n{log}"),
+            ));
         }
         let asked = ExecSpec::new(["test", "-S", "/run/ocore-caddy.sock"]);
         if host.docker.exec(CONTAINER, asked, b"").await.is_ok_and(|output| output.code == 0) {
             return Ok(());
         }
         if Instant::now() > give_up_at {
-            return Err(OpError::retryable("proxy_failed", "The proxy does not come up; its container's log says why."));
+            return Err(OpError::retryable(
+                "proxy_failed",
+                "The proxy does not come up; its container's log says why.",
+            ));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -119,7 +125,10 @@ pub async fn reload(host: &Host, path: &str, force: bool) -> Result<(), OpError>
     }
     let said = output.stderr.lines().rfind(|line| line.contains("rror")).unwrap_or("no reason given").trim();
     let said: String = said.chars().take(400).collect();
-    Err(OpError::new("proxy_refused", format!("Caddy does not take the configuration; what it served before goes on: {said}")))
+    Err(OpError::new(
+        "proxy_refused",
+        format!("Caddy does not take the configuration; what it served before goes on: {said}"),
+    ))
 }
 
 /// What an instance wants of the proxy may have changed: serve what is wished with that. Nothing when there is no proxy.

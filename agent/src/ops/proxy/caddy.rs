@@ -37,8 +37,11 @@ pub fn render(wish: &ProxyApply, upstreams: &BTreeMap<InstanceId, Upstream>) -> 
 }
 
 fn tls(wish: &ProxyApply, served: &[(&Site, &Upstream)]) -> Value {
-    let fetched: Vec<&str> =
-        served.iter().filter(|(site, _)| site.certificate == SiteCertificate::Acme).map(|(site, _)| site.host.as_str()).collect();
+    let fetched: Vec<&str> = served
+        .iter()
+        .filter(|(site, _)| site.certificate == SiteCertificate::Acme)
+        .map(|(site, _)| site.host.as_str())
+        .collect();
     let given: Vec<Value> = served
         .iter()
         .filter(|(site, _)| matches!(site.certificate, SiteCertificate::Given { .. }))
@@ -89,7 +92,8 @@ fn route(site: &Site, upstream: &Upstream) -> Value {
 
 /// Who is let in.
 fn guards(access: &SiteAccess) -> Vec<Value> {
-    let refused = || json!([{"handler": "static_response", "status_code": 403, "body": "This address may not come in.\n"}]);
+    let refused =
+        || json!([{"handler": "static_response", "status_code": 403, "body": "This address may not come in.\n"}]);
     let mut guards = Vec::new();
     if !access.deny.is_empty() {
         guards.push(json!({"match": [{"remote_ip": {"ranges": access.deny}}], "handle": refused(), "terminal": true}));
@@ -171,9 +175,13 @@ mod tests {
         assert_eq!(routes[2]["handle"][1]["transport"]["read_timeout"], "1200s");
         let policy = &config["apps"]["tls"]["automation"]["policies"][0];
         assert_eq!(policy["subjects"], json!(["erp.example.com"]));
-        assert_eq!((policy["issuers"][0]["email"].as_str(), policy["issuers"][0].get("ca")), (Some("ops@example.com"), None));
+        assert_eq!(
+            (policy["issuers"][0]["email"].as_str(), policy["issuers"][0].get("ca")),
+            (Some("ops@example.com"), None)
+        );
         let threaded = render(&wish(vec![site("erp.example.com", id)]), &[(id, upstream(false))].into());
-        let routes = threaded["apps"]["http"]["servers"]["sites"]["routes"][0]["handle"][0]["routes"].as_array().unwrap();
+        let routes =
+            threaded["apps"]["http"]["servers"]["sites"]["routes"][0]["handle"][0]["routes"].as_array().unwrap();
         assert_eq!(routes.len(), 2, "without workers nobody listens on the port of the bus");
     }
 
@@ -204,7 +212,10 @@ mod tests {
             basic_auth: [("ada".to_owned(), "$2b$05$x".to_owned())].into(),
             hsts_seconds: Some(3600),
         };
-        let config = render(&wish(vec![Site { access, noindex: true, ..site("s.example.com", id) }]), &[(id, upstream(true))].into());
+        let config = render(
+            &wish(vec![Site { access, noindex: true, ..site("s.example.com", id) }]),
+            &[(id, upstream(true))].into(),
+        );
         let routes = config["apps"]["http"]["servers"]["sites"]["routes"][0]["handle"][0]["routes"].as_array().unwrap();
         assert_eq!(routes[0]["match"][0]["remote_ip"]["ranges"][0], "10.6.6.6/32");
         assert_eq!(routes[1]["match"][0]["not"][0]["remote_ip"]["ranges"][0], "10.0.0.0/8");

@@ -56,7 +56,9 @@ async fn handshake(port: u16, host: &str) -> Option<CertificateInfo> {
     let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().ok()?;
     let config = config
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider.signature_verification_algorithms.supported_schemes())))
+        .with_custom_certificate_verifier(Arc::new(Anybody(
+            provider.signature_verification_algorithms.supported_schemes(),
+        )))
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).ok()?;
     let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
@@ -121,7 +123,7 @@ struct Refusal {
 
 /// The newest refusal of each name since then (Unix seconds), in the authority's words.
 pub async fn refusals(host: &Host, since: i64) -> Result<BTreeMap<String, String>, OpError> {
-    let options = LinesOptions { since: i32::try_from(since).ok().filter(|s| *s > 0), ..LinesOptions::default() };
+    let options = LinesOptions { since: (since > 0).then_some(since), ..LinesOptions::default() };
     let mut lines = host.docker.lines(CONTAINER, options).await?;
     let mut found = BTreeMap::new();
     while let Some(Ok(line)) = lines.next().await {

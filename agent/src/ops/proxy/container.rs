@@ -86,7 +86,8 @@ pub async fn ports_are_free(host: &Host, wish: &ProxyApply) -> Result<(), OpErro
     let published = |port: u16| {
         let bindings = ours.as_ref().and_then(|c| c.host_config.as_ref()?.port_bindings.as_ref());
         let text = port.to_string();
-        running && bindings.is_some_and(|b| b.values().flatten().flatten().any(|b| b.host_port.as_deref() == Some(&text)))
+        running
+            && bindings.is_some_and(|b| b.values().flatten().flatten().any(|b| b.host_port.as_deref() == Some(&text)))
     };
     for port in [wish.http_port, wish.https_port] {
         if published(port) || ports::is_free("0.0.0.0", port) {
@@ -133,11 +134,8 @@ pub async fn ensure(
         host.docker.remove(CONTAINER).await?;
         network(host, labels("network", "")).await?;
         let docker = host.docker.client().await?;
-        let volume = VolumeCreateRequest {
-            name: Some(VOLUME.into()),
-            labels: Some(labels("proxy", "")),
-            ..Default::default()
-        };
+        let volume =
+            VolumeCreateRequest { name: Some(VOLUME.into()), labels: Some(labels("proxy", "")), ..Default::default() };
         docker.create_volume(volume).await.map_err(|e| failed("make a volume", e))?;
         let body = body(files, labels("proxy", &hash(wish)), wish);
         crate::ops::odoo::containers::create(&host.docker, CONTAINER, body).await?;

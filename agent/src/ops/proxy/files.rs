@@ -56,7 +56,9 @@ impl ProxyFiles {
     }
 
     /// Have the files that a configuration names, with the keys of uploaded certificates; those that no site names go.
-    pub fn write_certificates(&self, wish: &ProxyApply, key: impl Fn(&str) -> Result<Secret, OpError>) -> Result<(), OpError> {
+    pub fn write_certificates(
+        &self, wish: &ProxyApply, key: impl Fn(&str) -> Result<Secret, OpError>,
+    ) -> Result<(), OpError> {
         let conf = self.conf_dir();
         create_private_dir(&conf).map_err(|e| disk(&conf, &e))?;
         let mut kept: BTreeSet<String> = [CONFIG.to_owned(), format!("{CONFIG}.next")].into();

@@ -25,7 +25,10 @@ pub async fn certificate_issue(host: Host, ctx: JobContext) -> Result<Value, OpE
     let port = served.as_ref().map(|w| w.https_port).unwrap_or_default();
     let site = served.and_then(|w| w.sites.into_iter().find(|site| site.host == wish.host));
     if site.is_none_or(|site| site.certificate != SiteCertificate::Acme) {
-        return Err(OpError::new("domain_not_served", format!("The proxy of this server does not fetch a certificate for {}.", wish.host)));
+        return Err(OpError::new(
+            "domain_not_served",
+            format!("The proxy of this server does not fetch a certificate for {}.", wish.host),
+        ));
     }
     let issue = Issue { host: &host, ctx: &ctx, name: &wish.host, port };
     // The serial number of the one that is to be replaced, and since when refusals count.
@@ -35,7 +38,8 @@ pub async fn certificate_issue(host: Host, ctx: JobContext) -> Result<Value, OpE
         issue.put_back().await;
     }
     let certificate: CertificateInfo = outcome?;
-    serde_json::to_value(certificate).map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
+    serde_json::to_value(certificate)
+        .map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -87,7 +91,11 @@ impl Issue<'_> {
                 return Err(refused(self.name, &said));
             }
             if Instant::now() > give_up_at {
-                let message = format!("The authority has not given a certificate for {} within {} s.", self.name, PATIENCE.as_secs());
+                let message = format!(
+                    "The authority has not given a certificate for {} within {} s.",
+                    self.name,
+                    PATIENCE.as_secs()
+                );
                 return Err(OpError::retryable("acme_failed", message));
             }
             tokio::time::sleep(PAUSE).await;
@@ -131,9 +139,15 @@ fn refused(name: &str, said: &str) -> OpError {
     let low = said.to_lowercase();
     let short: String = said.chars().take(300).collect();
     if low.contains("ratelimited") || low.contains("too many") {
-        return OpError::retryable("acme_rate_limited", format!("The authority refuses another certificate for {name} for now: {short}"));
+        return OpError::retryable(
+            "acme_rate_limited",
+            format!("The authority refuses another certificate for {name} for now: {short}"),
+        );
     }
-    if ["unauthorized", "connection", "dns", "challenge", "incorrectresponse", "caa"].iter().any(|word| low.contains(word)) {
+    if ["unauthorized", "connection", "dns", "challenge", "incorrectresponse", "caa"]
+        .iter()
+        .any(|word| low.contains(word))
+    {
         return OpError::new(
             "acme_challenge_failed",
             format!("The authority could not see that {name} leads to this server (it asks on port 80): {short}"),
@@ -149,7 +163,10 @@ mod tests {
     #[test]
     fn refusals_of_an_authority_have_a_name() {
         let code = |said: &str| refused("x", said).code;
-        assert_eq!(code("HTTP 429 urn:ietf:params:acme:error:rateLimited - too many certificates"), "acme_rate_limited");
+        assert_eq!(
+            code("HTTP 429 urn:ietf:params:acme:error:rateLimited - too many certificates"),
+            "acme_rate_limited"
+        );
         assert_eq!(code("HTTP 403 urn:ietf:params:acme:error:unauthorized - wrong content"), "acme_challenge_failed");
         assert_eq!(code("HTTP 400 urn:ietf:params:acme:error:connection - refused"), "acme_challenge_failed");
         assert_eq!(code("HTTP 500 urn:ietf:params:acme:error:serverInternal"), "acme_failed");

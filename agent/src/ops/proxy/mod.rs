@@ -51,9 +51,9 @@ impl Upstream {
         let spec = &record.spec;
         let name = alias(spec.instance_id);
         let sized = conf::sizing(spec);
-        let realtime = Series::of(&spec.odoo_version).filter(|_| sized.workers > 0).map(|series| {
-            (series.realtime.path().to_owned(), format!("{name}:{REALTIME_PORT}"))
-        });
+        let realtime = Series::of(&spec.odoo_version)
+            .filter(|_| sized.workers > 0)
+            .map(|series| (series.realtime.path().to_owned(), format!("{name}:{REALTIME_PORT}")));
         Self { http: format!("{name}:{HTTP_PORT}"), realtime, seconds: conf::time_limits(&spec.settings).1.max(720) }
     }
 }

@@ -201,6 +201,7 @@ fn spec() -> InstanceSpec {
         limits: Limits { cpus: 1.5, memory_mb: 1024 },
         settings: OdooSettings::default(),
         has_proxy: false,
+        public_host: None,
         env: BTreeMap::new(),
         bind_address: "127.0.0.1".into(),
         http_port: None,

@@ -173,6 +173,7 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         limits: input.limits,
         settings: OdooSettings::default(),
         has_proxy: false,
+        public_host: None,
         env: input.env,
         bind_address: "0.0.0.0".into(),
         http_port: input.http_port,
