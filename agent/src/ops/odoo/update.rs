@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::host::docker::image::with_tag;
 use crate::host::docker::labels::made_by;
 use crate::host::docker::{absent_is_none, failed};
+use crate::ops::proxy;
 use bollard::models::ContainerUpdateBody;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::odoo::conf::{self, Passwords};
@@ -272,5 +273,10 @@ pub async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record)
     if timezone != from.spec.settings.timezone.as_deref() {
         admin::set_timezone(host, &postgres, spec, timezone).await?;
     }
-    control::start_odoo(host, ctx, to, "recreate").await
+    control::start_odoo(host, ctx, to, "recreate").await?;
+    // Whether the bus has a port of its own may have changed; the keeper would see it a little later.
+    if let Err(error) = proxy::refresh(host).await {
+        ctx.log(format!("The proxy was not told of it and is asked again: {error}"));
+    }
+    Ok(())
 }

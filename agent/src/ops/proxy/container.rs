@@ -101,8 +101,12 @@ pub async fn ports_are_free(host: &Host, wish: &ProxyApply) -> Result<(), OpErro
                 inode.and_then(|inode| ports::process_of(proc, inode)).unwrap_or_else(|| "another program".into())
             }
         };
-        let error = preflight::port_taken(port, &holder);
-        return Err(error.and("Stop it, give the proxy other ports, or let that program be the proxy (mode external)."));
+        return Err(OpError::new(
+            "port_taken",
+            format!(
+                "Port {port} is used by {holder}. Stop that, give the proxy other ports, or let it be the proxy (mode external)."
+            ),
+        ));
     }
     Ok(())
 }

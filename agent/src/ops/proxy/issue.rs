@@ -69,7 +69,7 @@ impl Issue<'_> {
             }
         }
         // One that was refused before is asked for again at once, and not when Caddy's own pause is over.
-        if before.is_some() || certificate_shown(self.port, self.name).await.is_none() {
+        if before.is_some() || refusals(self.host, 0).await?.contains_key(self.name) {
             let _held = self.host.proxy_lock.lock().await;
             reload(self.host, &inside(CONFIG), true).await?;
         }

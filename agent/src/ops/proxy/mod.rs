@@ -63,3 +63,8 @@ fn upstreams(records: &Records, sites: &[Site]) -> BTreeMap<InstanceId, Upstream
     let found = |site: &Site| Some((site.instance_id, Upstream::of(&records.find(site.instance_id)?)));
     sites.iter().filter_map(found).collect()
 }
+
+#[cfg(test)]
+pub mod tests {
+    pub use super::certificates::{certificate_shown as shown, connect};
+}

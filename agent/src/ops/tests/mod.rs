@@ -6,6 +6,7 @@ mod failing;
 mod git_server;
 mod journey;
 mod modules;
+mod proxy;
 mod registry;
 mod series;
 mod upgrade;
