@@ -278,7 +278,8 @@ async fn fleet(app: &App, steps: &mut Steps, ada: &Visitor) {
     idle(app).await;
     steps.post(ada, &format!("{instance}/modules"), json!({ "install": ["sale"] })).await;
     idle(app).await;
-    steps.put(ada, &format!("{instance}/addons"), json!({ "sources": [] })).await;
+    let sources = json!({ "sources": [{ "url": "https://git.example.com/acme/erp.git" }] });
+    steps.put(ada, &format!("{instance}/addons"), sources).await;
     idle(app).await;
     steps.post(ada, &format!("{instance}/upgrade"), json!({})).await;
     idle(app).await;

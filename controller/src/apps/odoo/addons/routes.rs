@@ -37,7 +37,7 @@ async fn addons_get(ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>
 #[utoipa::path(put, path = "/api/instances/{id}/addons", tag = "Instances", params(InstanceId, DryRun),
     request_body = AddonsInput,
     responses((status = 202, description = "A job brings it about", body = Accepted),
-        (status = 200, description = "What it would be (dry_run); nothing is fetched for that", body = InstanceAddons),
+        (status = 200, description = "There are none and none are wished; or what it would be (dry_run), for which nothing is fetched", body = InstanceAddons),
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
         (status = 412, body = ErrorBody)))]
 async fn addons_replace(

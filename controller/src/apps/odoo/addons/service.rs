@@ -57,7 +57,8 @@ pub async fn addons_replace(
     }
     let (update, safety_copy) = (input.update, input.safety_copy);
     let wished = wished(spec, input)?;
-    if dry_run {
+    let is_nothing = wished.is_empty() && spec.addons.is_empty();
+    if dry_run || is_nothing {
         let addons = wished.into_iter().map(|(source, _)| source).collect();
         let spec = InstanceSpec { addons, ..spec.clone() };
         return Ok(AddonsAnswer::Checked(Box::new(InstanceAddons::new(&spec, present.version))));
