@@ -1,4 +1,5 @@
-//! The contract between controller and agent: ids, the tunnel, the protocol's bodies, what both know of Odoo, secrets and time.
+//! The contract between controller and agent: ids, the tunnel, the protocol's bodies, what both know of Odoo and of PostgreSQL, secrets and
+//! time.
 //!
 //! Nothing here does I/O of its own besides moving the tunnel's bytes.
 
@@ -6,6 +7,7 @@ pub mod clock;
 pub mod ids;
 pub mod logs;
 pub mod odoo;
+pub mod postgres;
 pub mod protocol;
 pub mod secret;
 pub mod tunnel;

@@ -274,13 +274,13 @@ fn escape_regex(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::settings::{LogLevel, Smtp};
     use super::*;
     use crate::ids::{EnvironmentId, InstanceId, OrganizationId};
     use crate::protocol::odoo::Limits;
 
-    fn spec() -> InstanceSpec {
+    pub fn spec() -> InstanceSpec {
         InstanceSpec {
             instance_id: InstanceId::new(),
             organization_id: OrganizationId::new(),
@@ -300,6 +300,7 @@ mod tests {
             modules: vec![],
             limits: Limits { cpus: 2.0, memory_mb: 4096 },
             settings: OdooSettings::default(),
+            database_settings: Default::default(),
             has_proxy: false,
             public_host: None,
             env: Default::default(),

@@ -19,6 +19,12 @@
 //! | `GET /instances/{id}/logs?after=CURSOR&tail=N&follow=1` | NDJSON of [`logs::LogRecord`] |
 //! | `GET /proxy` | [`proxy::ProxyState`] |
 //! | `GET /instances/{id}/logs/history?before=CURSOR&limit=N&q=TEXT&level=L` | [`logs::LogPage`] |
+//! | `GET /instances/{id}/modules` | [`modules::ModuleList`] |
+//! | `GET /instances/{id}/database` | [`databases::DatabaseInfo`] |
+//! | `GET /instances/{id}/database/settings` | [`databases::SettingList`] |
+//! | `GET /instances/{id}/database/metrics` | [`databases::DatabaseMetrics`] |
+//! | `GET /instances/{id}/database/tables?sort=S&q=TEXT&limit=N&offset=N` | [`databases::TableList`] |
+//! | `GET /instances/{id}/database/databases` | [`databases::DatabaseList`] |
 //! | `POST /terminals` | [`terminals::TerminalOpen`] → 201 [`terminals::TerminalInfo`] |
 //! | `GET /terminals` | list of [`terminals::TerminalInfo`] |
 //! | `POST /terminals/{id}/attach?after=OFFSET` | duplex [`terminals::Frame`]s |
@@ -27,6 +33,7 @@
 //! Errors are [`AgentError`] with a fitting status.
 
 pub mod addons;
+pub mod databases;
 pub mod enrollment;
 pub mod events;
 pub mod inventory;

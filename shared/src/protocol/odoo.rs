@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Names of the values in [`crate::protocol::jobs::JobRequest::secrets`] of `instance_provision`.
 pub mod secret_names {
-    /// Password of the instance's PostgreSQL role.
+    /// Password of the instance's PostgreSQL role; of `database_password` the new one.
     pub const DATABASE_PASSWORD: &str = "database_password";
     /// Password of the cluster's superuser.
     pub const CLUSTER_PASSWORD: &str = "cluster_password";
@@ -55,6 +55,9 @@ pub struct InstanceSpec {
     /// What a person sets of Odoo.
     #[serde(default)]
     pub settings: OdooSettings,
+    /// What a person sets of its PostgreSQL, by name. Changed by `database_settings` alone.
+    #[serde(default)]
+    pub database_settings: BTreeMap<String, String>,
     /// A proxy leads to it, to the port of the live bus too.
     #[serde(default)]
     pub has_proxy: bool,
