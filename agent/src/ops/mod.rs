@@ -29,6 +29,13 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "instance_admin_password", odoo::admin::password_set);
     add(registry, host, "proxy_apply", proxy::proxy_apply);
     add(registry, host, "certificate_issue", proxy::certificate_issue);
+    add(registry, host, "database_settings", odoo::databases::settings::run);
+    add(registry, host, "database_maintain", odoo::databases::maintain::run);
+    add(registry, host, "database_password", odoo::databases::password::run);
+    add(registry, host, "database_create", odoo::databases::others::create);
+    add(registry, host, "database_duplicate", odoo::databases::others::duplicate);
+    add(registry, host, "database_rename", odoo::databases::others::rename);
+    add(registry, host, "database_drop", odoo::databases::others::drop_one);
     add(registry, host, "instance_remove", odoo::remove::run);
 }
 

@@ -6,6 +6,7 @@
 use super::sql::{ident, literal};
 use crate::engine::OpError;
 use crate::host::docker::{DockerHost, ExecSpec};
+use ocore_shared::postgres::tuning;
 use ocore_shared::secret::Secret;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,28 +17,9 @@ pub const PASSWORD_FILE: &str = "/run/secrets/postgres_password";
 /// What the official image declares as a volume, up to major 17.
 pub const DATA: &str = "/var/lib/postgresql/data";
 /// What parallel queries share; Docker's 64 MiB let them fail.
-pub const SHARED_MEMORY: i64 = 256 * 1024 * 1024;
+pub const SHARED_MEMORY: i64 = tuning::SHARED_MEMORY_MB as i64 * 1024 * 1024;
 const START_PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(300);
-
-/// PostgreSQL's own default.
-const LEAST_CONNECTIONS: u32 = 100;
-
-/// Server settings for a container with that much memory (pgtune, "mixed" on SSD) and so many connections.
-pub fn tuning(memory_mb: u32, connections: u32) -> Vec<String> {
-    let memory = memory_mb.max(256);
-    let connections = connections.max(LEAST_CONNECTIONS);
-    let settings = [
-        ("shared_buffers", format!("{}MB", memory / 4)),
-        ("effective_cache_size", format!("{}MB", memory / 4 * 3)),
-        ("maintenance_work_mem", format!("{}MB", (memory / 16).clamp(16, 2048))),
-        ("work_mem", format!("{}MB", (memory / 4 * 3 / (3 * connections)).clamp(4, 64))),
-        ("max_connections", connections.to_string()),
-        ("random_page_cost", "1.1".into()),
-        ("jit", "off".into()),
-    ];
-    settings.into_iter().flat_map(|(key, value)| ["-c".into(), format!("{key}={value}")]).collect()
-}
 
 /// Run SQL as the superuser and return what it printed, unaligned and without headings. Stops at the first error.
 pub async fn sql(docker: &DockerHost, container: &str, database: &str, text: &str) -> Result<String, OpError> {
@@ -63,6 +45,11 @@ pub async fn sql(docker: &DockerHost, container: &str, database: &str, text: &st
     }
     let reason = output.stderr.lines().chain(output.stdout.lines()).map(strip).find(|l| !l.is_empty());
     let reason = reason.unwrap_or_else(|| format!("psql ended with {}", output.code));
+    let busy = reason.contains("due to lock timeout") || reason.contains("due to statement timeout");
+    if busy {
+        let message = format!("PostgreSQL is busy with something that has to end first ({reason}). Try again later.");
+        return Err(OpError::retryable("database_busy", message));
+    }
     let retryable = reason.contains("could not connect") || reason.contains("starting up");
     Err(OpError { code: "sql_failed".into(), message: format!("PostgreSQL refused a statement: {reason}."), retryable })
 }
@@ -203,7 +190,7 @@ impl Database<'_> {
 
 /// Odoo uses both when they are there; making `unaccent` fit for indexes takes a superuser. An image without the
 /// contributed modules does without.
-const EXTENSIONS: &str = "\
+pub const EXTENSIONS: &str = "\
 DO $ocore$ BEGIN
   IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') THEN CREATE EXTENSION IF NOT EXISTS pg_trgm; END IF;
   IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'unaccent') THEN
@@ -216,15 +203,6 @@ END $ocore$;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tuning_follows_the_memory() {
-        let settings = tuning(1024, 35).join(" ");
-        assert!(settings.contains("-c shared_buffers=256MB -c effective_cache_size=768MB"), "{settings}");
-        assert!(tuning(0, 0).join(" ").contains("shared_buffers=64MB"));
-        assert!(settings.contains("max_connections=100"), "{settings}");
-        assert!(tuning(1024, 218).join(" ").contains("max_connections=218"));
-    }
 
     #[test]
     fn the_password_is_quoted_and_the_log_is_off_before_it() {

@@ -13,9 +13,11 @@ use bollard::query_parameters::CreateContainerOptionsBuilder;
 use ocore_shared::ids::JobId;
 use ocore_shared::odoo::conf;
 use ocore_shared::protocol::addons;
+use ocore_shared::postgres::settings::Applies;
+use ocore_shared::postgres::tuning;
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 pub const CONF: &str = "/etc/odoo/odoo.conf";
@@ -79,12 +81,14 @@ pub async fn create(docker: &DockerHost, name: &str, body: ContainerCreateBody) 
     }
 }
 
-/// What the PostgreSQL container runs: its memory and its connections are on the command line.
+/// What the PostgreSQL container runs: what it takes in only when it starts is on the command line, where nothing in its
+/// data can keep it from starting; the rest is set in it while it runs.
 fn postgres_command(spec: &InstanceSpec) -> Vec<String> {
-    let mut command = vec!["postgres".to_owned()];
-    let sized = conf::sizing(spec);
-    command.extend(postgres::tuning(spec.limits.memory_mb, sized.connections()));
-    command
+    std::iter::once("postgres".to_owned()).chain(arguments(tuning::wanted_when(spec, Applies::Restart))).collect()
+}
+
+fn arguments(settings: BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    settings.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")])
 }
 
 /// Whether a PostgreSQL container has the memory and the connections that this instance needs, and was told so.
@@ -120,6 +124,27 @@ pub fn postgres(spec: &InstanceSpec, job: JobId, records: &Records, data: &str) 
             )])),
         }),
         ..Default::default()
+    }
+}
+
+/// A PostgreSQL with all settings of the specification on a directory of its own that nobody reaches, to see whether it
+/// starts with them. What it leaves behind is nameless and goes with it.
+pub fn postgres_trial(spec: &InstanceSpec, job: JobId, records: &Records) -> ContainerCreateBody {
+    let body = postgres(spec, job, records, postgres::DATA);
+    let mut command = body.cmd.clone().unwrap_or_default();
+    command.extend(arguments(tuning::wanted_when(spec, Applies::Reload)));
+    let host_config = HostConfig {
+        mounts: Some(vec![bind(records.password_path(spec.instance_id), postgres::PASSWORD_FILE)]),
+        network_mode: Some("none".into()),
+        restart_policy: None,
+        ..body.host_config.unwrap_or_default()
+    };
+    ContainerCreateBody {
+        cmd: Some(command),
+        labels: Some(owner(spec, job).labels("task", "try")),
+        host_config: Some(host_config),
+        networking_config: None,
+        ..body
     }
 }
 

@@ -2,6 +2,7 @@
 //! except that it is never killed.
 
 use super::containers::{self, STOP_SECONDS};
+use super::databases::settings_keep;
 use super::record::{self, Record};
 use super::{health, network, preflight, provision, result};
 use crate::engine::{JobContext, OpError};
@@ -92,7 +93,8 @@ pub async fn start_postgres(host: &Host, ctx: &JobContext, record: &Record) -> R
     }
     have_postgres(host, ctx, &record.spec).await?;
     host.docker.start(&name).await.map_err(|e| failed("start PostgreSQL", e))?;
-    postgres::ready(&host.docker, &name, &record::database_host(record.spec.instance_id)).await
+    postgres::ready(&host.docker, &name, &record::database_host(record.spec.instance_id)).await?;
+    settings_keep(host, &record.spec).await
 }
 
 /// Have PostgreSQL's container, in the network of the environment. Under one lock: until there is a container in it,

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod containers;
 pub mod control;
+pub mod databases;
 mod health;
 mod init_log;
 mod initialise;

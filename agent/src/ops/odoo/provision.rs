@@ -1,6 +1,7 @@
 //! `instance_provision`: from nothing to a sign-in page. When a step fails or the job is cancelled, everything that the
 //! job made is taken back; images stay, since other instances use them.
 
+use super::databases::settings_keep;
 use super::record::{self, Record, Stage};
 use super::{admin, containers, control, health, initialise, network, preflight, result, volumes};
 use crate::engine::{JobContext, OpError};
@@ -118,7 +119,8 @@ impl Provision<'_> {
         let name = record::postgres_container(&spec.slug);
         host.docker.start(&name).await.map_err(|e| failed("start PostgreSQL", e))?;
         let address = record::database_host(spec.instance_id);
-        super::unless_cancelled(ctx, postgres::ready(&host.docker, &name, &address)).await
+        super::unless_cancelled(ctx, postgres::ready(&host.docker, &name, &address)).await?;
+        settings_keep(host, spec).await
     }
 
     async fn database(&self) -> Result<(), OpError> {

@@ -216,6 +216,7 @@ pub mod tests {
             modules: vec![],
             limits: Limits { cpus: 1.0, memory_mb: 1024 },
             settings: Default::default(),
+            database_settings: Default::default(),
             has_proxy: false,
             public_host: None,
             env: Default::default(),

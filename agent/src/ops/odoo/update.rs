@@ -186,7 +186,7 @@ pub fn passwords_known(host: &Host, instance: InstanceId) -> Result<Passwords, O
         .ok_or_else(|| OpError::new("conf_damaged", "odoo.conf on the server has lost its passwords."))
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, OpError> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, OpError> {
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(|e| record::disk(path, &e))
 }
 
@@ -198,7 +198,7 @@ pub async fn write_conf(
 }
 
 /// Keep the present file, once, so that going back needs no secret.
-pub fn keep_conf(host: &Host, before: &Record) -> Result<(), OpError> {
+pub(super) fn keep_conf(host: &Host, before: &Record) -> Result<(), OpError> {
     let id = before.spec.instance_id;
     let kept = host.records.conf_before_path(id);
     if kept.exists() {
@@ -208,7 +208,7 @@ pub fn keep_conf(host: &Host, before: &Record) -> Result<(), OpError> {
     crate::config::write_atomically(&kept, text.as_bytes(), 0o600).map_err(|e| record::disk(&kept, &e))
 }
 
-pub async fn put_conf_back(host: &Host, ctx: &JobContext, before: &Record) -> Result<(), OpError> {
+pub(super) async fn put_conf_back(host: &Host, ctx: &JobContext, before: &Record) -> Result<(), OpError> {
     let id = before.spec.instance_id;
     let text = read(&host.records.conf_before_path(id))?;
     let probe = containers::owner(&before.spec, ctx.id()).labels("probe", "recreate");
@@ -217,7 +217,7 @@ pub async fn put_conf_back(host: &Host, ctx: &JobContext, before: &Record) -> Re
 }
 
 /// Remove what the job kept beside the instance.
-pub fn tidy(host: &Host, record: &Record) -> Result<(), OpError> {
+pub(super) fn tidy(host: &Host, record: &Record) -> Result<(), OpError> {
     let id = record.spec.instance_id;
     host.records.remove_file(&host.records.conf_next_path(id))?;
     host.records.remove_file(&host.records.conf_before_path(id))
@@ -247,7 +247,7 @@ async fn set_limits(host: &Host, from: &Record, to: &Record) -> Result<(), OpErr
 
 /// A new Odoo container on the old data, and a new PostgreSQL container if its memory differs; Odoo's old log is kept.
 /// Goes either way, so nothing in it looks at the job's cancellation.
-pub async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record) -> Result<(), OpError> {
+pub(super) async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &Record) -> Result<(), OpError> {
     let spec = &to.spec;
     let name = to.odoo_container();
     let found = host.docker.inspect(&name).await?;

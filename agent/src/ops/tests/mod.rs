@@ -2,6 +2,7 @@
 //! leave nothing behind.
 
 mod away;
+mod databases;
 mod failing;
 mod git_server;
 mod journey;
@@ -201,6 +202,7 @@ fn spec() -> InstanceSpec {
         modules: vec![],
         limits: Limits { cpus: 1.5, memory_mb: 1024 },
         settings: OdooSettings::default(),
+        database_settings: BTreeMap::new(),
         has_proxy: false,
         public_host: None,
         env: BTreeMap::new(),
