@@ -15,7 +15,7 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 19] = [
+const CONTENTS: [(&str, &str); 20] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
@@ -23,6 +23,7 @@ const CONTENTS: [(&str, &str); 19] = [
     ("configuration", "Configuration"),
     ("modules", "Modules"),
     ("addons", "Addons and upgrades"),
+    ("databases", "Databases"),
     ("registries", "Registries"),
     ("organizations", "Organizations and members"),
     ("roles", "Roles and permissions"),

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod compat;
 pub mod config;
 pub mod console;
+pub mod data;
 pub mod delivery;
 pub mod error;
 pub mod fleet;

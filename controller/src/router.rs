@@ -3,7 +3,9 @@
 use crate::app::App;
 use crate::identity::authentication::authenticate;
 use crate::platform::http::{cors, describe, idempotency, layers, limit};
-use crate::{apps, business, compat, console, delivery, error, fleet, guide, health, identity, platform, signals};
+use crate::{
+    apps, business, compat, console, data, delivery, error, fleet, guide, health, identity, platform, signals,
+};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -32,6 +34,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(fleet::routes())
         .merge(delivery::routes())
         .merge(apps::routes())
+        .merge(data::routes())
         .merge(business::routes())
         .merge(platform::jobs::routes::routes())
         .merge(platform::mail::routes::routes())

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::apps::instances;
+use crate::data::databases;
 use crate::error::Result;
 use crate::fleet::servers;
 use crate::identity;
@@ -27,6 +28,9 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
         | "instance_modules"
         | "instance_admin_password"
         | "instance_remove" => instances::jobs::instance_effect(connection, job, snapshot).await,
+        kind if databases::jobs::KINDS.contains(&kind) => {
+            instances::jobs::instance_effect(connection, job, snapshot).await
+        }
         "agent_uninstall" => servers::jobs::agent_uninstall_effect(connection, job, snapshot).await,
         // `noop` measures and proves the way; it changes nothing.
         _ => Ok(Vec::new()),

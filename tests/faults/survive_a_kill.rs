@@ -105,6 +105,54 @@ async fn an_agent_that_is_killed_while_it_upgrades_goes_on_with_that() {
     provisioning.proven(&ada).await;
 }
 
+/// Another password and other settings of PostgreSQL, cut anywhere: Odoo serves, with the new ones or with those before.
+#[cfg(feature = "full")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_killed_never_locks_odoo_out_of_its_database() {
+    use ocore_tests::provisioning::is_as_wished;
+
+    let controller = Controller::start().await;
+    let ada = controller.bootstrap().await;
+    let (mut agent, server) = controller.add_server(&ada, "first").await;
+    let server = text(&server, "id");
+    let provisioning = Provisioning::begin(&ada, &server, "locked out").await;
+    assert_eq!(ada.job_end(&provisioning.job, PROVISION).await["status"], "succeeded");
+    let database = format!("/api/instances/{}/database", provisioning.id);
+    let settings = json!({"settings": {"work_mem": "6MB", "shared_buffers": "200MB"}});
+    for (failpoint, ends) in [
+        ("database_password.stop.after=kill", "succeeded"),
+        ("database_password.password.written=kill", "succeeded"),
+        ("database_password.password.after=kill", "succeeded"),
+        ("database_password.start.after=kill", "succeeded"),
+        ("database_password.health.after=error", "failed"),
+        ("database_settings.restart.after=error", "failed"),
+        ("database_settings.restart.after=kill", "succeeded"),
+    ] {
+        agent.kill();
+        ada.server_is(&server, "offline").await;
+        agent.run_with_failpoint(failpoint);
+        ada.server_online(&server).await;
+        let accepted = if failpoint.starts_with("database_password") {
+            ada.post(&format!("{database}/password"), json!({})).await.is(202)
+        } else {
+            let path = format!("{database}/config");
+            ada.try_call(http::Method::PUT, &path, &[], Some(settings.clone())).await.expect("an answer").is(202)
+        };
+        if ends == "succeeded" {
+            agent.run_again_after_its_end(PROVISION).await;
+        }
+        let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
+        assert_eq!(job["status"], ends, "{failpoint}: {job:#}");
+        if failpoint.ends_with("restart.after=kill") {
+            let config = ada.get(&format!("{database}/config")).await.is(200);
+            assert_eq!(config["settings"], settings["settings"]);
+        } else {
+            is_as_wished(&ada, &provisioning.id, 1024, &[]).await;
+        }
+    }
+    provisioning.proven(&ada).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_controller_that_is_killed_finds_everything_done() {
     let mut controller = Controller::start().await;

@@ -172,6 +172,7 @@ pub async fn instance_create(ctx: &Ctx, app: &App, input: InstanceCreate) -> Res
         modules: input.modules,
         limits: input.limits,
         settings: OdooSettings::default(),
+        database_settings: BTreeMap::new(),
         has_proxy: false,
         public_host: None,
         env: input.env,

@@ -5,6 +5,7 @@ use super::observe::store::{self as reports, Outcome, Present};
 use super::observe::{observe, runs};
 use super::store;
 use crate::apps::odoo::addons::store as addons;
+use crate::data::databases::jobs::{KINDS, database_effect};
 use crate::delivery::environments::service::{environment_emptied, environment_kept};
 use crate::error::Result;
 use crate::platform::bus::{Kind, Signal};
@@ -29,6 +30,8 @@ pub async fn instance_effect(
         }
         return Ok(Vec::new());
     }
+    // Also of one that ended while it waited: what it was given is forgotten.
+    database_effect(connection, job, instance, snapshot).await?;
     let found = reports::instance_lock(connection, organization, None, instance.0).await?;
     // One that ended while it waited has changed nothing, and the job before it speaks.
     let Some(present) = found.filter(|present| !present.busy) else { return Ok(Vec::new()) };
@@ -85,15 +88,20 @@ fn succeeded<'a>(
         "instance_addons" => ("instance.addons_changed", None),
         "instance_modules" => ("instance.modules_changed", None),
         "instance_admin_password" => ("instance.admin_password_set", None),
+        "database_settings" => ("database.tuned", None),
+        "database_maintain" => ("database.maintained", None),
+        "database_password" => ("database.password_rotated", None),
+        "database_create" => ("database.created", None),
+        "database_duplicate" => ("database.duplicated", None),
+        "database_rename" => ("database.renamed", None),
+        "database_drop" => ("database.dropped", None),
         _ => ("instance.updated", None),
     };
     // Settings alone start nothing: then what runs is what ran before.
     let untouched = snapshot.steps.iter().any(|step| step.name == "health" && step.status == StepStatus::Skipped);
     let outcome = match running {
         // They leave the container that they found.
-        _ if matches!(kind, "instance_modules" | "instance_admin_password") => {
-            observe(container, &present.desired, present.status)
-        }
+        _ if leaves_container(kind) => observe(container, &present.desired, present.status),
         Some(_) if untouched => observe(container, &present.desired, present.status),
         Some(_) => Outcome {
             status: Some(InstanceStatus::Running),
@@ -116,6 +124,11 @@ fn succeeded<'a>(
     (Some(event), outcome)
 }
 
+/// Whether the instance is afterwards what its container is.
+fn leaves_container(kind: &str) -> bool {
+    matches!(kind, "instance_modules" | "instance_admin_password") || KINDS.contains(&kind)
+}
+
 /// After a job that has done nothing, or has taken its work back, an instance is what its container is.
 fn failed<'a>(
     kind: &str, snapshot: &'a JobSnapshot, present: &'a Present, container: Option<&'a ContainerInfo>,
@@ -123,9 +136,10 @@ fn failed<'a>(
     let said = snapshot.failure.as_ref().map(|failure| failure.message.as_str());
     let outcome = match kind {
         // One that fails puts what was before back in force.
-        "instance_update" | "instance_upgrade" | "instance_addons" | "instance_modules" | "instance_admin_password" => {
+        "instance_update" | "instance_upgrade" | "instance_addons" => {
             observe(container, &present.desired, present.status)
         }
+        kind if leaves_container(kind) => observe(container, &present.desired, present.status),
         "instance_start" | "instance_stop" | "instance_restart" | "instance_kill" | "instance_remove"
             if snapshot.steps.is_empty() =>
         {

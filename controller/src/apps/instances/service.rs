@@ -18,6 +18,7 @@ use crate::signals::events::Subject;
 use garde::Validate;
 use http::Method;
 use ocore_shared::ids::{InstanceId, JobId, ServerId};
+use ocore_shared::postgres::tuning;
 use ocore_shared::protocol::inventory::ContainerStats;
 use ocore_shared::protocol::jobs::JobLogLine;
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, Limits};
@@ -274,6 +275,15 @@ pub async fn instance_update(
     let applies = changed || (again && present.container_id.is_some());
     if !applies && wanted.name == present.name && wanted.labels == present.labels {
         return Ok(present);
+    }
+    // What a person has set of PostgreSQL has to fit, too; its connections follow the workers by themselves.
+    let unfit = tuning::problems(&spec).into_iter().find(|(name, _)| changed && name != "max_connections");
+    if let Some((name, message)) = unfit {
+        return Err(Error::field(
+            "limits.memory_mb",
+            "memory",
+            format!("PostgreSQL's {name} was set by hand. {message}"),
+        ));
     }
     if applies {
         idle(&present)?;

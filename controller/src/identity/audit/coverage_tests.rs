@@ -21,12 +21,13 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// Routes that leave none, and why.
-const WITHOUT: [(&str, &str); 6] = [
+const WITHOUT: [(&str, &str); 7] = [
     ("password_forgot", "it only asks; the link leaves an entry when it is used"),
     ("email_verify_resend", "it only asks; the link leaves an entry when it is used"),
     ("refresh", "it renews the tokens of a session whose beginning is in the log; a stolen token leaves an entry"),
     ("passkey_login_begin", "it only asks; the answer is an entry, right or wrong"),
     ("passkey_register_begin", "it only asks; what is registered is an entry"),
+    ("database_tune", "it only advises; what is set afterwards leaves an entry"),
     ("ticket_create", "a ticket gives nothing that its maker lacks; what is opened by it leaves an entry"),
 ];
 
@@ -160,7 +161,7 @@ async fn role_of(ada: &Visitor, name: &str) -> String {
 /// Nothing is under way, so that the next operation is not refused.
 async fn idle(app: &App) {
     run(app, "update jobs set status = 'succeeded', finished_at = now()").await;
-    run(app, "update instances set status = 'running', container_id = 'c'").await;
+    run(app, "update instances set status = 'running', desired_state = 'running', container_id = 'c'").await;
 }
 
 #[tokio::test]
@@ -285,8 +286,24 @@ async fn fleet(app: &App, steps: &mut Steps, ada: &Visitor) {
     idle(app).await;
     steps.post(ada, &format!("{instance}/admin-password"), json!({ "password": "a quiet shop 8" })).await;
     idle(app).await;
+    databases(app, steps, ada, &format!("{instance}/database")).await;
     steps.delete(ada, &instance).await;
     steps.delete(ada, &format!("{server}?force=true")).await;
+}
+
+async fn databases(app: &App, steps: &mut Steps, ada: &Visitor, database: &str) {
+    steps.put(ada, &format!("{database}/config"), json!({ "settings": { "work_mem": "32MB" } })).await;
+    idle(app).await;
+    steps.post(ada, &format!("{database}/maintenance"), json!({ "action": "vacuum" })).await;
+    idle(app).await;
+    steps.post(ada, &format!("{database}/password"), json!({})).await;
+    idle(app).await;
+    steps.post(ada, &format!("{database}/databases"), json!({ "name": "second" })).await;
+    idle(app).await;
+    steps.patch(ada, &format!("{database}/databases/second"), json!({ "name": "third" })).await;
+    idle(app).await;
+    steps.delete(ada, &format!("{database}/databases/third?confirm=third")).await;
+    idle(app).await;
 }
 
 async fn delivery(steps: &mut Steps, ada: &Visitor) {

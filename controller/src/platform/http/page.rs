@@ -54,6 +54,11 @@ impl Page {
         Ok(self.read::<NameCursor>()?.map(|cursor| cursor.name))
     }
 
+    /// How many came before, of a list whose order can change at any time.
+    pub fn offset(&self) -> Result<u32> {
+        Ok(self.read::<OffsetCursor>()?.map_or(0, |cursor| cursor.offset))
+    }
+
     fn read<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let wrong = || Error::field("cursor", "cursor", "The cursor cannot be read; take next_cursor as it was given.");
@@ -66,6 +71,12 @@ impl Page {
 #[derive(Serialize, Deserialize)]
 struct NameCursor {
     name: String,
+}
+
+/// Of a list whose order can change at any time.
+#[derive(Serialize, Deserialize)]
+struct OffsetCursor {
+    offset: u32,
 }
 
 /// Any of several words: `?status=degraded,offline`.
@@ -108,6 +119,12 @@ impl<T> List<T> {
     /// From rows in the order of their names, fetched with [`Page::fetch`] after [`Page::after_name`].
     pub fn by_name(data: Vec<T>, page: &Page, name: impl Fn(&T) -> &str) -> Self {
         Self::cut(data, page, |last| NameCursor { name: name(last).to_owned() })
+    }
+
+    /// From rows fetched with [`Page::fetch`] from [`Page::offset`] on.
+    pub fn by_offset(data: Vec<T>, page: &Page) -> Result<Self> {
+        let next = page.offset()?.saturating_add(u32::try_from(page.limit()).unwrap_or(u32::MAX));
+        Ok(Self::cut(data, page, |_| OffsetCursor { offset: next }))
     }
 
     fn cut<C: Serialize>(mut data: Vec<T>, page: &Page, cursor: impl Fn(&T) -> C) -> Self {

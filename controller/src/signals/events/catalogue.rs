@@ -50,6 +50,8 @@ const JOB_FAILED: &str = r#"{"kind": "instance_provision",
     "failure": {"code": "image_pull", "message": "The image cannot be pulled.", "retryable": true}}"#;
 const INSTANCE: &str =
     r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006", "kind": "instance_provision", "failure": null}"#;
+const DATABASE: &str =
+    r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006", "kind": "database_settings", "failure": null}"#;
 const REQUESTED: &str = r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006"}"#;
 const NOTICE: &str = r#"{"notice_id": "0193f1a2-7c00-7000-8000-000000000007", "kind": "disk_full",
     "message": "The disk of web-1 is 93 % full."}"#;
@@ -60,6 +62,13 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("api_key.revoked", "robot", "An API key was revoked.", NONE),
     on("api_key.rotated", "robot", "An API key was given another secret.", NONE),
     on("api_key.updated", "robot", "An API key was renamed, or may be used from other addresses.", NONE),
+    on("database.created", "shop", "A database was made beside an instance's own.", DATABASE),
+    on("database.dropped", "shop", "A database beside an instance's own was dropped.", DATABASE),
+    on("database.duplicated", "shop", "A database of an instance's PostgreSQL was copied.", DATABASE),
+    on("database.maintained", "shop", "An instance's database was vacuumed, analyzed or reindexed.", DATABASE),
+    on("database.password_rotated", "shop", "The role of an instance's database has another password.", DATABASE),
+    on("database.renamed", "shop", "A database beside an instance's own has another name.", DATABASE),
+    on("database.tuned", "shop", "An instance's PostgreSQL has other settings.", DATABASE),
     on("environment.created", "Staging", "An environment was made.", NONE),
     on("environment.deleted", "Staging", "An environment is gone, with its instances.", NONE),
     on(
