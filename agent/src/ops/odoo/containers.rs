@@ -11,10 +11,9 @@ use bollard::models::{
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use ocore_shared::ids::JobId;
-use ocore_shared::odoo::conf;
-use ocore_shared::protocol::addons;
 use ocore_shared::postgres::settings::Applies;
 use ocore_shared::postgres::tuning;
+use ocore_shared::protocol::addons;
 use ocore_shared::protocol::odoo::{InstanceSpec, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
