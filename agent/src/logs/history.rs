@@ -1,40 +1,30 @@
 //! Pages of the log, newest page first.
 
 use super::hub::LogHub;
-use super::level;
 use super::source::{Source, recreated};
 use crate::engine::OpError;
 use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::ids::InstanceId;
-use ocore_shared::logs::Cursor;
+use ocore_shared::logs::{Cursor, Entries, LogFilter};
 use ocore_shared::protocol::logs::{LogPage, LogRecord};
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 const MAX_LIMIT: usize = 5000;
 /// Text of one page. Were every byte of it escaped, the page would still fit into one answer of the tunnel.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
+/// So long is looked further back for what is seldom; then the page ends, and the next one goes on there.
+const SEARCH_TIME: Duration = Duration::from_secs(4);
+/// Lines behind the page that may belong to its last entry.
+const LOOK_AHEAD: usize = 1000;
+
 #[derive(Clone, Debug, Default)]
 pub struct HistoryQuery {
     pub before: Option<Cursor>,
     pub limit: usize,
-    /// Only lines that contain this, in whatever case.
-    pub text: Option<String>,
-    /// Only lines of this level or a worse one.
-    pub level: Option<String>,
-}
-
-impl HistoryQuery {
-    fn filters(&self) -> bool {
-        self.text.is_some() || self.level.is_some()
-    }
-
-    fn wants(&self, record: &LogRecord) -> bool {
-        let contains = |text: &String| record.text.to_lowercase().contains(&text.to_lowercase());
-        self.text.as_ref().is_none_or(contains)
-            && self.level.as_ref().is_none_or(|least| level::at_least(record.level.as_deref(), least))
-    }
+    pub filter: LogFilter,
 }
 
 /// What is left of a page.
@@ -51,11 +41,13 @@ struct Newest {
     bytes: usize,
     /// Whether older ones were left out for their size.
     cut: bool,
+    /// Cursor of the first line that was looked at.
+    first: Option<String>,
 }
 
 impl Newest {
     fn new(room: Room) -> Self {
-        Self { room, lines: VecDeque::new(), bytes: 0, cut: false }
+        Self { room, lines: VecDeque::new(), bytes: 0, cut: false, first: None }
     }
 
     fn keep(&mut self, record: LogRecord) {
@@ -72,24 +64,35 @@ impl Newest {
 }
 
 impl LogHub {
+    /// The newest lines before the cursor that the filter wants.
     pub async fn history(&self, instance: InstanceId, query: &HistoryQuery) -> Result<LogPage, OpError> {
         let limit = query.limit.clamp(1, MAX_LIMIT);
         let mut sources = self.sources(instance).await?;
-        if let Some(before) = &query.before
-            && let Some(place) = sources.iter().position(|s| s.container() == before.container)
-        {
-            sources.truncate(place + 1);
+        if let Some(before) = &query.before {
+            if let Some(place) = sources.iter().rposition(|s| s.container() == before.container) {
+                sources.truncate(place + 1);
+            }
+            while sources.last().is_some_and(|s| s.container() == before.container && s.is_after(before.at)) {
+                sources.pop();
+            }
         }
+        let started = Instant::now();
         let mut lines: VecDeque<LogRecord> = VecDeque::new();
-        let (mut bytes, mut cut) = (0, false);
-        for (index, source) in sources.iter().enumerate().rev() {
+        let (mut bytes, mut cut, mut stopped_at) = (0, false, None);
+        for (index, source) in sources.iter().enumerate().rev().filter(|(_, s)| !s.is_outside(&query.filter)) {
             // One more than wanted shows that there is more.
             let room = Room { lines: limit + 1 - lines.len(), bytes: MAX_BYTES.saturating_sub(bytes) };
-            let mut page = self.last_of(source, index > 0, query, room).await?;
+            let has_older = index > 0 && sources[index - 1].container() != source.container();
+            let mut page = self.last_of(source, has_older, query, room).await?;
             page.lines.append(&mut lines);
             lines = page.lines;
             (bytes, cut) = (bytes + page.bytes, page.cut);
             if cut || lines.len() > limit {
+                break;
+            }
+            // Of a part that was passed over there is no line to go on before.
+            if started.elapsed() > SEARCH_TIME && index > 0 && page.first.is_some() {
+                stopped_at = page.first;
                 break;
             }
         }
@@ -97,16 +100,16 @@ impl LogHub {
         if beyond {
             lines.pop_front();
         }
-        let has_more = beyond || cut;
-        let previous_cursor = lines.front().filter(|_| has_more).map(|l| l.cursor.clone());
+        let has_more = beyond || cut || stopped_at.is_some();
+        let previous_cursor = stopped_at.or_else(|| lines.front().map(|l| l.cursor.clone())).filter(|_| has_more);
         Ok(LogPage { lines: lines.into(), previous_cursor, has_more })
     }
 
-    /// The last matching lines of one container before the cursor, as many as there is room for.
+    /// The last matching lines of one source before the cursor, as many as there is room for.
     async fn last_of(
         &self, source: &Source, has_older: bool, query: &HistoryQuery, room: Room,
     ) -> Result<Newest, OpError> {
-        if matches!(source, Source::Live(_)) && query.before.is_none() && !query.filters() {
+        if matches!(source, Source::Live { .. }) && query.before.is_none() && query.filter.is_empty() {
             let options = LinesOptions { tail: Some(room.lines), ..LinesOptions::default() };
             let page = self.newest(source, options, false, query, room).await?;
             // The engine counts the parts of long lines: fewer than asked for need not be all.
@@ -122,21 +125,28 @@ impl LogHub {
         &self, source: &Source, options: LinesOptions, opens: bool, query: &HistoryQuery, room: Room,
     ) -> Result<Newest, OpError> {
         let mut page = Newest::new(room);
-        let mut records = source.read(self.docker(), options).await?;
-        let mut opens = opens && !query.filters();
+        let mut records = source.read(self.docker(), options, &query.filter).await?;
+        let mut opens = opens && query.filter.is_empty();
+        let mut entries = Entries::new(&query.filter);
+        let mut ahead = 0;
         while let Some(record) = records.next().await {
             let record = record?;
-            if let Some(before) = &query.before
-                && (record.cursor == before.to_string() || record.at > before.at)
-            {
-                break;
+            if ahead > 0 || query.before.as_ref().is_some_and(|b| record.cursor == b.to_string() || record.at > b.at) {
+                ahead += 1;
+                // The page before began with the container's first line: the mark above it belongs to this one.
+                if std::mem::take(&mut opens) && query.before.as_ref().is_some_and(|b| record.cursor == b.to_string()) {
+                    page.keep(recreated(&record));
+                }
+                if !entries.look_ahead(&record, &mut |wanted| page.keep(wanted)) || ahead >= LOOK_AHEAD {
+                    break;
+                }
+                continue;
             }
+            page.first.get_or_insert_with(|| record.cursor.clone());
             if std::mem::take(&mut opens) {
                 page.keep(recreated(&record));
             }
-            if query.wants(&record) {
-                page.keep(record);
-            }
+            entries.push(record, &mut |wanted| page.keep(wanted));
         }
         Ok(page)
     }
@@ -146,6 +156,7 @@ impl LogHub {
 mod tests {
     use super::*;
     use crate::host::docker::fake::FakeDocker;
+    use crate::logs::archive::{self, tests::records};
     use axum::extract::Query;
     use axum::routing::get;
     use axum::{Json, Router};
@@ -162,13 +173,7 @@ mod tests {
     async fn hub(dir: &tempfile::TempDir, old: &str, lines: Vec<String>) -> (FakeDocker, LogHub, InstanceId) {
         let instance = InstanceId::new();
         let spool = dir.path().join(instance.to_string());
-        std::fs::create_dir_all(&spool).unwrap();
-        let at = DateTime::UNIX_EPOCH;
-        let cursor = Cursor { container: "old".into(), at, nth: 0 };
-        let mut record = ocore_shared::logs::mark(cursor, old.into(), None);
-        record.stream = "stdout".into();
-        std::fs::write(spool.join("19700101T000000000Z-old-00000.ndjson"), serde_json::to_vec(&record).unwrap())
-            .unwrap();
+        archive::write(&spool, "old", records("old", 0, &[old]), DateTime::UNIX_EPOCH).await.unwrap();
 
         // As the engine keeps them: in parts, of which only a line's last one ends with a line break.
         let parts = lines.into_iter().enumerate().flat_map(|(second, line)| {

@@ -10,7 +10,8 @@ use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::clock::Clock;
 use ocore_shared::ids::InstanceId;
-use ocore_shared::logs::{Cursor, LogRing, Resume};
+use ocore_shared::logs::{Cursor, LogFilter, LogRing, Resume};
+use ocore_shared::protocol::logs::LogsCleared;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -52,7 +53,21 @@ impl LogHub {
     /// Keep the log of a container that is about to be removed. Well when there is none.
     pub async fn archive(&self, instance: InstanceId, container: &str) -> Result<(), OpError> {
         let Some(id) = self.0.docker.inspect(container).await?.and_then(|c| c.id) else { return Ok(()) };
-        archive::write(&self.0.docker, &self.dir(instance), &id, self.0.clock.now()).await
+        let dir = self.dir(instance);
+        let records = source::live(&self.0.docker, &id, archive::cleared(&dir), LinesOptions::default()).await?;
+        archive::write(&dir, &id, records, self.0.clock.now()).await
+    }
+
+    /// Show nothing any more of what was written so far, and drop what was kept of it. With `dry_run` only told.
+    pub fn clear(&self, instance: InstanceId, dry_run: bool) -> Result<LogsCleared, OpError> {
+        let dir = self.dir(instance);
+        let cleared = LogsCleared { cleared_at: self.0.clock.now(), freed_bytes: archive::bytes(&dir) };
+        if !dry_run {
+            archive::clear(&dir, cleared.cleared_at)?;
+            // Whoever comes from now on gets a ring without what is gone.
+            self.0.upstreams.lock().unwrap_or_else(PoisonError::into_inner).remove(&instance);
+        }
+        Ok(cleared)
     }
 
     /// Drop what was kept.
@@ -67,8 +82,10 @@ impl LogHub {
     /// Oldest first. A container that still lives is read there, archived or not.
     pub(super) async fn sources(&self, instance: InstanceId) -> Result<Vec<Source>, OpError> {
         let live = source::live_container(&self.0.docker, instance).await?;
-        let mut sources: Vec<Source> = archive::list(&self.dir(instance)).into_iter().map(Source::Archived).collect();
-        if let Some(live) = live.map(Source::Live) {
+        let dir = self.dir(instance);
+        let mut sources: Vec<Source> = archive::list(&dir).into_iter().map(Source::Archived).collect();
+        if let Some(id) = live {
+            let live = Source::Live { id, cleared: archive::cleared(&dir) };
             sources.retain(|s| s.container() != live.container());
             sources.push(live);
         }
@@ -134,12 +151,15 @@ impl Reader {
             && last.container != container
         {
             anew = true;
-            let archives = archive::list(&self.hub.dir(self.instance));
+            let parts = archive::list(&self.hub.dir(self.instance));
             // Containers that came and went unseen are in the archive too.
-            let place = archives.iter().position(|a| a.container == last.container).unwrap_or(archives.len());
-            for archive in archives.iter().skip(place).filter(|a| a.container != container) {
-                let between = archive.container != last.container;
-                self.copy(archive.read(), Resume::after(Some(last.clone())), between).await?;
+            let place = parts.iter().position(|p| p.container == last.container).unwrap_or(parts.len());
+            let mut previous = last.container.clone();
+            for part in parts.into_iter().skip(place).filter(|p| p.container != container) {
+                let between = part.container != std::mem::replace(&mut previous, part.container.clone());
+                let all = LogFilter::default();
+                let records = Source::Archived(part).read(&docker, LinesOptions::default(), &all).await?;
+                self.copy(records, Resume::after(Some(last.clone())), between).await?;
             }
         }
         let same = self.last.clone().filter(|l| l.container == container);
@@ -148,7 +168,8 @@ impl Reader {
             since: same.as_ref().map(|l| l.at.timestamp()),
             tail: self.last.is_none().then_some(RING_TAIL),
         };
-        let records = source::live(&docker, &id, options).await?;
+        let cleared = archive::cleared(&self.hub.dir(self.instance));
+        let records = source::live(&docker, &id, cleared, options).await?;
         self.copy(records, Resume::after(same), anew).await
     }
 

@@ -1,15 +1,15 @@
 //! Where the lines of an instance are, oldest first, and how they are read.
 
-use super::archive::Archive;
+use super::archive::Part;
 use super::cursor::{Numbers, short};
-use super::level::Levels;
 use crate::engine::OpError;
 use crate::host::docker::lines::{Line, LinesOptions};
 use crate::host::docker::{DockerHost, labels};
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{Stream, StreamExt};
 use ocore_shared::ids::InstanceId;
-use ocore_shared::logs::{Cursor, mark};
+use ocore_shared::logs::entry::Levels;
+use ocore_shared::logs::{Cursor, LogFilter, mark};
 use ocore_shared::protocol::logs::LogRecord;
 use std::pin::Pin;
 
@@ -17,24 +17,46 @@ pub type Records = Pin<Box<dyn Stream<Item = Result<LogRecord, OpError>> + Send>
 
 #[derive(Clone, Debug)]
 pub enum Source {
-    Archived(Archive),
-    /// Full id.
-    Live(String),
+    Archived(Part),
+    Live {
+        /// Full.
+        id: String,
+        /// What is not younger is left out.
+        cleared: Option<DateTime<Utc>>,
+    },
 }
 
 impl Source {
     pub fn container(&self) -> String {
         match self {
-            Self::Archived(archive) => archive.container.clone(),
-            Self::Live(id) => short(id),
+            Self::Archived(part) => part.container.clone(),
+            Self::Live { id, .. } => short(id),
         }
     }
 
-    pub async fn read(&self, docker: &DockerHost, options: LinesOptions) -> Result<Records, OpError> {
+    /// Its lines; of what can have none that the filter wants, perhaps none.
+    pub async fn read(
+        &self, docker: &DockerHost, options: LinesOptions, filter: &LogFilter,
+    ) -> Result<Records, OpError> {
         match self {
-            Self::Archived(archive) => Ok(archive.read()),
-            Self::Live(id) => live(docker, id, options).await,
+            Self::Archived(part) => {
+                let records = part.read(filter).await?;
+                Ok(Box::pin(futures::stream::iter(records.into_iter().map(Ok))))
+            }
+            Self::Live { id, cleared } => live(docker, id, *cleared, options).await,
         }
+    }
+
+    /// Whether there can be nothing in it that the filter wants.
+    pub fn is_outside(&self, filter: &LogFilter) -> bool {
+        let Self::Archived(part) = self else { return false };
+        filter.from.is_some_and(|from| part.last < from.timestamp_millis())
+            || filter.to.is_some_and(|to| part.first > to.timestamp_millis())
+    }
+
+    /// Whether all of it was written after that.
+    pub fn is_after(&self, at: DateTime<Utc>) -> bool {
+        matches!(self, Self::Archived(part) if part.first > at.timestamp_millis())
     }
 }
 
@@ -44,11 +66,20 @@ pub async fn live_container(docker: &DockerHost, instance: InstanceId) -> Result
     Ok(docker.list(&wanted).await?.into_iter().next().and_then(|c| c.id))
 }
 
-pub async fn live(docker: &DockerHost, id: &str, options: LinesOptions) -> Result<Records, OpError> {
+/// A container's own log, as far as it was not cleared.
+pub async fn live(
+    docker: &DockerHost, id: &str, cleared: Option<DateTime<Utc>>, options: LinesOptions,
+) -> Result<Records, OpError> {
     let container = short(id);
     let (mut numbers, mut levels) = (Numbers::default(), Levels::default());
-    let lines = docker.lines(id, options).await?;
-    Ok(Box::pin(lines.map(move |line| line.map(|line| record(&container, line, &mut numbers, &mut levels)))))
+    let since = options.since.max(cleared.map(|at| at.timestamp()));
+    let lines = docker.lines(id, LinesOptions { since, ..options }).await?;
+    let records = lines.map(move |line| line.map(|line| record(&container, line, &mut numbers, &mut levels)));
+    let Some(cleared) = cleared else { return Ok(Box::pin(records)) };
+    Ok(Box::pin(records.filter(move |record| {
+        let shown = record.as_ref().map_or(true, |record| record.at > cleared);
+        std::future::ready(shown)
+    })))
 }
 
 fn record(container: &str, line: Line, numbers: &mut Numbers, levels: &mut Levels) -> LogRecord {
@@ -61,6 +92,7 @@ fn record(container: &str, line: Line, numbers: &mut Numbers, levels: &mut Level
         level: levels.of(&line.text).map(Into::into),
         text: line.text,
         dropped: None,
+        head: None,
     }
 }
 

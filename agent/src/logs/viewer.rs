@@ -7,7 +7,7 @@ use crate::engine::OpError;
 use crate::host::docker::lines::LinesOptions;
 use futures::StreamExt;
 use ocore_shared::ids::InstanceId;
-use ocore_shared::logs::{Cursor, Joined, Resume, mark_dropped};
+use ocore_shared::logs::{Cursor, Joined, LogFilter, Resume, mark_dropped};
 use ocore_shared::protocol::logs::LogRecord;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -78,12 +78,13 @@ async fn copy_after(
     for (index, source) in sources.iter().enumerate().skip(start) {
         let since = (source.container() == after.container).then(|| after.at.timestamp());
         let options = LinesOptions { since, ..LinesOptions::default() };
-        let mut records = match source.read(hub.docker(), options).await {
+        let mut records = match source.read(hub.docker(), options, &LogFilter::default()).await {
             Ok(records) => records,
             Err(e) => return Ok(Err(e)),
         };
         // A mark that was seen already stands right before the container's first line.
-        let mut between = index > 0 && source.container() != after.container;
+        let opens = index > 0 && sources[index - 1].container() != source.container();
+        let mut between = opens && source.container() != after.container;
         while let Some(record) = records.next().await {
             let record = match record {
                 Ok(record) => record,

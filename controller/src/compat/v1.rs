@@ -156,6 +156,8 @@ pub const TABLE: &[Row] = &[
         .stream(),
     Row::new("Instance", "GET", "/v1/instances/{id}/install-logs", "instance_install_logs", "Install/startup logs"),
     Row::new("Instance", "GET", "/v1/instances/{id}/logs/history", "instance_logs_history", "Log history"),
+    Row::new("Instance", "GET", "/v1/instances/{id}/logs/download", "instance_logs_download", "Download logs").stream(),
+    Row::new("Instance", "DELETE", "/v1/instances/{id}/logs/clear", "instance_logs_clear", "Clear logs"),
     Row::new("Organization", "GET", "/v1/organizations", "organization_list", "List organizations").list(),
     Row::new("Organization", "POST", "/v1/organizations", "organization_create", "Create organization"),
     Row::new("Organization", "GET", "/v1/organizations/{orgId}", "organization_get", "Get organization"),

@@ -75,6 +75,7 @@ mod tests {
             text: String::new(),
             dropped: None,
             level: None,
+            head: None,
         }
     }
 

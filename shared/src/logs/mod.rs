@@ -2,9 +2,11 @@
 //! at its own pace.
 
 mod cursor;
+pub mod entry;
 mod ring;
 
 pub use cursor::{Cursor, InvalidCursor, Resume};
+pub use entry::{Entries, Head, LogFilter};
 pub use ring::{Joined, LogRing, Taken};
 
 use crate::protocol::logs::LogRecord;
@@ -12,7 +14,15 @@ use chrono::TimeDelta;
 
 /// A line of our own between others.
 pub fn mark(cursor: Cursor, text: String, dropped: Option<u64>) -> LogRecord {
-    LogRecord { at: cursor.at, cursor: cursor.to_string(), stream: "mark".into(), text, dropped, level: None }
+    LogRecord {
+        at: cursor.at,
+        cursor: cursor.to_string(),
+        stream: "mark".into(),
+        text,
+        dropped,
+        level: None,
+        head: None,
+    }
 }
 
 /// The mark where a reader was too slow, just before the first line that it gets again.

@@ -118,6 +118,7 @@ mod tests {
             text: text.into(),
             dropped: None,
             level: None,
+            head: None,
         }
     }
 

@@ -107,7 +107,7 @@ impl InitLog {
 
 /// `2026-11-22 01:06:19,123 7 WARNING db odoo.modules: message`.
 fn level_and_message(text: &str) -> Option<(&str, &str)> {
-    crate::logs::level::parse(text)
+    ocore_shared::logs::Head::parse(text).map(|head| (head.level, head.message))
 }
 
 fn recognise(text: &str) -> Option<OpError> {

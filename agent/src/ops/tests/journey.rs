@@ -4,6 +4,7 @@ use crate::logs::{From, HistoryQuery};
 use crate::ops::postgres;
 use futures::StreamExt;
 use ocore_shared::ids::TerminalId;
+use ocore_shared::logs::LogFilter;
 use ocore_shared::odoo::settings::{Smtp, SmtpEncryption};
 use ocore_shared::protocol::events::AgentEvent;
 use ocore_shared::protocol::logs::LogRecord;
@@ -230,8 +231,7 @@ async fn the_log_has_every_line_once(lab: &Lab, seen: Arc<Mutex<Vec<LogRecord>>>
     assert_eq!(cursors(&pages)[..history.lines.len()], cursors(&history.lines));
     let query = HistoryQuery {
         limit: 50,
-        text: Some("MODULES LOADED".into()),
-        level: Some("INFO".into()),
+        filter: LogFilter { text: Some("modules loaded".into()), level: Some("INFO".into()), ..Default::default() },
         ..Default::default()
     };
     let found = hub.history(lab.spec.instance_id, &query).await.unwrap();

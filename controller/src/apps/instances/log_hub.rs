@@ -44,6 +44,11 @@ impl Upstream {
 }
 
 impl LogHub {
+    /// Whoever comes from now on gets another upstream.
+    pub fn forget(&self, server: ServerId, instance: InstanceId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(server, instance));
+    }
+
     /// The upstream of this instance, if somebody looks at it.
     pub fn running(&self, server: ServerId, instance: InstanceId) -> Option<Arc<Upstream>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(server, instance)).and_then(Weak::upgrade)

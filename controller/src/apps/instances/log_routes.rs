@@ -1,26 +1,29 @@
 //! `/api/instances/{id}/logs` and `/api/instances/{id}/console`.
 
-use super::logs::{self, HistoryRequest, LogRequest};
+use super::logs::{self, HistoryRequest, LogFilter, LogRequest};
 use super::service::instance_get;
 use crate::app::App;
 use crate::error::{Error, ErrorBody, Result};
 use crate::fleet::terminals::routes::TerminalQuery;
 use crate::fleet::terminals::service::{TerminalRequest, terminal_run};
 use crate::platform::http::streams::{self, StreamForm};
-use crate::platform::http::{Ctx, Params, Path, Permission, guard};
+use crate::platform::http::{Ctx, Params, Path, Permission, admin, guard};
 use crate::signals::events::Subject;
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use garde::Validate;
 use ocore_shared::ids::InstanceId;
-use ocore_shared::protocol::logs::LogPage;
+use ocore_shared::logs::entry::LEVELS;
+use ocore_shared::protocol::logs::{LogPage, LogsCleared};
 use ocore_shared::protocol::terminals::TerminalTarget;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +31,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(guard(Permission::ViewInstances, routes!(instance_logs)))
         .routes(guard(Permission::ViewInstances, routes!(instance_logs_history)))
+        .routes(guard(Permission::ViewInstances, routes!(instance_logs_download)))
+        .routes(admin(routes!(instance_logs_clear)))
         .routes(guard(Permission::ConsoleInstances, routes!(instance_console)))
 }
 
@@ -67,6 +72,41 @@ async fn instance_logs(
     Ok(streams::respond(form, view.stream()))
 }
 
+/// Which entries: an entry is a line in Odoo's format with the lines that go on with it, and comes whole.
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FilterQuery {
+    /// Text in some line of the entry, in whatever case.
+    #[garde(inner(length(max = 200)))]
+    q: Option<String>,
+    /// This level or a worse one: `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`.
+    #[garde(inner(custom(known_level)))]
+    level: Option<String>,
+    /// This logger or one below it: `odoo.addons` takes `odoo.addons.sale` too.
+    #[garde(inner(length(max = 200)))]
+    logger: Option<String>,
+    /// Entries that begin then or later.
+    #[garde(skip)]
+    from: Option<DateTime<Utc>>,
+    /// Entries that begin before that.
+    #[garde(skip)]
+    to: Option<DateTime<Utc>>,
+}
+
+impl FilterQuery {
+    fn filter(self) -> LogFilter {
+        let Self { q, level, logger, from, to } = self;
+        LogFilter { q, level, logger, from, to }
+    }
+}
+
+fn known_level(level: &str, (): &()) -> garde::Result {
+    if LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("must be one of {}", LEVELS.join(", "))))
+}
+
 #[derive(Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct HistoryQuery {
@@ -76,23 +116,81 @@ struct HistoryQuery {
     /// 1 to 1000 lines (default 200).
     #[garde(inner(range(min = 1, max = 1000)))]
     limit: Option<u32>,
-    /// Text that the lines contain.
-    #[garde(inner(length(max = 200)))]
-    q: Option<String>,
-    /// `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`.
-    #[garde(skip)]
-    level: Option<String>,
+    #[garde(dive)]
+    #[serde(flatten)]
+    #[param(ignore)]
+    filter: FilterQuery,
 }
 
-/// Page back through an instance's log, with search and level.
-#[utoipa::path(get, path = "/api/instances/{id}/logs/history", tag = "Instances", params(InstanceId, HistoryQuery),
-    responses((status = 200, body = LogPage), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+/// Page back through an instance's log, over all its containers, with search.
+#[utoipa::path(get, path = "/api/instances/{id}/logs/history", tag = "Instances",
+    params(InstanceId, HistoryQuery, FilterQuery),
+    responses((status = 200, body = LogPage), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
 async fn instance_logs_history(
     ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<HistoryQuery>,
 ) -> Result<Json<LogPage>> {
-    let request =
-        HistoryRequest { before: query.before, limit: query.limit.unwrap_or(200), q: query.q, level: query.level };
+    let limit = query.limit.unwrap_or(200);
+    let request = HistoryRequest { before: query.before, limit, filter: query.filter.filter() };
     logs::log_history(&ctx, &app, id, request).await.map(Json)
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LogFormat {
+    #[default]
+    Text,
+    Gzip,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DownloadQuery {
+    /// `text` (default) or `gzip`.
+    #[garde(skip)]
+    #[serde(default)]
+    #[param(value_type = Option<LogFormat>, inline)]
+    format: LogFormat,
+    #[garde(dive)]
+    #[serde(flatten)]
+    #[param(ignore)]
+    filter: FilterQuery,
+}
+
+/// Download an instance's log, over all its containers, oldest line first.
+#[utoipa::path(get, path = "/api/instances/{id}/logs/download", tag = "Instances",
+    params(InstanceId, DownloadQuery, FilterQuery),
+    responses((status = 200, description = "The log", content_type = "text/plain", body = String),
+        (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn instance_logs_download(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<DownloadQuery>,
+) -> Result<Response> {
+    let (format, kind) = match query.format {
+        LogFormat::Text => ("text", "text/plain; charset=utf-8"),
+        LogFormat::Gzip => ("gzip", "application/gzip"),
+    };
+    let (name, chunks) = logs::log_download(&ctx, &app, id, format, query.filter.filter()).await?;
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, Body::from_stream(chunks)).into_response())
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ClearQuery {
+    /// Only tell how much would be dropped.
+    #[garde(skip)]
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Clear an instance's log: nothing that was written so far is shown any more.
+#[utoipa::path(delete, path = "/api/instances/{id}/logs", tag = "Instances", params(InstanceId, ClearQuery),
+    responses((status = 200, body = LogsCleared), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
+async fn instance_logs_clear(
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(query): Params<ClearQuery>,
+) -> Result<Json<LogsCleared>> {
+    logs::log_clear(&ctx, &app, id, query.dry_run).await.map(Json)
 }
 
 #[derive(Deserialize, Validate, IntoParams)]

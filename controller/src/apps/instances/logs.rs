@@ -9,13 +9,14 @@ use crate::identity::authentication::while_allowed;
 use crate::platform::http::Ctx;
 use crate::platform::http::streams::StreamItem;
 use crate::signals::events::Subject;
-use bytes::{Buf, BytesMut};
-use futures::Stream;
+use bytes::{Buf, Bytes, BytesMut};
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::{Stream, TryStreamExt};
 use http::Method;
 use http_body_util::BodyExt;
 use ocore_shared::ids::{InstanceId, ServerId};
 use ocore_shared::logs::{Cursor, InvalidCursor, Joined, Resume, mark_dropped};
-use ocore_shared::protocol::logs::{LogPage, LogRecord};
+use ocore_shared::protocol::logs::{LogPage, LogRecord, LogsCleared};
 use ocore_shared::tunnel::{ResponseBody, TunnelError};
 use sqlx::Connection;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 const PAGE_TIMEOUT: Duration = Duration::from_secs(15);
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_LINE: usize = 1024 * 1024;
 /// Lines of the past between the tunnel and one viewer.
 const PAST_QUEUE: usize = 128;
@@ -46,12 +48,34 @@ pub struct LogRequest {
     pub follow: bool,
 }
 
+/// Which entries of a log; the agent chooses them.
+#[derive(Clone, Debug, Default)]
+pub struct LogFilter {
+    pub q: Option<String>,
+    pub level: Option<String>,
+    pub logger: Option<String>,
+    pub from: Option<DateTime<Utc>>,
+    pub to: Option<DateTime<Utc>>,
+}
+
+impl LogFilter {
+    fn pairs(self) -> [(&'static str, Option<String>); 5] {
+        let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::Nanos, true));
+        [
+            ("q", self.q),
+            ("level", self.level),
+            ("logger", self.logger),
+            ("from", time(self.from)),
+            ("to", time(self.to)),
+        ]
+    }
+}
+
 /// A page of history.
 pub struct HistoryRequest {
     pub before: Option<String>,
     pub limit: u32,
-    pub q: Option<String>,
-    pub level: Option<String>,
+    pub filter: LogFilter,
 }
 
 /// A query string.
@@ -69,12 +93,11 @@ pub fn encode(pairs: &[(&str, Option<String>)]) -> String {
 pub async fn log_history(ctx: &Ctx, app: &App, id: InstanceId, request: HistoryRequest) -> Result<LogPage> {
     let instance = instance_get(ctx, app, id).await?;
     let tunnel = app.tunnels.get(instance.server_id)?;
-    let query = encode(&[
-        ("before", request.before),
-        ("limit", Some(request.limit.to_string())),
-        ("q", request.q),
-        ("level", request.level),
-    ]);
+    if let Some(before) = &request.before {
+        before.parse::<Cursor>().map_err(|e| Error::field("before", "cursor", e.to_string()))?;
+    }
+    let page = [("before", request.before), ("limit", Some(request.limit.to_string()))];
+    let query = encode(&[&page[..], &request.filter.pairs()].concat());
     let path = format!("/instances/{id}/logs/history?{query}");
     let (_, page) = tunnel.client.call(Method::GET, &path, &(), PAGE_TIMEOUT).await?;
     Ok(page)
@@ -89,6 +112,44 @@ pub async fn log_download_note(ctx: &Ctx, app: &App, id: InstanceId, action: &st
     audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, &subject, None, None).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// A log as a file: what the filter wants of all of it, oldest line first, as its server sends it. `format` is the
+/// agent's word: `text` or `gzip`.
+pub async fn log_download(
+    ctx: &Ctx, app: &App, id: InstanceId, format: &str, filter: LogFilter,
+) -> Result<(String, impl Stream<Item = Result<Bytes>> + Send + use<>)> {
+    let instance = instance_get(ctx, app, id).await?;
+    let tunnel = app.tunnels.get(instance.server_id)?;
+    let form = [("format", Some(format.to_owned()))];
+    let query = encode(&[&form[..], &filter.pairs()].concat());
+    let response = tunnel.client.get_stream(&format!("/instances/{id}/logs/download?{query}")).await?;
+    log_download_note(ctx, app, id, "instance_log.downloaded").await?;
+    let day = app.clock.now().format("%Y-%m-%d");
+    let name = format!("{}-{day}.log{}", instance.slug, if format == "gzip" { ".gz" } else { "" });
+    let chunks = response.into_body().into_data_stream().map_err(|e| TunnelError::from(e).into());
+    Ok((name, while_allowed(app, ctx, chunks)))
+}
+
+/// Show nothing any more of what an instance has logged so far, and drop what its server keeps of it. With `dry_run`
+/// it is only told how much that is.
+pub async fn log_clear(ctx: &Ctx, app: &App, id: InstanceId, dry_run: bool) -> Result<LogsCleared> {
+    let instance = instance_get(ctx, app, id).await?;
+    let tunnel = app.tunnels.get(instance.server_id)?;
+    let path = format!("/instances/{id}/logs?dry_run={dry_run}");
+    if dry_run {
+        return Ok(tunnel.client.call(Method::DELETE, &path, &(), CLEAR_TIMEOUT).await?.1);
+    }
+    let subject = Subject::new("instance", id, instance.name);
+    let mut connection = app.db.org(ctx.organization).await?;
+    let mut tx = connection.begin().await?;
+    let action = "instance_log.cleared";
+    audit_append(&mut tx, Some(ctx.organization), &ctx.caller, action, &subject, None, None).await?;
+    // Nothing is cleared without its entry: it is written first, and kept when the agent has done it.
+    let (_, cleared) = tunnel.client.call(Method::DELETE, &path, &(), CLEAR_TIMEOUT).await?;
+    tx.commit().await?;
+    app.logs.forget(instance.server_id, id);
+    Ok(cleared)
 }
 
 /// An open log on its server: one record a line.

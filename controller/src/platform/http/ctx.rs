@@ -259,7 +259,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Ctx {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let permission = match parts.extensions.get::<Guarded>() {
             Some(Guarded(Requirement::Permission(permission))) => *permission,
-            Some(Guarded(Requirement::Owner)) => Permission::ManageOrg,
+            // Inside an organization the platform's administrator has to be one who may manage it, too.
+            Some(Guarded(Requirement::Owner | Requirement::Admin)) => Permission::ManageOrg,
             _ => return Err(undeclared()),
         };
         let identified = parts.extensions.get::<Identified>().ok_or_else(undeclared)?;
