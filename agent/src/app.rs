@@ -7,6 +7,7 @@ use crate::events::EventHub;
 use crate::fd_store::FdStore;
 use crate::host::{Host, systemd};
 use crate::identity::IdentityStore;
+use crate::instance_metrics;
 use crate::journal::{JournalStore, RedbJournal, Urgency};
 use crate::metrics::{self, MetricsWatcher};
 use crate::ops::{self, uninstall};
@@ -65,6 +66,8 @@ pub fn start(agent: &AgentState) -> anyhow::Result<()> {
     agent.host.start(&agent.tracker, agent.stop.clone());
     let (host, events, clock) = (agent.host.clone(), agent.events.clone(), agent.clock.clone());
     agent.tracker.spawn(metrics::run(host, events, clock, agent.metrics.clone(), agent.stop.clone()));
+    let (host, events) = (agent.host.clone(), agent.events.clone());
+    agent.tracker.spawn(instance_metrics::run(host, events, agent.metrics.clone(), agent.stop.clone()));
     let leaving = uninstall::Uninstall {
         config: agent.config.clone(),
         journal: agent.journal.clone(),

@@ -5,6 +5,7 @@ use crate::journal::{JournalStore, Urgency, Write};
 use chrono::{DateTime, Utc};
 use ocore_shared::clock::Clock;
 use ocore_shared::protocol::events::{AgentEvent, EventEnvelope};
+use ocore_shared::protocol::health::InstanceSample;
 use ocore_shared::protocol::inventory::MetricsSample;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,6 +16,8 @@ const RING_EVENTS: usize = 1024;
 const RING_BYTES: usize = 1024 * 1024;
 /// Samples kept while the controller is away: 6 hours at one per minute.
 const METRICS_KEPT: usize = 360;
+/// Of all instances together; about 300 bytes each.
+const INSTANCE_METRICS_KEPT: usize = 3600;
 
 /// Where everything that happens is told. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +39,7 @@ struct Ring {
     bytes: usize,
     dropped: u64,
     metrics: VecDeque<MetricsSample>,
+    instance_metrics: VecDeque<InstanceSample>,
 }
 
 impl EventHub {
@@ -86,6 +90,21 @@ impl EventHub {
         self.0.pushed.send_modify(|n| *n += 1);
     }
 
+    /// Tell samples of instances; those that nobody reads yet travel together later.
+    pub fn instance_metrics(&self, samples: Vec<InstanceSample>) {
+        if samples.is_empty() {
+            return;
+        }
+        {
+            let mut ring = self.ring();
+            ring.instance_metrics.extend(samples);
+            let surplus = ring.instance_metrics.len().saturating_sub(INSTANCE_METRICS_KEPT);
+            ring.instance_metrics.drain(..surplus);
+            ring.dropped += surplus as u64;
+        }
+        self.0.pushed.send_modify(|n| *n += 1);
+    }
+
     pub fn envelope(&self, event: AgentEvent) -> EventEnvelope {
         EventEnvelope { seq: None, journal_id: self.0.journal.id(), at: self.0.clock.now(), event }
     }
@@ -129,6 +148,12 @@ impl EventHub {
         taken.extend(ring.events.drain(..).map(|(event, _)| event));
         if !ring.metrics.is_empty() {
             taken.push(self.envelope(AgentEvent::Metrics(ring.metrics.drain(..).collect())));
+        }
+        // A line of the stream has a limit.
+        while !ring.instance_metrics.is_empty() {
+            let count = ring.instance_metrics.len().min(1000);
+            let samples = ring.instance_metrics.drain(..count).collect();
+            taken.push(self.envelope(AgentEvent::InstanceMetrics(samples)));
         }
         taken
     }

@@ -11,6 +11,7 @@ pub mod fd_store;
 pub mod host;
 pub mod identity;
 pub mod inspect;
+pub mod instance_metrics;
 pub mod journal;
 pub mod launcher;
 pub mod logs;

@@ -41,7 +41,12 @@ impl MetricsWatcher {
         self.0.send_modify(|at| *at = Some(at.map_or(until, |at| at.max(until))));
     }
 
-    fn interval(&self) -> Duration {
+    pub fn changes(&self) -> watch::Receiver<Option<Instant>> {
+        self.0.subscribe()
+    }
+
+    /// Until the next sample.
+    pub fn interval(&self) -> Duration {
         let watched = self.0.borrow().is_some_and(|until| Instant::now() < until);
         if watched { WATCHED_INTERVAL } else { INTERVAL }
     }

@@ -1,9 +1,11 @@
 //! Everything that handlers and tasks share, passed and never global.
 
 use crate::apps::instances::log_hub::LogHub;
+use crate::apps::instances::metrics::store as instance_metrics;
 use crate::business::settings::model::SettingsCache;
 use crate::config::Config;
 use crate::fleet::metrics::service::MetricsBuffer;
+use crate::fleet::metrics::store as server_metrics;
 use crate::identity::audit::AuditState;
 use crate::identity::authentication::AuthState;
 use crate::platform::bus::Bus;
@@ -49,7 +51,8 @@ pub struct AppState {
     pub jobs: JobsRuntime,
     pub bus: Bus,
     pub logs: LogHub,
-    pub metrics_buffer: MetricsBuffer,
+    pub metrics_buffer: MetricsBuffer<server_metrics::Arrived>,
+    pub instance_metrics_buffer: MetricsBuffer<instance_metrics::Arrived>,
     pub limiter: Limiter,
     /// How much the process writes into its log.
     pub log: LogLevel,
@@ -97,6 +100,7 @@ impl App {
             bus: Bus::new(),
             logs: LogHub::default(),
             metrics_buffer: MetricsBuffer::default(),
+            instance_metrics_buffer: MetricsBuffer::default(),
             limiter,
             log: LogLevel::default(),
             outbound,

@@ -15,11 +15,12 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 20] = [
+const CONTENTS: [(&str, &str); 21] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
     ("instances", "Instances"),
+    ("logs-and-health", "Logs and health"),
     ("configuration", "Configuration"),
     ("modules", "Modules"),
     ("addons", "Addons and upgrades"),

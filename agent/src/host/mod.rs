@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine::OpError;
 use crate::events::EventHub;
 use crate::logs::LogHub;
-use crate::ops::odoo::observer;
+use crate::ops::odoo::observer::{self, HealthBoard};
 use crate::ops::odoo::record::Records;
 use crate::ops::proxy::{self, ProxyFiles};
 use crate::terminals::Terminals;
@@ -36,6 +36,7 @@ pub struct Host {
     pub proxy: ProxyFiles,
     /// Held while the proxy or what it serves is changed.
     pub proxy_lock: Arc<tokio::sync::Mutex<()>>,
+    pub health: HealthBoard,
     pub clock: Arc<dyn Clock>,
     /// Held while objects with well-known names are made, so that two jobs do not make the same one.
     pub naming: Arc<tokio::sync::Mutex<()>>,
@@ -47,13 +48,14 @@ impl Host {
     /// Does nothing yet: no connection, no task.
     pub fn new(config: &Config, events: EventHub, clock: Arc<dyn Clock>) -> Host {
         let docker = DockerHost::new(&config.docker_socket());
-        let watched = Containers::new(docker.clone(), events);
+        let watched = Containers::new(docker.clone(), events.clone());
         let records = Records::new(config.instances_dir());
         Host {
             logs: LogHub::new(docker.clone(), config.spool_dir(), watched.changes(), clock.clone()),
             terminals: Terminals::new(docker.clone(), &config.config_dir),
             proxy: ProxyFiles::new(config.proxy_dir()),
             proxy_lock: Arc::default(),
+            health: HealthBoard::new(events),
             docker,
             watched,
             records,

@@ -153,6 +153,7 @@ fn event_key(event: &AgentEvent) -> Option<String> {
         AgentEvent::Job(job) => Some(format!("job:{}", job.id)),
         AgentEvent::Container(container) => Some(format!("container:{}", container.id)),
         AgentEvent::ContainerRemoved { id } => Some(format!("container:{id}")),
+        AgentEvent::InstanceHealth(report) => Some(format!("health:{}", report.instance_id)),
         _ => None,
     }
 }

@@ -63,10 +63,13 @@ fn told(agent: AgentState, reader: EventReader) -> impl Stream<Item = EventEnvel
     .flatten()
 }
 
-/// All containers, or nothing when Docker does not say: an empty list would mean that there are none.
+/// All containers, then the health of all instances; or nothing when Docker does not say: an empty list would mean that there are none.
 async fn containers(agent: &AgentState) -> Vec<EventEnvelope> {
     match tokio::time::timeout(DOCKER_PATIENCE, agent.host.containers()).await {
-        Ok(Ok(containers)) => return vec![agent.events.envelope(AgentEvent::Containers(containers))],
+        Ok(Ok(containers)) => {
+            let healths = AgentEvent::InstanceHealths(agent.host.health.reports());
+            return [AgentEvent::Containers(containers), healths].map(|event| agent.events.envelope(event)).into();
+        }
         Ok(Err(error)) => tracing::warn!(%error, "containers cannot be listed"),
         Err(_) => tracing::warn!("containers cannot be listed: Docker does not answer"),
     }

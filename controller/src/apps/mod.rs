@@ -11,6 +11,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(instances::routes::routes())
         .merge(instances::log_routes::routes())
+        .merge(instances::health::routes::routes())
+        .merge(instances::metrics::routes::routes())
         .merge(odoo::config::routes::routes())
         .merge(odoo::addons::routes::routes())
         .merge(odoo::modules::routes::routes())

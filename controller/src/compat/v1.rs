@@ -151,6 +151,7 @@ pub const TABLE: &[Row] = &[
     Row::new("Instance", "POST", "/v1/instances/{id}/kill", "instance_kill", "Kill (SIGKILL)")
         .answers(INSTANCE_ACCEPTED),
     Row::new("Instance", "GET", "/v1/instances/{id}/stats", "instance_stats", "Real-time stats"),
+    Row::new("Instance", "GET", "/v1/instances/{id}/metrics/history", "instance_metrics", "Metrics history"),
     Row::new("Instance", "GET", "/v1/instances/{id}/logs", "instance_logs", "WebSocket: live logs").stream(),
     Row::new("Instance", "GET", "/v1/instances/{id}/console", "instance_console", "WebSocket: interactive console")
         .stream(),

@@ -1,6 +1,7 @@
 //! What an agent says by itself, in the body of a long-lived `GET /events?after=SEQ`: one JSON object per line.
 
 use crate::ids::{JobId, JournalId};
+use crate::protocol::health::{InstanceHealthReport, InstanceSample};
 use crate::protocol::inventory::{ContainerInfo, DockerStatus, Facts, MetricsSample};
 use crate::protocol::jobs::{JobLogLine, JobSnapshot, Progress};
 use chrono::{DateTime, Utc};
@@ -40,6 +41,12 @@ pub enum AgentEvent {
     Docker(DockerStatus),
     /// Samples since the last line of this kind, oldest first.
     Metrics(Vec<MetricsSample>),
+    /// Durable. The health of an instance has changed; the newest report of an instance wins.
+    InstanceHealth(InstanceHealthReport),
+    /// The health of every instance, at the start of every stream, after the containers.
+    InstanceHealths(Vec<InstanceHealthReport>),
+    /// Samples of instances since the last line of this kind, oldest first.
+    InstanceMetrics(Vec<InstanceSample>),
     /// That many volatile events were dropped because the controller did not read.
     Gap { dropped: u64 },
 }

@@ -36,6 +36,7 @@ pub mod addons;
 pub mod databases;
 pub mod enrollment;
 pub mod events;
+pub mod health;
 pub mod inventory;
 pub mod jobs;
 pub mod logs;

@@ -35,6 +35,34 @@ pub async fn usage(root: &Path, pid: i64) -> Usage {
     }
 }
 
+/// Counters that only grow, and what is used now. None: the kernel does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    pub cpu_nanoseconds: Option<u64>,
+    pub memory_bytes: Option<u64>,
+    pub memory_rss_bytes: Option<u64>,
+    pub memory_limit_bytes: Option<u64>,
+    pub pids: Option<u64>,
+    /// Received and sent.
+    pub network: Option<(u64, u64)>,
+    /// Read and written.
+    pub block: Option<(u64, u64)>,
+}
+
+/// Reads a handful of small files.
+pub fn read(root: &Path, pid: i64) -> Reading {
+    let kernel = Kernel { root, pid };
+    Reading {
+        cpu_nanoseconds: kernel.cpu_nanoseconds(),
+        memory_bytes: kernel.memory(),
+        memory_rss_bytes: kernel.memory_rss(),
+        memory_limit_bytes: kernel.memory_limit(),
+        pids: kernel.number("pids", "pids.current", "pids.current"),
+        network: kernel.network(),
+        block: kernel.block(),
+    }
+}
+
 struct Kernel<'a> {
     root: &'a Path,
     pid: i64,
@@ -54,6 +82,27 @@ impl Kernel<'_> {
         let cache = self.text("memory", "memory.stat").and_then(|stat| field(&stat, "total_inactive_file"));
         let cache = cache.or_else(|| field(&self.text("", "memory.stat")?, "inactive_file"));
         Some(used.saturating_sub(cache.unwrap_or(0)))
+    }
+
+    fn memory_rss(&self) -> Option<u64> {
+        let first = self.text("memory", "memory.stat").and_then(|stat| field(&stat, "total_rss"));
+        first.or_else(|| field(&self.text("", "memory.stat")?, "anon ")).filter(|n| *n > 0)
+    }
+
+    fn block(&self) -> Option<(u64, u64)> {
+        let sum = |text: &str, read: &str, written: &str| {
+            let of = |line: &str, name: &str| {
+                let mut words = line.split([' ', '=']);
+                words.find(|word| *word == name)?;
+                words.next()?.parse::<u64>().ok()
+            };
+            text.lines()
+                .fold((0, 0), |sum, line| (sum.0 + of(line, read).unwrap_or(0), sum.1 + of(line, written).unwrap_or(0)))
+        };
+        if let Some(text) = self.text("blkio", "blkio.throttle.io_service_bytes") {
+            return Some(sum(&text, "Read", "Write"));
+        }
+        self.text("", "io.stat").map(|text| sum(&text, "rbytes", "wbytes"))
     }
 
     fn memory_limit(&self) -> Option<u64> {
@@ -119,10 +168,17 @@ mod tests {
     async fn both_versions_are_read() {
         let devices = "Inter-| Receive\n face |bytes\n  lo: 9 0 0 0 0 0 0 0 9 0\n eth0: 100 1 0 0 0 0 0 0 50 1\n";
         let first = tree(&[
-            ("proc/1/cgroup", "9:memory:/docker/a\n8:pids:/docker/a\n2:cpu,cpuacct:/docker/a\n0::/docker/a\n"),
+            (
+                "proc/1/cgroup",
+                "10:blkio:/docker/a\n9:memory:/docker/a\n8:pids:/docker/a\n2:cpu,cpuacct:/docker/a\n0::/docker/a\n",
+            ),
             ("proc/1/net/dev", devices),
             ("sys/fs/cgroup/memory/docker/a/memory.usage_in_bytes", "4096\n"),
-            ("sys/fs/cgroup/memory/docker/a/memory.stat", "cache 1\ntotal_inactive_file 96\n"),
+            ("sys/fs/cgroup/memory/docker/a/memory.stat", "cache 1\ntotal_rss 90\ntotal_inactive_file 96\n"),
+            (
+                "sys/fs/cgroup/blkio/docker/a/blkio.throttle.io_service_bytes",
+                "8:0 Read 10\n8:0 Write 5\n8:16 Read 20\nTotal 35\n",
+            ),
             ("sys/fs/cgroup/memory/docker/a/memory.limit_in_bytes", "9223372036854771712\n"),
             ("sys/fs/cgroup/pids/docker/a/pids.current", "7\n"),
             ("sys/fs/cgroup/cpuacct/docker/a/cpuacct.usage", "5\n"),
@@ -131,7 +187,8 @@ mod tests {
             ("proc/1/cgroup", "0::/system.slice/docker-a.scope\n"),
             ("proc/1/net/dev", devices),
             ("sys/fs/cgroup/system.slice/docker-a.scope/memory.current", "4096\n"),
-            ("sys/fs/cgroup/system.slice/docker-a.scope/memory.stat", "anon 1\ninactive_file 96\n"),
+            ("sys/fs/cgroup/system.slice/docker-a.scope/memory.stat", "anon 80\nanon_thp 7\ninactive_file 96\n"),
+            ("sys/fs/cgroup/system.slice/docker-a.scope/io.stat", "8:0 rbytes=40 wbytes=7 rios=1 wios=1\n"),
             ("sys/fs/cgroup/system.slice/docker-a.scope/memory.max", "max\n"),
             ("sys/fs/cgroup/system.slice/docker-a.scope/pids.current", "7\n"),
             ("sys/fs/cgroup/system.slice/docker-a.scope/cpu.stat", "usage_usec 5\n"),
@@ -147,5 +204,9 @@ mod tests {
         assert_eq!(usage(first.path(), 1).await, expected);
         assert_eq!(usage(second.path(), 1).await, expected);
         assert_eq!(usage(second.path(), 2).await, Usage::default());
+        let (one, two) = (read(first.path(), 1), read(second.path(), 1));
+        assert_eq!((one.memory_rss_bytes, one.block), (Some(90), Some((30, 5))));
+        assert_eq!((two.memory_rss_bytes, two.block), (Some(80), Some((40, 7))));
+        assert_eq!(read(second.path(), 2), Reading::default(), "unknown is not 0");
     }
 }

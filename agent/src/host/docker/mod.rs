@@ -2,7 +2,7 @@
 //! more than one feature needs. Nothing without our label is ever changed; the guard for that is [`labels::is_managed`].
 
 pub mod build;
-mod cgroup;
+pub mod cgroup;
 pub mod exec;
 #[cfg(test)]
 pub mod fake;

@@ -31,6 +31,15 @@ pub struct Containers {
 struct Seen {
     containers: HashMap<String, ContainerInfo>,
     health: HashMap<String, String>,
+    deaths: HashMap<String, Death>,
+}
+
+/// How a container's last run has ended. The engine itself forgets it with the next start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Death {
+    pub exit_code: Option<i64>,
+    /// Something in it was killed for its memory during that run.
+    pub out_of_memory: bool,
 }
 
 impl Containers {
@@ -64,6 +73,11 @@ impl Containers {
         if let Some(container) = changed {
             self.report(AgentEvent::Container(container));
         }
+    }
+
+    /// How a container's last run has ended, and forget it.
+    pub fn take_death(&self, id: &str) -> Option<Death> {
+        self.seen(|seen| seen.deaths.remove(id))
     }
 
     /// All containers, ours in detail.
@@ -133,8 +147,18 @@ impl Containers {
     }
 
     async fn apply(&self, event: EventMessage) -> Result<(), OpError> {
-        let Some(id) = event.actor.and_then(|a| a.id) else { return Ok(()) };
+        let Some(actor) = event.actor else { return Ok(()) };
+        let Some(id) = actor.id else { return Ok(()) };
         let action = event.action.unwrap_or_default();
+        self.seen(|seen| match action.as_str() {
+            "oom" => seen.deaths.entry(id.clone()).or_default().out_of_memory = true,
+            "die" => {
+                let code = actor.attributes.as_ref().and_then(|a| a.get("exitCode")?.parse().ok());
+                seen.deaths.entry(id.clone()).or_default().exit_code = code;
+            }
+            "destroy" => drop(seen.deaths.remove(&id)),
+            _ => {}
+        });
         if action == "destroy" {
             self.remove(&id);
         } else if concerns_state(&action) {

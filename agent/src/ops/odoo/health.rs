@@ -6,11 +6,17 @@ use crate::host::{Host, http};
 use ocore_shared::odoo::series::Series;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// The first request builds the assets.
 const GRACE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(500);
+/// For one question that is not HTTP.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The port of the live bus, inside the container.
+const REALTIME: u16 = 8072;
 const RPC: &str = r#"{"jsonrpc":"2.0","method":"call","params":{}}"#;
 
 /// Where the agent reaches it.
@@ -24,20 +30,101 @@ fn address(record: &Record) -> SocketAddr {
     SocketAddr::new(ip, record.http_port)
 }
 
-/// Ask once. The text says what was wrong.
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Ok,
+    /// What was wrong.
+    Failed(String),
+    Unknown,
+    /// It is not asked, for that reason.
+    NotApplicable(&'static str),
+}
+
+impl From<Result<(), String>> for Answer {
+    fn from(result: Result<(), String>) -> Self {
+        result.map_or_else(Self::Failed, |()| Self::Ok)
+    }
+}
+
+/// Ask once whether all is well. The text says what was wrong.
 pub async fn check(record: &Record) -> Result<(), String> {
+    match probe(record).await {
+        (Answer::Failed(problem), _) | (_, Some(Answer::Failed(problem))) => Err(problem),
+        _ => Ok(()),
+    }
+}
+
+/// Ask Odoo once: whether it answers, and what it says of its database, where its build can say.
+pub async fn probe(record: &Record) -> (Answer, Option<Answer>) {
     let address = address(record);
     if Series::of(&record.spec.odoo_version).is_some_and(|series| !series.has_health) {
-        let (status, body) = http::request(address, "/web/webclient/version_info", Some(RPC)).await?;
-        return match status {
-            200 if contains(&body, "server_version") => Ok(()),
-            _ => Err(format!("/web/webclient/version_info answers {status}")),
+        return match http::request(address, "/web/webclient/version_info", Some(RPC)).await {
+            Ok((200, body)) if contains(&body, "server_version") => (Answer::Ok, None),
+            Ok((status, _)) => (Answer::Failed(format!("/web/webclient/version_info answers {status}.")), None),
+            Err(problem) => (Answer::Failed(format!("Odoo's port gives no answer: {problem}.")), None),
         };
     }
-    // Builds that do not know the question about the database ignore it.
-    match http::request(address, "/web/health?db_server_status=1", None).await? {
-        (200, body) if contains(&body, "pass") => Ok(()),
-        (status, _) => Err(format!("/web/health answers {status}")),
+    match http::request(address, "/web/health?db_server_status=1", None).await {
+        Ok((status, body)) => read_health(status, &body),
+        Err(problem) => (Answer::Failed(format!("Odoo's port gives no answer: {problem}.")), None),
+    }
+}
+
+/// Builds that do not know the question about the database ignore it. Those that do answer 500 when it is away, although
+/// Odoo itself is well.
+fn read_health(status: u16, body: &[u8]) -> (Answer, Option<Answer>) {
+    let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match said.get("db_server_status") {
+        Some(serde_json::Value::Bool(true)) => (Answer::Ok, Some(Answer::Ok)),
+        Some(_) => (Answer::Ok, Some(Answer::Failed("Odoo cannot reach its database.".into()))),
+        None if status == 200 && said["status"] == "pass" => (Answer::Ok, None),
+        None => (Answer::Failed(format!("/web/health answers {status}.")), None),
+    }
+}
+
+/// Ask PostgreSQL whether it takes connections, as `pg_isready` does: the beginning of a connection, without a password.
+pub async fn database(address: Option<IpAddr>) -> Answer {
+    let Some(ip) = address else { return Answer::Failed("PostgreSQL's container does not run.".into()) };
+    let asked = tokio::time::timeout(PATIENCE, greet(SocketAddr::new(ip, 5432))).await;
+    asked.unwrap_or_else(|_| Err("PostgreSQL gives no answer in time.".into())).into()
+}
+
+async fn greet(address: SocketAddr) -> Result<(), String> {
+    const BODY: &[u8] = b"\0\x03\0\0user\0postgres\0database\0postgres\0\0";
+    let failed = |e: std::io::Error| format!("PostgreSQL does not answer: {e}.");
+    let mut stream = TcpStream::connect(address).await.map_err(failed)?;
+    let length = u32::try_from(BODY.len() + 4).unwrap_or_default();
+    stream.write_all(&[&length.to_be_bytes()[..], BODY].concat()).await.map_err(failed)?;
+    let mut answer = vec![0; 512];
+    let count = stream.read(&mut answer).await.map_err(failed)?;
+    match answer.first().filter(|_| count > 0) {
+        Some(b'R') => Ok(()),
+        // It starts, ends or has no room; any other refusal comes from a server that takes connections.
+        Some(b'E') if ["57P03", "53300"].iter().any(|code| contains(&answer[..count], code)) => {
+            Err("PostgreSQL takes no connections now: it is starting, stopping or full.".into())
+        }
+        Some(b'E') => Ok(()),
+        _ => Err("PostgreSQL ended the connection.".into()),
+    }
+}
+
+/// Ask the process of the live bus.
+pub async fn realtime(record: &Record, address: Option<IpAddr>) -> Answer {
+    let Some(ip) = address else { return Answer::Unknown };
+    let address = SocketAddr::new(ip, REALTIME);
+    if Series::of(&record.spec.odoo_version).is_some_and(|series| !series.has_health) {
+        let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await;
+        return match connected {
+            Ok(Ok(_)) => Answer::Ok,
+            Ok(Err(e)) => Answer::Failed(format!("Nobody listens on the port {REALTIME} of the live bus: {e}.")),
+            Err(_) => Answer::Failed(format!("The port {REALTIME} of the live bus does not answer in time.")),
+        };
+    }
+    match http::request(address, "/web/health", None).await {
+        Ok((200, _)) => Answer::Ok,
+        Ok((status, _)) => Answer::Failed(format!("The live bus answers {status} on port {REALTIME}.")),
+        Err(problem) => Answer::Failed(format!("The live bus does not answer on port {REALTIME}: {problem}.")),
     }
 }
 
@@ -111,5 +198,39 @@ async fn sign_in_page(record: &Record) -> Result<(), String> {
     match http::request(address(record), "/web/login", None).await? {
         (200, _) => Ok(()),
         (status, _) => Err(format!("/web/login answers {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builds_that_know_of_the_database_are_told_from_those_that_do_not() {
+        let well = br#"{"status": "pass", "db_server_status": true}"#;
+        assert_eq!(read_health(200, well), (Answer::Ok, Some(Answer::Ok)));
+        let away = br#"{"status": "fail", "db_server_status": false}"#;
+        assert!(matches!(read_health(500, away), (Answer::Ok, Some(Answer::Failed(_)))));
+        assert_eq!(read_health(200, br#"{"status": "pass"}"#), (Answer::Ok, None));
+        assert!(matches!(read_health(502, b"<html>"), (Answer::Failed(_), None)));
+    }
+
+    #[tokio::test]
+    async fn a_postgresql_that_starts_takes_no_connections() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            for answer in [&b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"[..], b"E\0\0\0\x20SFATAL\0C57P03\0\0", b""] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = vec![0; 8];
+                stream.read_exact(&mut asked).await.unwrap();
+                assert_eq!(asked, [0, 0, 0, 41, 0, 3, 0, 0]);
+                stream.write_all(answer).await.unwrap();
+            }
+        });
+        assert_eq!(greet(address).await, Ok(()));
+        assert!(greet(address).await.unwrap_err().contains("starting"));
+        assert!(greet(address).await.is_err());
+        server.await.unwrap();
     }
 }

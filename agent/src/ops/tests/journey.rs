@@ -7,6 +7,7 @@ use ocore_shared::ids::TerminalId;
 use ocore_shared::logs::LogFilter;
 use ocore_shared::odoo::settings::{Smtp, SmtpEncryption};
 use ocore_shared::protocol::events::AgentEvent;
+use ocore_shared::protocol::health::{CheckState, HealthState};
 use ocore_shared::protocol::logs::LogRecord;
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceUpdate};
 use ocore_shared::protocol::terminals::{Frame, TerminalOpen, TerminalTarget};
@@ -53,6 +54,7 @@ async fn provision_use_and_remove() {
     the_log_has_every_line_once(&lab, seen, &renewed.container_id).await;
     settings_are_tried_first(&mut lab, address, &renewed.container_id).await;
 
+    health_and_use_are_known(&lab).await;
     succeeded(&lab.control("instance_kill").await);
     assert_eq!(state(&lab, "odoo").await, "exited");
     succeeded(&lab.control("instance_restart").await);
@@ -159,6 +161,27 @@ async fn the_controller_hears_of_it(lab: &Lab, container: &str) {
     println!("  {stats:?}");
     assert!(stats.memory_used_bytes.is_some_and(|n| n > 10_000_000));
     assert!(stats.pids.is_some_and(|n| n > 0));
+}
+
+/// What the observer has found by now, and what a sample holds.
+async fn health_and_use_are_known(lab: &Lab) {
+    let host = &lab.agent.host;
+    let report = until("it is found healthy", async || {
+        let mut reports = host.health.reports().into_iter();
+        reports.find(|r| r.instance_id == lab.spec.instance_id && r.state() == HealthState::Healthy)
+    })
+    .await;
+    println!("  {report:?}");
+    let states: Vec<_> = report.checks.iter().map(|check| check.state).collect();
+    assert_eq!(states, [CheckState::Ok, CheckState::Ok, CheckState::Ok, CheckState::NotApplicable]);
+    assert_eq!(report.crashes.total, 0);
+
+    let record = host.records.get(lab.spec.instance_id).unwrap();
+    let sample = crate::instance_metrics::sample_once(host, &record).await.unwrap();
+    println!("  {sample:?}");
+    assert!(sample.database_bytes.is_some_and(|n| n > 5_000_000) && sample.database_connections.is_some());
+    assert!(sample.memory_used_bytes.is_some_and(|n| n > 10_000_000) && sample.memory_rss_bytes.is_some());
+    assert!(sample.processes.is_some_and(|n| n > 0) && sample.network_rx_bytes_per_second.is_none());
 }
 
 async fn the_country_is_set(lab: &Lab) {

@@ -2,10 +2,12 @@
 //! console:instances.
 
 pub mod creation;
+pub mod health;
 pub mod jobs;
 pub mod log_hub;
 pub mod log_routes;
 pub mod logs;
+pub mod metrics;
 pub mod model;
 pub mod observe;
 pub mod routes;

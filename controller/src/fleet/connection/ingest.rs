@@ -2,7 +2,7 @@
 
 use super::store;
 use crate::app::App;
-use crate::apps::instances;
+use crate::apps::instances::{self, health};
 use crate::error::{Error, Result};
 use crate::fleet::enrollment::store::stage_reached;
 use crate::fleet::metrics;
@@ -141,9 +141,7 @@ async fn batch_apply(
     }
     let mut signals = Vec::new();
     let mut newest = None;
-    let needs_transaction = batch.iter().any(|e| {
-        e.seq.is_some() || matches!(e.event, AgentEvent::Containers(_) | AgentEvent::Facts(_) | AgentEvent::Docker(_))
-    });
+    let needs_transaction = batch.iter().any(|e| e.seq.is_some() || is_stored(&e.event));
     if needs_transaction {
         let mut tx = app.db.fleet().begin().await?;
         if !store::session_is_newest(&mut tx, tunnel.server, tunnel.epoch).await? {
@@ -161,6 +159,9 @@ async fn batch_apply(
     for envelope in batch {
         match &envelope.event {
             AgentEvent::Metrics(samples) => metrics::service::samples_arrived(app, tunnel, samples),
+            AgentEvent::InstanceMetrics(samples) => {
+                instances::metrics::service::samples_arrived(app, tunnel, samples);
+            }
             AgentEvent::JobProgress { job_id, step, progress } => app.bus.send(Signal::JobProgress {
                 organization: tunnel.organization,
                 job: *job_id,
@@ -220,9 +221,28 @@ async fn apply(
         AgentEvent::Gap { dropped } => {
             tracing::warn!(%server, dropped, "an agent dropped reports because they were not read in time");
         }
-        AgentEvent::JobProgress { .. } | AgentEvent::JobLog { .. } | AgentEvent::Metrics(_) => {}
+        AgentEvent::InstanceHealth(report) => {
+            let at = envelope.at.min(app.clock.now());
+            signals.extend(health::service::report_apply(connection, organization, server, report, at).await?);
+        }
+        AgentEvent::InstanceHealths(reports) => {
+            let at = envelope.at.min(app.clock.now());
+            for report in reports {
+                signals.extend(health::service::report_apply(connection, organization, server, report, at).await?);
+            }
+        }
+        AgentEvent::JobProgress { .. }
+        | AgentEvent::JobLog { .. }
+        | AgentEvent::Metrics(_)
+        | AgentEvent::InstanceMetrics(_) => {}
     }
     Ok(())
+}
+
+/// What changes rows although it is not durable.
+fn is_stored(event: &AgentEvent) -> bool {
+    use AgentEvent::{Containers, Docker, Facts, InstanceHealths};
+    matches!(event, Containers(_) | Facts(_) | Docker(_) | InstanceHealths(_))
 }
 
 async fn facts_apply(app: &App, connection: &mut PgConnection, tunnel: &Tunnel, facts: &Facts) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::ingest;
 use super::store::{self, Opened, SessionStart};
 use crate::app::App;
+use crate::apps::instances::health::store::spans_end;
 use crate::error::{Error, Result};
 use crate::fleet::enrollment::addresses;
 use crate::fleet::enrollment::store::stage_reached;
@@ -169,6 +170,7 @@ async fn session_over(app: &App, tunnel: &Tunnel) -> Result<()> {
     if let Some(name) = store::session_end(&mut tx, tunnel.server, tunnel.epoch).await?
         && !app.stop.is_cancelled()
     {
+        spans_end(&mut tx, tunnel.organization, tunnel.server, app.clock.now()).await?;
         let subject = Subject::new("server", tunnel.server, name);
         event_append(&mut tx, tunnel.organization, "server.offline", &Actor::system(), &subject, json!({})).await?;
     }

@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 #[derive(Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct MetricsQuery {
+pub struct MetricsQuery {
     /// `1h` (default), `6h`, `24h`, `7d`, `30d`; or give `from` and `to`.
     #[garde(skip)]
     period: Option<String>,
@@ -36,14 +36,19 @@ struct MetricsQuery {
     step: Option<i64>,
 }
 
+impl MetricsQuery {
+    pub fn request(self) -> SeriesRequest {
+        SeriesRequest { period: self.period, from: self.from, to: self.to, step: self.step }
+    }
+}
+
 /// Get a server's samples over a period, averaged to about 360 points.
 #[utoipa::path(get, path = "/api/servers/{id}/metrics", tag = "Servers", params(ServerId, MetricsQuery),
     responses((status = 200, body = MetricsSeries), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 async fn server_metrics(
     ctx: Ctx, State(app): State<App>, Path(id): Path<ServerId>, Params(query): Params<MetricsQuery>,
 ) -> Result<Json<MetricsSeries>> {
-    let request = SeriesRequest { period: query.period, from: query.from, to: query.to, step: query.step };
-    service::sample_series(&ctx, &app, id, request).await.map(Json)
+    service::sample_series(&ctx, &app, id, query.request()).await.map(Json)
 }
 
 /// Get a server's newest sample.

@@ -2,6 +2,7 @@
 
 use super::store::{self, Arrived, Resolution};
 use crate::app::App;
+use crate::apps::instances::metrics::store as of_instances;
 use crate::error::{Error, Result};
 use crate::fleet::servers::model::Server;
 use crate::fleet::servers::service::server_get;
@@ -13,7 +14,7 @@ use http::Method;
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::inventory::{MetricsSample, MetricsWatch};
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -27,22 +28,27 @@ const INSERT_BATCH: usize = 5_000;
 const WATCH_SECONDS: u32 = 45;
 
 /// Samples that wait for the next flush, and how far back those reach that wait to be averaged.
-#[derive(Default)]
-pub struct MetricsBuffer {
-    samples: Mutex<Vec<Arrived>>,
+pub struct MetricsBuffer<T> {
+    samples: Mutex<Vec<T>>,
     /// An agent that was away brings hours with it.
     oldest: Mutex<Option<DateTime<Utc>>>,
 }
 
-impl MetricsBuffer {
-    fn add(&self, samples: impl IntoIterator<Item = Arrived>) {
+impl<T> Default for MetricsBuffer<T> {
+    fn default() -> Self {
+        Self { samples: Mutex::default(), oldest: Mutex::default() }
+    }
+}
+
+impl<T> MetricsBuffer<T> {
+    pub fn add(&self, samples: impl IntoIterator<Item = T>) {
         let mut buffer = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         buffer.extend(samples);
         let surplus = buffer.len().saturating_sub(MOST_BUFFERED);
         buffer.drain(..surplus);
     }
 
-    fn take(&self) -> Vec<Arrived> {
+    fn take(&self) -> Vec<T> {
         std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -66,11 +72,14 @@ pub fn samples_arrived(app: &App, tunnel: &Tunnel, samples: &[MetricsSample]) {
             sample: Box::new(newest.clone()),
         });
     }
-    // A clock that is far off would write into days that have no partition.
     let now = app.clock.now();
-    let near = |s: &&MetricsSample| s.at > now - TimeDelta::hours(12) && s.at < now + TimeDelta::hours(12);
-    let kept = samples.iter().filter(near);
+    let kept = samples.iter().filter(|sample| is_near(sample.at, now));
     app.metrics_buffer.add(kept.map(|sample| (tunnel.organization, tunnel.server, sample.clone())));
+}
+
+/// A clock that is far off would write into days that have no partition.
+pub fn is_near(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at > now - TimeDelta::hours(12) && at < now + TimeDelta::hours(12)
 }
 
 /// Write what has arrived, once a second, in batches.
@@ -81,16 +90,47 @@ pub async fn flush_task(app: App) {
     }
 }
 
+/// Something that is written in batches.
+pub trait Sample: Clone + Send + Sync {
+    fn insert(system: &PgPool, batch: &[Self]) -> impl Future<Output = Result<()>> + Send;
+    fn at(&self) -> DateTime<Utc>;
+}
+
+impl Sample for Arrived {
+    async fn insert(system: &PgPool, batch: &[Self]) -> Result<()> {
+        store::sample_insert(system, batch).await
+    }
+
+    fn at(&self) -> DateTime<Utc> {
+        self.2.at
+    }
+}
+
+impl Sample for of_instances::Arrived {
+    async fn insert(system: &PgPool, batch: &[Self]) -> Result<()> {
+        of_instances::sample_insert(system, batch).await
+    }
+
+    fn at(&self) -> DateTime<Utc> {
+        self.sample.at
+    }
+}
+
 /// Write what has arrived. What cannot be written waits for the next time.
 pub async fn flush(app: &App) {
-    let samples = app.metrics_buffer.take();
+    buffer_flush(app.db.fleet(), &app.metrics_buffer).await;
+    buffer_flush(app.db.fleet(), &app.instance_metrics_buffer).await;
+}
+
+async fn buffer_flush<T: Sample>(system: &PgPool, buffer: &MetricsBuffer<T>) {
+    let samples = buffer.take();
     for (number, batch) in samples.chunks(INSERT_BATCH).enumerate() {
-        if let Err(error) = store::sample_insert(app.db.fleet(), batch).await {
+        if let Err(error) = T::insert(system, batch).await {
             tracing::warn!(%error, "samples could not be stored; they wait");
-            app.metrics_buffer.add(samples[number * INSERT_BATCH..].iter().cloned());
+            buffer.add(samples[number * INSERT_BATCH..].iter().cloned());
             return;
         }
-        app.metrics_buffer.stored(batch.iter().map(|(_, _, sample)| sample.at).min());
+        buffer.stored(batch.iter().map(T::at).min());
     }
 }
 
@@ -108,7 +148,10 @@ pub async fn maintain_task(app: App) {
 pub async fn maintain(app: &App) -> Result<()> {
     store::partition_maintain(app.db.fleet(), app.clock.now().date_naive()).await?;
     let oldest = app.metrics_buffer.take_oldest();
-    store::sample_roll_up(app.db.fleet(), oldest).await.inspect_err(|_| app.metrics_buffer.stored(oldest))
+    store::sample_roll_up(app.db.fleet(), oldest).await.inspect_err(|_| app.metrics_buffer.stored(oldest))?;
+    let buffer = &app.instance_metrics_buffer;
+    let oldest = buffer.take_oldest();
+    of_instances::sample_roll_up(app.db.fleet(), oldest).await.inspect_err(|_| buffer.stored(oldest))
 }
 
 /// Fill in the newest sample of each server.
@@ -147,33 +190,48 @@ pub struct SeriesRequest {
     pub step: Option<i64>,
 }
 
+/// A period that is answered.
+pub struct Series {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub step_seconds: i64,
+    pub resolution: Resolution,
+}
+
+impl SeriesRequest {
+    /// The period, the step and the table that has both.
+    pub fn plan(self, now: DateTime<Utc>) -> Result<Series> {
+        let to = self.to.unwrap_or(now);
+        let from = match (self.from, self.period.as_deref().unwrap_or("1h")) {
+            (Some(from), _) => from,
+            (None, "1h") => to - TimeDelta::hours(1),
+            (None, "6h") => to - TimeDelta::hours(6),
+            (None, "24h") => to - TimeDelta::hours(24),
+            (None, "7d") => to - TimeDelta::days(7),
+            (None, "30d") => to - TimeDelta::days(30),
+            (None, _) => return Err(Error::field("period", "enum", "The period is one of 1h, 6h, 24h, 7d, 30d.")),
+        };
+        let span = (to - from).num_seconds();
+        if span <= 0 || span > 400 * 86400 {
+            return Err(Error::field("from", "range", "'from' lies before 'to', at most 400 days."));
+        }
+        let step_seconds = self.step.unwrap_or_else(|| (span / 360).max(10));
+        if step_seconds < 1 || span / step_seconds > 5000 {
+            return Err(Error::field("step", "range", "Choose a larger step: at most 5000 points are answered."));
+        }
+        let resolution = match (now - from).num_hours() {
+            _ if step_seconds < 60 && now - from < TimeDelta::days(7) => Resolution::Raw,
+            hours if hours < 24 * 31 && step_seconds < 3600 => Resolution::Minute,
+            _ => Resolution::Hour,
+        };
+        Ok(Series { from, to, step_seconds, resolution })
+    }
+}
+
 /// Samples of a server over a period, at most about 400 points.
 pub async fn sample_series(ctx: &Ctx, app: &App, id: ServerId, request: SeriesRequest) -> Result<MetricsSeries> {
     server_get(ctx, app, id).await?;
-    let now = app.clock.now();
-    let to = request.to.unwrap_or(now);
-    let from = match (request.from, request.period.as_deref().unwrap_or("1h")) {
-        (Some(from), _) => from,
-        (None, "1h") => to - TimeDelta::hours(1),
-        (None, "6h") => to - TimeDelta::hours(6),
-        (None, "24h") => to - TimeDelta::hours(24),
-        (None, "7d") => to - TimeDelta::days(7),
-        (None, "30d") => to - TimeDelta::days(30),
-        (None, _) => return Err(Error::field("period", "enum", "The period is one of 1h, 6h, 24h, 7d, 30d.")),
-    };
-    let span = (to - from).num_seconds();
-    if span <= 0 || span > 400 * 86400 {
-        return Err(Error::field("from", "range", "'from' lies before 'to', at most 400 days."));
-    }
-    let step_seconds = request.step.unwrap_or_else(|| (span / 360).max(10));
-    if step_seconds < 1 || span / step_seconds > 5000 {
-        return Err(Error::field("step", "range", "Choose a larger step: at most 5000 points are answered."));
-    }
-    let resolution = match (now - from).num_hours() {
-        _ if step_seconds < 60 && now - from < TimeDelta::days(7) => Resolution::Raw,
-        hours if hours < 24 * 31 && step_seconds < 3600 => Resolution::Minute,
-        _ => Resolution::Hour,
-    };
+    let Series { from, to, step_seconds, resolution } = request.plan(app.clock.now())?;
     let mut connection = app.db.org(ctx.organization).await?;
     let data = store::sample_list(&mut connection, ctx.organization, id, from, to, step_seconds, resolution).await?;
     Ok(MetricsSeries { from, to, step_seconds, data })

@@ -233,11 +233,18 @@ pub async fn sample_roll_up(system: &PgPool, since: Option<DateTime<Utc>>) -> Re
     Ok(())
 }
 
-/// Partitions for these days, made ahead; older ones dropped.
+/// Partitions for these days, of samples of servers and of instances, made ahead; older ones dropped.
 pub async fn partition_maintain(system: &PgPool, today: NaiveDate) -> Result<()> {
     let (first, last) = (today - chrono::Days::new(1), today + chrono::Days::new(2));
     sqlx::query!("select metrics_partitions_ensure($1, $2)", first, last).execute(system).await?;
-    for (base, days) in [("metrics_raw", 8), ("metrics_1m", 32), ("metrics_1h", 400)] {
+    for (base, days) in [
+        ("metrics_raw", 8),
+        ("metrics_1m", 32),
+        ("metrics_1h", 400),
+        ("instance_metrics_raw", 8),
+        ("instance_metrics_1m", 32),
+        ("instance_metrics_1h", 400),
+    ] {
         let before = today - chrono::Days::new(days);
         sqlx::query!("select metrics_partitions_drop($1, $2)", base, before).fetch_one(system).await?;
     }

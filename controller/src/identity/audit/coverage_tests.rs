@@ -31,13 +31,14 @@ const WITHOUT: [(&str, &str); 7] = [
     ("ticket_create", "a ticket gives nothing that its maker lacks; what is opened by it leaves an entry"),
 ];
 
-/// Routes that take a device or another service, whose own tests look for the entry.
-const ELSEWHERE: [(&str, &str); 5] = [
+/// Routes that take a device, an agent or another service, whose own tests look for the entry.
+const ELSEWHERE: [(&str, &str); 6] = [
     ("passkey_login_finish", "auth.login"),
     ("passkey_register_finish", "auth.passkey_registered"),
     ("passkey_update", "auth.passkey_renamed"),
     ("passkey_delete", "auth.passkey_removed"),
     ("connected_account_delete", "auth.account_unlinked"),
+    ("instance_logs_clear", "instance_log.cleared"),
 ];
 
 /// Carries requests out and looks for their entries.

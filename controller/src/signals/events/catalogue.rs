@@ -52,6 +52,10 @@ const INSTANCE: &str =
     r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006", "kind": "instance_provision", "failure": null}"#;
 const DATABASE: &str =
     r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006", "kind": "database_settings", "failure": null}"#;
+const UNWELL: &str = r#"{"reason": "Odoo does not answer: Connection refused (os error 111).", "since": "2026-01-02T03:04:05Z",
+    "crashes": {"recent": 4, "exit_code": 137, "out_of_memory": true}}"#;
+const WELL: &str = r#"{"reason": null, "since": "2026-01-02T03:09:20Z",
+    "crashes": {"recent": 0, "exit_code": null, "out_of_memory": false}}"#;
 const REQUESTED: &str = r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006"}"#;
 const NOTICE: &str = r#"{"notice_id": "0193f1a2-7c00-7000-8000-000000000007", "kind": "disk_full",
     "message": "The disk of web-1 is 93 % full."}"#;
@@ -81,6 +85,7 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("environment.updated", "Staging", "An environment has another name or description.", NONE),
     on("instance.addons_changed", "shop", "An instance's Odoo has other addons, or other commits of them.", INSTANCE),
     on("instance.admin_password_set", "shop", "The password of a user of an instance's Odoo was set.", INSTANCE),
+    on("instance.crash_looping", "shop", "Odoo ends again and again right after its start.", UNWELL),
     on("instance.created", "shop", "An instance runs for the first time.", INSTANCE),
     on("instance.deleted", "shop", "An instance is gone.", INSTANCE),
     on(
@@ -89,6 +94,7 @@ pub const EVENT_TYPES: &[EventType] = &[
         "An instance is in trouble: its container has ended, or an operation on it has failed.",
         r#"{"reason": "The container ended with code 1."}"#,
     ),
+    on("instance.healthy", "shop", "An instance that was unhealthy answers again.", WELL),
     on(
         "instance.modules_changed",
         "shop",
@@ -99,6 +105,7 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("instance.restarted", "shop", "An instance was restarted.", INSTANCE),
     on("instance.started", "shop", "An instance was started.", INSTANCE),
     on("instance.stopped", "shop", "An instance was stopped.", INSTANCE),
+    on("instance.unhealthy", "shop", "An instance that should run does not answer any more.", UNWELL),
     on("instance.updated", "shop", "An instance runs with new settings.", INSTANCE),
     on("instance.upgraded", "shop", "An instance runs another image of Odoo.", INSTANCE),
     on("invitation.cancelled", "vic@example.com", "An invitation was cancelled.", NONE),
