@@ -1,3 +1,5 @@
+set role ocore_owner;
+
 -- Health of instances as their agents report it, how long each state lasted, and samples of what instances use.
 
 create table instance_health (
