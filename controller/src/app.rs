@@ -8,6 +8,7 @@ use crate::fleet::metrics::service::MetricsBuffer;
 use crate::fleet::metrics::store as server_metrics;
 use crate::identity::audit::AuditState;
 use crate::identity::authentication::AuthState;
+use crate::network::dns::Dns;
 use crate::platform::bus::Bus;
 use crate::platform::db::Db;
 use crate::platform::http::limit::Limiter;
@@ -58,6 +59,8 @@ pub struct AppState {
     pub log: LogLevel,
     /// For addresses that users give.
     pub outbound: Outbound,
+    /// For names that users give.
+    pub dns: Dns,
     /// None where the process has no recorder (tests).
     pub metrics: Option<PrometheusHandle>,
     /// Background tasks: they end with the application.
@@ -82,6 +85,7 @@ impl App {
         let pki = Pki::load(&db, &keyring, clock.as_ref()).await?;
         let limiter = Limiter::new(&config);
         let outbound = Outbound::new(&config);
+        let dns = Dns::new(config.dns_server);
         Ok(Self(Arc::new(AppState {
             config,
             db,
@@ -104,6 +108,7 @@ impl App {
             limiter,
             log: LogLevel::default(),
             outbound,
+            dns,
             metrics,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

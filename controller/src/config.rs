@@ -115,6 +115,12 @@ pub struct Config {
     /// Image of the PostgreSQL container of an environment.
     #[arg(long, env = "OCORE_POSTGRES_IMAGE", default_value = "postgres:15", global = true)]
     pub postgres_image: String,
+    /// Image of the proxy of a server.
+    #[arg(long, env = "OCORE_PROXY_IMAGE", default_value = "caddy:2", global = true)]
+    pub proxy_image: String,
+    /// Name server that domains are looked up at, IP:PORT; the system's own when left out.
+    #[arg(long, env = "OCORE_DNS_SERVER", global = true)]
+    pub dns_server: Option<SocketAddr>,
     /// The agent's binary that is served to new servers; by default the newest below the data directory's releases.
     #[arg(long, env = "OCORE_AGENT_BINARY", global = true)]
     pub agent_binary: Option<PathBuf>,

@@ -15,7 +15,7 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 21] = [
+const CONTENTS: [(&str, &str); 22] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
@@ -25,6 +25,7 @@ const CONTENTS: [(&str, &str); 21] = [
     ("modules", "Modules"),
     ("addons", "Addons and upgrades"),
     ("databases", "Databases"),
+    ("domains", "Domains"),
     ("registries", "Registries"),
     ("organizations", "Organizations and members"),
     ("roles", "Roles and permissions"),

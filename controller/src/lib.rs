@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod guide;
 pub mod health;
 pub mod identity;
+pub mod network;
 pub mod platform;
 pub mod router;
 pub mod serve;

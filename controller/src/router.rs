@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::identity::authentication::authenticate;
 use crate::platform::http::{cors, describe, idempotency, layers, limit};
 use crate::{
-    apps, business, compat, console, data, delivery, error, fleet, guide, health, identity, platform, signals,
+    apps, business, compat, console, data, delivery, error, fleet, guide, health, identity, network, platform, signals,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -36,6 +36,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(apps::routes())
         .merge(data::routes())
         .merge(business::routes())
+        .merge(network::routes())
         .merge(platform::jobs::routes::routes())
         .merge(platform::mail::routes::routes())
         .merge(signals::routes())

@@ -15,7 +15,7 @@ use crate::platform::mail;
 use crate::platform::public_urls::public_urls_load;
 use crate::platform::secrets::Keyring;
 use crate::platform::telemetry;
-use crate::{router, signals};
+use crate::{network, router, signals};
 use anyhow::Context;
 use ocore_shared::clock::SystemClock;
 use sqlx::postgres::PgConnectOptions;
@@ -91,6 +91,7 @@ pub async fn tasks_start(app: &App) -> anyhow::Result<()> {
     app.spawn(logs_settings::log_level_task(app.clone()));
     app.spawn(signals::webhooks::deliveries::fan_out::fan_out_task(app.clone()));
     app.spawn(signals::notices::watch::watch_task(app.clone()));
+    app.spawn(network::domains::watch::watch_task(app.clone()));
     app.spawn(prune_task(app.clone()));
     let (db, stop) = (app.db.clone(), app.stop.clone());
     app.spawn(async move { db.watch(stop).await });

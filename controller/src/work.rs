@@ -6,6 +6,7 @@ use crate::data::databases;
 use crate::error::Result;
 use crate::fleet::servers;
 use crate::identity;
+use crate::network::{domains, proxies};
 use crate::platform::bus::Signal;
 use crate::platform::jobs::model::Reported;
 use crate::platform::jobs::tasks::{Outcome, Task};
@@ -27,7 +28,13 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
         | "instance_addons"
         | "instance_modules"
         | "instance_admin_password"
-        | "instance_remove" => instances::jobs::instance_effect(connection, job, snapshot).await,
+        | "instance_remove" => {
+            let mut signals = instances::jobs::instance_effect(connection, job, snapshot).await?;
+            signals.extend(domains::jobs::instance_jobs_effect(connection, job, snapshot).await?);
+            Ok(signals)
+        }
+        "proxy_apply" => proxies::jobs::proxy_apply_effect(connection, job, snapshot).await,
+        "certificate_issue" => domains::jobs::certificate_issue_effect(connection, job, snapshot).await,
         kind if databases::jobs::KINDS.contains(&kind) => {
             instances::jobs::instance_effect(connection, job, snapshot).await
         }

@@ -18,7 +18,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "fuzz"))
 from api import PASSWORD, Controller, Database, call  # noqa: E402
 
-PAGES = ["api", "keys", "webhooks", "audit", "projects", "configuration", "databases"]
+PAGES = ["api", "keys", "webhooks", "audit", "projects", "configuration", "databases", "domains"]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

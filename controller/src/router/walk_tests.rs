@@ -21,6 +21,8 @@ const NOT_MADE_HERE: [&str; 2] = [
 ];
 /// What a path calls the object of its collection.
 const OBJECTS: [&str; 4] = ["id", "delivery_id", "project_id", "env_id"];
+/// Objects below others, each made by itself.
+const INNER: [(&str, &str); 1] = [("domain_id", "domains")];
 /// Made for these tests; nobody has the private half any more.
 pub const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnvz/yvLCIYkvheNuaHkFy9GN+5xZ9NZg4uoPpM5Pf8";
 
@@ -220,6 +222,7 @@ impl World {
         // They leave a job and a mail.
         self.make("instances").await;
         self.make("invites").await;
+        self.make("domains").await;
         self.make("webhook-endpoints").await;
         let named = |o: &&Operation| OBJECTS.iter().any(|name| o.canonical.contains(&format!("{{{name}}}")));
         let operations = self.document.operations().iter().filter(named);
@@ -236,6 +239,10 @@ impl World {
         }
         let object = match collection {
             "invites" => self.post("/api/members/invite").await,
+            "domains" => {
+                let path = format!("/api/instances/{}/domains", self.id("instances").unwrap_or_default());
+                Some(self.ada.post(&path, json!({"host": "first.example.com"})).await.is(StatusCode::CREATED).body)
+            }
             // None is sent before something happens.
             "webhook-deliveries" => {
                 let endpoint = self.id("webhook-endpoints").unwrap_or_default();
@@ -295,7 +302,7 @@ impl World {
             "name" => object?["name"].as_str(),
             "userId" | "inviteId" => object?["id"].as_str(),
             name if OBJECTS.contains(&name) => object?["id"].as_str(),
-            _ => None,
+            name => INNER.iter().find(|(known, _)| *known == name).and_then(|(_, collection)| self.id(collection)),
         };
         let filled: Vec<String> = operation
             .path

@@ -61,7 +61,7 @@ pub struct InstanceSpec {
     /// A proxy leads to it, to the port of the live bus too.
     #[serde(default)]
     pub has_proxy: bool,
-    /// The name by which people reach it through the proxy: `erp.example.com`.
+    /// The name by which people reach it: what Odoo writes into links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_host: Option<String>,
     /// Extra environment of the Odoo container.

@@ -305,6 +305,7 @@ impl From<InstanceRow> for Instance {
         let spec = row.spec.0;
         let port = row.http_port.and_then(|p| u16::try_from(p).ok());
         let url = match (port, row.host) {
+            _ if spec.public_host.is_some() => spec.public_host.as_ref().map(|host| format!("https://{host}")),
             (Some(port), Some(host)) if host.contains(':') => Some(format!("http://[{host}]:{port}")),
             (Some(port), Some(host)) => Some(format!("http://{host}:{port}")),
             _ => None,

@@ -1,6 +1,7 @@
 //! Rules of an instance's fields, and what reports of its agent make of it.
 
 use super::model::{database_name_of, slug_of};
+use crate::config::Config;
 use crate::fleet::connection::ingest::events_follow;
 use crate::identity::authentication::tests::{Answer, Visitor, run};
 use crate::platform::jobs::report::job_end_here;
@@ -38,7 +39,12 @@ pub struct Shop {
 
 impl Shop {
     pub async fn new() -> Self {
-        let test = TestApp::start().await;
+        Self::new_with(|_| {}).await
+    }
+
+    /// Where the application is configured otherwise.
+    pub async fn new_with(configure: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        let test = TestApp::start_with(configure).await;
         let (ada, answer) = Visitor::new(&test.app).bootstrap().await;
         let organization = answer.organization().parse().unwrap();
         let made = ada.post("/api/servers", json!({"name": "first"})).await.is(StatusCode::CREATED);
@@ -53,7 +59,11 @@ impl Shop {
 
     /// Provisioned, running and healthy.
     pub async fn running() -> Self {
-        let shop = Self::new().await;
+        Self::running_with(|_| {}).await
+    }
+
+    pub async fn running_with(configure: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        let shop = Self::new_with(configure).await;
         let job = shop.succeeded(shop.provision, StepStatus::Succeeded);
         shop.says([shop.container("odoo-1", "running"), job]).await;
         assert_eq!(shop.state().await, ("running".into(), "healthy".into(), "running".into(), Value::Null));

@@ -288,6 +288,8 @@ async fn fleet(app: &App, steps: &mut Steps, ada: &Visitor) {
     steps.post(ada, &format!("{instance}/admin-password"), json!({ "password": "a quiet shop 8" })).await;
     idle(app).await;
     databases(app, steps, ada, &format!("{instance}/database")).await;
+    domains(app, steps, ada, &server, &instance).await;
+    idle(app).await;
     steps.delete(ada, &instance).await;
     steps.delete(ada, &format!("{server}?force=true")).await;
 }
@@ -305,6 +307,21 @@ async fn databases(app: &App, steps: &mut Steps, ada: &Visitor, database: &str) 
     idle(app).await;
     steps.delete(ada, &format!("{database}/databases/third?confirm=third")).await;
     idle(app).await;
+}
+
+async fn domains(app: &App, steps: &mut Steps, ada: &Visitor, server: &str, instance: &str) {
+    steps.put(ada, &format!("{server}/proxy"), json!({ "mode": "managed" })).await;
+    let made = steps.post(ada, &format!("{instance}/domains"), json!({ "host": "shop.example.com" })).await;
+    let domain = format!("{instance}/domains/{}", made.text("id"));
+    steps.post(ada, &format!("{domain}/verify?force=true"), json!({})).await;
+    idle(app).await;
+    steps.post(ada, &format!("{domain}/renew"), json!({})).await;
+    steps.put(ada, &format!("{domain}/primary"), json!({})).await;
+    steps.put(ada, &format!("{domain}/access"), json!({ "hsts_seconds": 60 })).await;
+    let own = rcgen::generate_simple_self_signed(["shop.example.com".to_owned()]).unwrap();
+    let upload = json!({ "certificate": own.cert.pem(), "private_key": own.signing_key.serialize_pem() });
+    steps.put(ada, &format!("{domain}/certificate"), upload).await;
+    steps.delete(ada, &domain).await;
 }
 
 async fn delivery(steps: &mut Steps, ada: &Visitor) {

@@ -76,6 +76,34 @@ pub async fn job_enqueue(connection: &mut PgConnection, replica: ReplicaId, job:
     }
 }
 
+/// Add a job for the sweeper to hand over, who is rung after the commit: what follows from something else is enqueued by no
+/// replica in particular. With `waiting` it is let go by whatever it waits for.
+pub async fn job_enqueue_later(connection: &mut PgConnection, job: &NewJob, waiting: bool) -> Result<()> {
+    if let Some(claim) = job.idempotency_claim {
+        idempotency_job_store(connection, job.organization, claim, job.id).await?;
+    }
+    sqlx::query!(
+        "insert into jobs (id, organization_id, kind, executor, server_id, instance_id, subject, input, secret_ids,
+             status, waiting, timeout_seconds, deadline_at, created_by)
+         values ($1, $2, $3, 'agent', $4, $5, $6, $7, $8, 'queued', $9, $10, now() + make_interval(secs => $11), $12)",
+        job.id.0,
+        job.organization.0,
+        job.kind,
+        job.server.0,
+        job.instance.map(|i| i.0),
+        Json(&job.subject) as _,
+        job.input,
+        Json(&job.secrets) as _,
+        waiting,
+        job.timeout_seconds,
+        job.deadline_seconds.map(|s| s as f64),
+        Json(&job.created_by) as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// What a retry of the request that enqueued this job is answered.
 pub async fn job_accepted(
     connection: &mut PgConnection, organization: OrganizationId, job: JobId,

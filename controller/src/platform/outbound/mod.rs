@@ -7,5 +7,5 @@ mod client;
 #[cfg(test)]
 pub mod tests;
 
-pub use addresses::Guard;
+pub use addresses::{Guard, is_public};
 pub use client::{Lookup, Outbound, OutboundError, OutboundReply, OutboundRequest};

@@ -57,6 +57,9 @@ const UNWELL: &str = r#"{"reason": "Odoo does not answer: Connection refused (os
 const WELL: &str = r#"{"reason": null, "since": "2026-01-02T03:09:20Z",
     "crashes": {"recent": 0, "exit_code": null, "out_of_memory": false}}"#;
 const REQUESTED: &str = r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006"}"#;
+const DOMAIN: &str = r#"{"instance_id": "0193f1a2-7c00-7000-8000-000000000005"}"#;
+const CERTIFICATE: &str = r#"{"instance_id": "0193f1a2-7c00-7000-8000-000000000005",
+    "not_after": "2031-01-01T00:00:00Z", "issuer": "R11"}"#;
 const NOTICE: &str = r#"{"notice_id": "0193f1a2-7c00-7000-8000-000000000007", "kind": "disk_full",
     "message": "The disk of web-1 is 93 % full."}"#;
 
@@ -66,6 +69,21 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("api_key.revoked", "robot", "An API key was revoked.", NONE),
     on("api_key.rotated", "robot", "An API key was given another secret.", NONE),
     on("api_key.updated", "robot", "An API key was renamed, or may be used from other addresses.", NONE),
+    on(
+        "certificate.expiring",
+        "shop.example.com",
+        "The certificate of a domain ends within 14, 7 or 3 days and was not renewed.",
+        r#"{"instance_id": "0193f1a2-7c00-7000-8000-000000000005", "not_after": "2031-01-01T00:00:00Z", "days": 7}"#,
+    ),
+    on(
+        "certificate.failed",
+        "shop.example.com",
+        "A domain has got no certificate; the data tells why.",
+        r#"{"instance_id": "0193f1a2-7c00-7000-8000-000000000005", "job_id": "0193f1a2-7c00-7000-8000-000000000006",
+            "reason": "The authority cannot reach the server on port 80.", "retry_at": null}"#,
+    ),
+    on("certificate.issued", "shop.example.com", "A domain has a certificate.", CERTIFICATE),
+    on("certificate.renewed", "shop.example.com", "A domain has a newer certificate.", CERTIFICATE),
     on("database.created", "shop", "A database was made beside an instance's own.", DATABASE),
     on("database.dropped", "shop", "A database beside an instance's own was dropped.", DATABASE),
     on("database.duplicated", "shop", "A database of an instance's PostgreSQL was copied.", DATABASE),
@@ -73,6 +91,10 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("database.password_rotated", "shop", "The role of an instance's database has another password.", DATABASE),
     on("database.renamed", "shop", "A database beside an instance's own has another name.", DATABASE),
     on("database.tuned", "shop", "An instance's PostgreSQL has other settings.", DATABASE),
+    on("domain.access_changed", "shop.example.com", "Others may come in by a domain.", DOMAIN),
+    on("domain.added", "shop.example.com", "A domain was added to an instance.", DOMAIN),
+    on("domain.primary_changed", "shop.example.com", "A domain is the primary one of its instance now.", DOMAIN),
+    on("domain.removed", "shop.example.com", "A domain was removed from an instance.", DOMAIN),
     on("environment.created", "Staging", "An environment was made.", NONE),
     on("environment.deleted", "Staging", "An environment is gone, with its instances.", NONE),
     on(
@@ -135,6 +157,7 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("project.deleted", "Acme", "A project was removed.", NONE),
     on("project.restored", "Acme", "A project that was put away was taken back.", NONE),
     on("project.updated", "Acme", "A project has another name, description or version of Odoo.", NONE),
+    on("proxy.updated", "web-1", "A server's proxy was changed.", r#"{"mode": "managed"}"#),
     on("registry.created", "registry.example.com", "A registry was added.", NONE),
     on("registry.deleted", "registry.example.com", "A registry was removed.", NONE),
     on("registry.updated", "registry.example.com", "A registry was changed.", NONE),
@@ -188,6 +211,8 @@ impl EventType {
         let noun = match self.kind {
             "notice.raised" | "notice.cleared" => "server",
             "member.invited" => "invitation",
+            _ if noun == "certificate" => "domain",
+            "proxy.updated" => "server",
             _ => noun,
         };
         Event {
@@ -217,6 +242,9 @@ mod tests {
     const NO_EVENT_NOUNS: &[&str] = &["auth", "limits", "scope", "user"];
     /// What else only the audit log tells.
     const NO_EVENTS: &[&str] = &[
+        "certificate.renew_requested",
+        "certificate.uploaded",
+        "domain.verified",
         "job.cancel_requested",
         "organization.deleted",
         "registry.tested",

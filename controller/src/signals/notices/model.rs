@@ -59,6 +59,7 @@ impl NoticeKind {
     /// What one must hold at the subject's place to see it.
     pub fn permissions(self, place: &Place) -> &'static [Permission] {
         match self {
+            Self::CertificateExpiring if place.project.is_some() => &[Permission::ViewDomains],
             Self::ServerOffline | Self::CertificateExpiring | Self::DiskFull => &[Permission::ViewServers],
             // The jobs of what one may see.
             Self::JobFailed if place.project.is_some() => &[Permission::ViewJobs, Permission::ViewInstances],
@@ -89,6 +90,7 @@ impl NoticeKind {
     pub fn page(self, subject: &Subject) -> String {
         match subject.kind.as_str() {
             "server" => format!("/servers/{}", subject.id),
+            "domain" => "/instances".into(),
             "job" => format!("/jobs/{}", subject.id),
             "api_key" => "/api-keys".into(),
             "webhook_endpoint" => "/webhooks".into(),

@@ -203,6 +203,8 @@ pub async fn job_list_doomed(system: &PgPool, limit: i64) -> Result<Vec<Doomed>>
            union all
            select organization_id, id, 'instance_removed', false from jobs
            where waiting and status = 'queued' and instance_id is null and server_id is not null
+             -- These wait for one of their own kind.
+             and kind <> 'proxy_apply'
            union all
            select organization_id, id, 'cancelled', true from jobs
            where cancel_requested_at is not null and status = 'queued' and attempts = 0 and server_id is not null

@@ -29,6 +29,7 @@ pub async fn conditions_new(app: &App, kind: NoticeKind, up_since: DateTime<Utc>
         NoticeKind::CertificateExpiring => {
             let mut found = store::certificate_expiring_new(system, now).await?;
             found.extend(people_certificate(app, now));
+            found.extend(store::domain_expiring_new(system, now, now + CERTIFICATE_WARNING).await?);
             Ok(found)
         }
         NoticeKind::ApiKeyExpiring => store::api_key_expiring_new(system, now, KEY_WARNING).await,
@@ -48,6 +49,7 @@ pub async fn conditions_over(app: &App, kind: NoticeKind) -> Result<Vec<NoticeId
             let own = people_certificate(app, now).map(|finding| finding.subject.id);
             let mut over = store::certificate_expiring_over(system, now).await?;
             over.extend(store::people_certificate_over(system, app.replica, own, now).await?);
+            over.extend(store::domain_expiring_over(system, now + CERTIFICATE_WARNING).await?);
             Ok(over)
         }
         NoticeKind::ApiKeyExpiring => store::api_key_expiring_over(system, now, KEY_WARNING).await,

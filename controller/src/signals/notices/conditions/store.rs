@@ -170,6 +170,60 @@ pub async fn people_certificate_over(
     Ok(over)
 }
 
+/// A proxy renews at two thirds of a certificate's life: what ends soon something keeps from it, or a person has uploaded.
+pub async fn domain_expiring_new(system: &PgPool, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<Finding>> {
+    let rows = sqlx::query!(
+        r#"select d.id, d.organization_id, d.host, d.not_after as "not_after!", d.reason,
+                  d.uploaded_chain is not null as "uploaded!", i.project_id, i.environment_id, i.server_id
+           from domains d join instances i on i.id = d.instance_id
+           where d.state = 'active' and d.not_after < $1
+             -- One that is made for less is renewed in time all the same.
+             and (d.uploaded_chain is not null or d.not_after - $2 < (d.not_after - d.not_before) / 6)
+             and not exists (select from notices n where n.cleared_at is null and n.kind = 'certificate_expiring'
+                             and n.organization_id = d.organization_id and n.subject ->> 'id' = d.id::text)
+           order by d.id limit $3"#,
+        until,
+        now,
+        AT_ONCE
+    )
+    .fetch_all(system)
+    .await?;
+    let told = rows.into_iter().map(|row| {
+        let how = if row.uploaded {
+            "Upload a newer one.".to_owned()
+        } else {
+            let why = row.reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+            format!("It was not renewed.{why}")
+        };
+        let message = format!("The certificate of {} ends on {}. {how}", row.host, day(row.not_after));
+        Finding {
+            organization: Some(OrganizationId(row.organization_id)),
+            subject: Subject::new("domain", row.id, row.host),
+            message,
+            place: Place {
+                project: Some(row.project_id),
+                environment: Some(row.environment_id),
+                server: Some(row.server_id),
+            },
+            audience: Audience::Everybody,
+        }
+    });
+    Ok(told.collect())
+}
+
+pub async fn domain_expiring_over(system: &PgPool, until: DateTime<Utc>) -> Result<Vec<NoticeId>> {
+    let over = sqlx::query_scalar!(
+        r#"select n.id as "id: NoticeId" from notices n
+           where n.cleared_at is null and n.kind = 'certificate_expiring' and n.subject ->> 'type' = 'domain'
+             and not exists (select from domains d where d.id = (n.subject ->> 'id')::uuid and d.state = 'active'
+                             and d.not_after < $1)"#,
+        until
+    )
+    .fetch_all(system)
+    .await?;
+    Ok(over)
+}
+
 /// Keys that were made for less than the time of warning say nothing new.
 pub async fn api_key_expiring_new(system: &PgPool, now: DateTime<Utc>, warning: TimeDelta) -> Result<Vec<Finding>> {
     let until = now + warning;

@@ -1,0 +1,589 @@
+//! Every query on `domains`, and those by which they change instances.
+
+use super::access::DomainAccess;
+use super::model::{CertificateSource, DnsCheck, Domain, DomainCertificate, DomainDns, DomainState};
+use super::names::readable;
+use crate::error::{Error, Result};
+use crate::network::proxies::model::ProxyMode;
+use crate::platform::http::Page;
+use chrono::{DateTime, Utc};
+use ocore_shared::ids::{DomainId, InstanceId, OrganizationId, SecretId, ServerId};
+use ocore_shared::protocol::odoo::InstanceSpec;
+use ocore_shared::protocol::proxy::{CertificateInfo, SiteAccess};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+struct DomainRow {
+    id: Uuid,
+    instance_id: Uuid,
+    host: String,
+    is_primary: bool,
+    automatic: bool,
+    state: DomainState,
+    reason: Option<String>,
+    retry_at: Option<DateTime<Utc>>,
+    dns: Option<Json<DnsCheck>>,
+    verified_at: Option<DateTime<Utc>>,
+    uploaded: bool,
+    not_before: Option<DateTime<Utc>>,
+    not_after: Option<DateTime<Utc>>,
+    issuer: Option<String>,
+    serial: Option<String>,
+    access: Json<SiteAccess>,
+    redirect_to_primary: bool,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// A domain, and what of it is not shown.
+#[derive(Clone)]
+pub struct Stored {
+    /// Without the records to set and the snippets, which take its server's addresses.
+    pub domain: Domain,
+    pub access: SiteAccess,
+    pub verified: bool,
+}
+
+impl From<DomainRow> for Stored {
+    fn from(row: DomainRow) -> Self {
+        let source = if row.uploaded { CertificateSource::Uploaded } else { CertificateSource::Acme };
+        let domain = Domain {
+            id: DomainId(row.id),
+            instance_id: InstanceId(row.instance_id),
+            name: readable(&row.host),
+            url: format!("https://{}", row.host),
+            host: row.host,
+            is_primary: row.is_primary,
+            automatic: row.automatic,
+            state: row.state,
+            reason: row.reason,
+            retry_at: row.retry_at,
+            dns: DomainDns { records: Vec::new(), checked: row.dns.map(|dns| dns.0) },
+            certificate: DomainCertificate {
+                source,
+                not_before: row.not_before,
+                not_after: row.not_after,
+                issuer: row.issuer,
+                serial: row.serial,
+            },
+            access: DomainAccess::new(&row.access.0, row.redirect_to_primary),
+            snippets: None,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        };
+        Self { domain, access: row.access.0, verified: row.verified_at.is_some() }
+    }
+}
+
+/// The columns of [`DomainRow`], of the rows that the rest of the query says.
+macro_rules! domain_query {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            DomainRow,
+            r#"select id, instance_id, host, is_primary, automatic, state as "state: DomainState", reason, retry_at,
+                   dns as "dns: Json<DnsCheck>", verified_at, uploaded_chain is not null as "uploaded!", not_before,
+                   not_after, issuer, serial, access as "access: Json<SiteAccess>", redirect_to_primary, version,
+                   created_at, updated_at
+               from domains "# + $rest,
+            $($argument),+
+        )
+    };
+}
+
+/// Domains of an instance, newest first.
+pub async fn domain_list(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId, page: &Page,
+) -> Result<Vec<Stored>> {
+    let rows = domain_query!(
+        "where organization_id = $1 and instance_id = $2 and ($3::uuid is null or id < $3) order by id desc limit $4",
+        organization.0,
+        instance.0,
+        page.before()?,
+        page.fetch()
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(Stored::from).collect())
+}
+
+pub async fn domain_get(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId, id: DomainId,
+) -> Result<Option<Stored>> {
+    let row =
+        domain_query!("where organization_id = $1 and instance_id = $2 and id = $3", organization.0, instance.0, id.0);
+    Ok(row.fetch_optional(connection).await?.map(Stored::from))
+}
+
+/// A domain whatever its instance is, kept for this transaction.
+pub async fn domain_lock(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId,
+) -> Result<Option<Stored>> {
+    let row = domain_query!("where organization_id = $1 and id = $2 for update", organization.0, id.0);
+    Ok(row.fetch_optional(connection).await?.map(Stored::from))
+}
+
+/// Domains of a server's instances that wait for their certificate.
+pub async fn domain_list_issuing(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Vec<Stored>> {
+    let rows = domain_query!(
+        "where organization_id = $1 and state = 'issuing'
+           and instance_id in (select id from instances where organization_id = $1 and server_id = $2)
+         order by id for update",
+        organization.0,
+        server.0
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(Stored::from).collect())
+}
+
+/// Domains of a server's instances that the proxy there may know more of.
+pub async fn domain_list_of_server(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Vec<Stored>> {
+    let rows = domain_query!(
+        "where organization_id = $1 and verified_at is not null and uploaded_chain is null
+           and instance_id in (select id from instances where organization_id = $1 and server_id = $2)
+         order by id for update",
+        organization.0,
+        server.0
+    );
+    Ok(rows.fetch_all(connection).await?.into_iter().map(Stored::from).collect())
+}
+
+/// Add a domain: the first of an instance is its primary one. False: the name is taken, by whomever. An attempt that was
+/// refused leaves the transaction as it was.
+pub async fn domain_insert(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, instance: InstanceId, host: &str,
+    automatic: bool,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "insert into domains (id, organization_id, instance_id, host, automatic, is_primary)
+         select $1, $2, $3, $4, $5, not exists (select from domains where organization_id = $2 and instance_id = $3
+             and is_primary)
+         on conflict on constraint domains_host do nothing",
+        id.0,
+        organization.0,
+        instance.0,
+        host,
+        automatic
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub async fn domain_count(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId,
+) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "count!" from domains where organization_id = $1 and instance_id = $2"#,
+        organization.0,
+        instance.0
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Remove a domain; of those that stay the oldest becomes primary, if none is.
+pub async fn domain_delete(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId, id: DomainId,
+) -> Result<()> {
+    sqlx::query!("delete from domains where organization_id = $1 and id = $2", organization.0, id.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!(
+        "update domains set is_primary = true, version = version + 1, updated_at = now()
+         where id = (select id from domains where organization_id = $1 and instance_id = $2
+                     order by activated_at is null, automatic, id limit 1)
+           and not exists (select from domains where organization_id = $1 and instance_id = $2 and is_primary)",
+        organization.0,
+        instance.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Exactly one primary.
+pub async fn domain_make_primary(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId, id: DomainId,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set is_primary = false, version = version + 1, updated_at = now()
+         where organization_id = $1 and instance_id = $2 and is_primary and id <> $3",
+        organization.0,
+        instance.0,
+        id.0
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update domains set is_primary = true, version = version + 1, updated_at = now()
+         where organization_id = $1 and instance_id = $2 and id = $3 and not is_primary",
+        organization.0,
+        instance.0,
+        id.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Write down what a look at the DNS found.
+pub async fn domain_checked(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, check: &DnsCheck,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set dns = $3, updated_at = now() where organization_id = $1 and id = $2",
+        organization.0,
+        id.0,
+        Json(check) as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Its name may be served: with `state` from now on.
+pub async fn domain_verified(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, state: DomainState,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set state = $3, reason = null, retry_at = null, verified_at = coalesce(verified_at, now()),
+             activated_at = case when $3 = 'active' then coalesce(activated_at, now()) else activated_at end,
+             version = version + 1, updated_at = now()
+         where organization_id = $1 and id = $2",
+        organization.0,
+        id.0,
+        state as DomainState
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// It is reached, with this certificate.
+pub async fn domain_certified(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, certificate: &CertificateInfo,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set state = 'active', reason = null, retry_at = null, not_before = $3, not_after = $4,
+             issuer = $5, serial = $6, activated_at = coalesce(activated_at, now()), version = version + 1,
+             warned_days = case when not_after = $4 then warned_days end, updated_at = now()
+         where organization_id = $1 and id = $2",
+        organization.0,
+        id.0,
+        certificate.not_before,
+        certificate.not_after,
+        certificate.issuer,
+        certificate.serial
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Why it has no certificate, or no newer one. One that still has a good one stays as it is.
+pub async fn domain_failed(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, reason: &str,
+    retry_at: Option<DateTime<Utc>>, now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set reason = $3, retry_at = $4, version = version + 1, updated_at = now(),
+             state = case when not_after > $5 then state else 'failed' end
+         where organization_id = $1 and id = $2",
+        organization.0,
+        id.0,
+        reason,
+        retry_at,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What keeps domains of a server's instances from going on.
+pub async fn domain_stuck(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, reason: &str,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set reason = $3, updated_at = now() where organization_id = $1 and state = 'issuing'
+           and instance_id in (select id from instances where organization_id = $1 and server_id = $2)",
+        organization.0,
+        server.0,
+        reason
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Put an uploaded certificate in; the key that it replaces.
+pub async fn domain_upload(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, chain: &str, key: SecretId,
+    certificate: &CertificateInfo,
+) -> Result<Option<SecretId>> {
+    let old = sqlx::query_scalar!(
+        "select key_secret_id from domains where organization_id = $1 and id = $2 for update",
+        organization.0,
+        id.0
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update domains set uploaded_chain = $3, key_secret_id = $4, not_before = $5, not_after = $6, issuer = $7,
+             serial = $8, verified_at = coalesce(verified_at, now()), reason = null, retry_at = null, warned_days = null,
+             state = case when state = 'active' then state else 'issuing' end, version = version + 1,
+             updated_at = now()
+         where organization_id = $1 and id = $2",
+        organization.0,
+        id.0,
+        chain,
+        key.0,
+        certificate.not_before,
+        certificate.not_after,
+        certificate.issuer,
+        certificate.serial
+    )
+    .execute(connection)
+    .await?;
+    Ok(old.flatten().map(SecretId))
+}
+
+/// Who may come in. False: somebody else was faster.
+pub async fn domain_access_store(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, access: &SiteAccess, redirect: bool,
+    version: i64,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "update domains set access = $3, redirect_to_primary = $4, version = version + 1, updated_at = now()
+         where organization_id = $1 and id = $2 and version = $5",
+        organization.0,
+        id.0,
+        Json(access) as _,
+        redirect,
+        version
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// A name as the proxy of its server is to serve it.
+pub struct SiteRow {
+    pub host: String,
+    pub instance: InstanceId,
+    pub verified: bool,
+    pub uploaded_chain: Option<String>,
+    pub key_secret: Option<SecretId>,
+    pub access: SiteAccess,
+    pub redirect_to_primary: bool,
+    /// Where it is served itself.
+    pub primary_host: Option<String>,
+    pub environment_type: String,
+}
+
+/// All names of a server's instances, in an order that stays the same.
+pub async fn site_list(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Vec<SiteRow>> {
+    let rows = sqlx::query!(
+        r#"select d.host, d.instance_id, d.verified_at is not null as "verified!", d.uploaded_chain, d.key_secret_id,
+                  d.access as "access: Json<SiteAccess>", d.redirect_to_primary, e.type as environment_type,
+                  (select p.host from domains p where p.instance_id = i.id and p.is_primary and p.verified_at is not null)
+                      as primary_host
+           from domains d join instances i on i.id = d.instance_id join environments e on e.id = i.environment_id
+           where d.organization_id = $1 and i.server_id = $2 and i.desired_state <> 'removed' order by d.host"#,
+        organization.0,
+        server.0
+    )
+    .fetch_all(connection)
+    .await?;
+    let site = rows.into_iter().map(|row| SiteRow {
+        host: row.host,
+        instance: InstanceId(row.instance_id),
+        verified: row.verified,
+        uploaded_chain: row.uploaded_chain,
+        key_secret: row.key_secret_id.map(SecretId),
+        access: row.access.0,
+        redirect_to_primary: row.redirect_to_primary,
+        primary_host: row.primary_host,
+        environment_type: row.environment_type,
+    });
+    Ok(site.collect())
+}
+
+/// How many domains of a server's instances people have added.
+pub async fn domain_count_by_hand(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "count!" from domains d join instances i on i.id = d.instance_id
+           where d.organization_id = $1 and i.server_id = $2 and not d.automatic"#,
+        organization.0,
+        server.0
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Instances of a server that have domains, or are made as if they had.
+pub async fn instance_list_named(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Vec<InstanceId>> {
+    let rows = sqlx::query_scalar!(
+        "select i.id from instances i where i.organization_id = $1 and i.server_id = $2
+           and (i.spec ->> 'has_proxy' = 'true' or i.spec ? 'public_host'
+                or exists (select from domains d where d.instance_id = i.id))
+         order by i.id",
+        organization.0,
+        server.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(InstanceId).collect())
+}
+
+/// Names that a zone gives to a server's instances, or to one of them.
+pub async fn instance_list_slugs(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, instance: Option<InstanceId>,
+) -> Result<Vec<(InstanceId, String)>> {
+    let rows = sqlx::query!(
+        "select id, slug from instances where organization_id = $1 and server_id = $2 and ($3::uuid is null or id = $3)
+           and container_id is not null and desired_state <> 'removed' order by id",
+        organization.0,
+        server.0,
+        instance.map(|id| id.0)
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (InstanceId(row.id), row.slug)).collect())
+}
+
+/// Names of a server's instances that its zone gave them and gives them no more.
+pub async fn domain_list_outside(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, zone: Option<&str>,
+) -> Result<Vec<(InstanceId, DomainId)>> {
+    let rows = sqlx::query!(
+        "select d.instance_id, d.id from domains d join instances i on i.id = d.instance_id
+         where d.organization_id = $1 and i.server_id = $2 and d.automatic
+           and ($3::text is null or d.host <> i.slug || '.' || $3)",
+        organization.0,
+        server.0,
+        zone
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (InstanceId(row.instance_id), DomainId(row.id))).collect())
+}
+
+/// A server's proxy of another kind: names that it has no certificate for get one, or need none.
+pub async fn domain_mode_changed(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, mode: ProxyMode,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set version = version + 1, updated_at = now(),
+             state = case when $3 = 'managed' then 'issuing' else 'active' end,
+             reason = null, retry_at = null,
+             activated_at = case when $3 = 'managed' then activated_at else coalesce(activated_at, now()) end
+         where organization_id = $1 and verified_at is not null
+           and instance_id in (select id from instances where organization_id = $1 and server_id = $2)
+           and case when $3 = 'managed' then state = 'active' and not_after is null
+                    when $3 = 'external' then state in ('issuing', 'failed') else false end",
+        organization.0,
+        server.0,
+        mode as ProxyMode
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// An instance as domains find it.
+pub struct Followed {
+    pub name: String,
+    pub server: ServerId,
+    pub spec: InstanceSpec,
+    pub secrets: BTreeMap<String, SecretId>,
+    pub version: i64,
+    pub has_container: bool,
+    pub is_removed: bool,
+    /// A job works on it, or is about to.
+    pub busy: bool,
+    pub mode: ProxyMode,
+    /// It has been reached by some name.
+    pub is_reached: bool,
+    /// Its primary name, if it has been reached by that.
+    pub primary_host: Option<String>,
+}
+
+/// An instance and what its domains make of it, kept for this transaction.
+pub async fn instance_followed(
+    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,
+) -> Result<Option<Followed>> {
+    let row = sqlx::query!(
+        r#"select i.name, i.server_id, i.spec as "spec: Json<InstanceSpec>",
+                  i.secret_ids as "secrets: Json<BTreeMap<String, SecretId>>", i.version,
+                  i.container_id is not null as "has_container!", i.desired_state = 'removed' as "is_removed!",
+                  exists (select from jobs j where j.instance_id = i.id
+                      and j.status in ('queued', 'dispatched', 'running')) as "busy!",
+                  coalesce((select p.mode from server_proxies p where p.server_id = i.server_id), 'none')
+                      as "mode!: ProxyMode",
+                  exists (select from domains d where d.instance_id = i.id and d.activated_at is not null)
+                      as "is_reached!",
+                  (select d.host from domains d where d.instance_id = i.id and d.is_primary
+                      and d.activated_at is not null) as primary_host
+           from instances i where i.organization_id = $1 and i.id = $2 for no key update of i"#,
+        organization.0,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Followed {
+        name: row.name,
+        server: ServerId(row.server_id),
+        spec: row.spec.0,
+        secrets: row.secrets.0,
+        version: row.version,
+        has_container: row.has_container,
+        is_removed: row.is_removed,
+        busy: row.busy,
+        mode: row.mode,
+        is_reached: row.is_reached,
+        primary_host: row.primary_host,
+    }))
+}
+
+pub async fn server_name(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Option<String>> {
+    let name = sqlx::query_scalar!(
+        "select name from servers where organization_id = $1 and id = $2",
+        organization.0,
+        server.0
+    );
+    Ok(name.fetch_optional(connection).await?)
+}
+
+/// Whether a job fetches the certificate of a domain now.
+pub async fn certificate_is_asked(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from jobs where organization_id = $1 and kind = 'certificate_issue'
+               and subject ->> 'id' = $2 and status in ('queued', 'dispatched', 'running')) as "asked!""#,
+        organization.0,
+        id.0.to_string()
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// The name is somebody's; whose, nobody is told.
+pub fn domain_taken(host: &str) -> Error {
+    let message = format!("{host} leads to an instance already. Delete it there first, or choose another name.");
+    Error::conflict("domain_taken", message)
+}
