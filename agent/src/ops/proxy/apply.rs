@@ -3,7 +3,7 @@
 
 use super::container::{self, Labels};
 use super::files::{ProxyFiles, inside};
-use super::{CONTAINER, caddy, upstreams};
+use super::{CONTAINER, caddy, check, upstreams};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::ExecSpec;
@@ -44,7 +44,11 @@ pub async fn proxy_apply(host: Host, ctx: JobContext) -> Result<Value, OpError> 
         .await?;
         return done(None);
     }
-    ctx.step("check", container::ports_are_free(&host, &wish)).await?;
+    ctx.step("check", async {
+        check::values(&wish)?;
+        container::ports_are_free(&host, &wish).await
+    })
+    .await?;
     let _: Image = ctx
         .step("pull_image", async {
             let logins = logins(&ctx, &wish.registries).await?;
@@ -54,8 +58,9 @@ pub async fn proxy_apply(host: Host, ctx: JobContext) -> Result<Value, OpError> 
     ctx.step("files", async { files.write_certificates(&wish, |name| ctx.secret(&certificate_secret(name))) }).await?;
     let id: String = ctx.step("container", have(&host, files, Labels::Job(&ctx), &wish)).await?;
     ctx.step("load", async {
-        load(&host, files, &wish).await?;
-        files.write_wish(&wish)
+        let loaded = load(&host, files, &wish).await.and_then(|()| files.write_wish(&wish));
+        let tidied = files.tidy();
+        loaded.and(tidied)
     })
     .await?;
     done(Some(id))

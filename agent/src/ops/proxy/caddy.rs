@@ -1,7 +1,7 @@
 //! Caddy's configuration, made of what is to be served. It is whole: nothing is ever added to a running one.
 
 use super::Upstream;
-use super::files::{CA_FILE, inside};
+use super::files::{ca_file, certificate_files, inside};
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::proxy::{ProxyApply, Site, SiteAccess, SiteCertificate};
 use serde_json::{Value, json};
@@ -30,6 +30,8 @@ pub fn render(wish: &ProxyApply, upstreams: &BTreeMap<InstanceId, Upstream>) -> 
     let routes: Vec<Value> = served.iter().map(|(site, upstream)| route(site, upstream)).collect();
     config["apps"]["http"] = json!({"servers": {"sites": {
         "listen": [":443"],
+        // Only TCP is published: HTTP/3 would be offered to browsers that cannot have it.
+        "protocols": ["h1", "h2"],
         "routes": routes,
     }}});
     config["apps"]["tls"] = tls(wish, &served);
@@ -44,10 +46,11 @@ fn tls(wish: &ProxyApply, served: &[(&Site, &Upstream)]) -> Value {
         .collect();
     let given: Vec<Value> = served
         .iter()
-        .filter(|(site, _)| matches!(site.certificate, SiteCertificate::Given { .. }))
-        .map(|(site, _)| {
-            json!({"certificate": inside(&format!("{}.pem", site.host)), "key": inside(&format!("{}.key", site.host))})
+        .filter_map(|(site, _)| match &site.certificate {
+            SiteCertificate::Given { chain } => Some(certificate_files(&site.host, chain)),
+            SiteCertificate::None | SiteCertificate::Acme => None,
         })
+        .map(|(chain, key)| json!({"certificate": inside(&chain), "key": inside(&key)}))
         .collect();
     let mut tls = json!({});
     if !fetched.is_empty() {
@@ -59,8 +62,8 @@ fn tls(wish: &ProxyApply, served: &[(&Site, &Upstream)]) -> Value {
         if let Some(email) = &wish.acme.email {
             issuer["email"] = json!(email);
         }
-        if wish.acme.ca_certificate.is_some() {
-            issuer["trusted_roots_pem_files"] = json!([inside(CA_FILE)]);
+        if let Some(pem) = &wish.acme.ca_certificate {
+            issuer["trusted_roots_pem_files"] = json!([inside(&ca_file(pem))]);
         }
         tls["automation"] = json!({"policies": [{"subjects": fetched, "issuers": [issuer]}]});
     }
@@ -168,6 +171,7 @@ mod tests {
         let server = &config["apps"]["http"]["servers"]["sites"];
         // With :80 among them Caddy would send nobody on to HTTPS.
         assert_eq!(server["listen"], json!([":443"]));
+        assert_eq!(server["protocols"], json!(["h1", "h2"]));
         let routes = server["routes"][0]["handle"][0]["routes"].as_array().unwrap();
         assert_eq!(routes[0]["handle"][0]["status_code"], 403);
         assert_eq!(routes[1]["handle"][0]["upstreams"][0]["dial"], "odoo-1:8072");
@@ -193,7 +197,11 @@ mod tests {
         let alias = Site { host: "www.example.com".into(), ..alias };
         let pending = Site { certificate: SiteCertificate::None, ..site("later.example.com", id) };
         let elsewhere = site("other.example.com", InstanceId::new());
-        let config = render(&wish(vec![given, alias, pending, elsewhere]), &[(id, upstream(true))].into());
+        let renewed = Site { certificate: SiteCertificate::Given { chain: "y".into() }, ..given.clone() };
+        let upstreams = [(id, upstream(true))].into();
+        let rendered = |site: &Site| render(&wish(vec![site.clone()]), &upstreams);
+        assert_ne!(rendered(&given), rendered(&renewed), "Caddy does not look at its files unless this differs");
+        let config = render(&wish(vec![given, alias, pending, elsewhere]), &upstreams);
         let routes = config["apps"]["http"]["servers"]["sites"]["routes"].as_array().unwrap();
         assert_eq!(routes.len(), 2);
         let moved = &routes[1]["handle"][0]["routes"][0]["handle"][0];

@@ -4,6 +4,7 @@
 mod apply;
 mod caddy;
 mod certificates;
+mod check;
 mod container;
 mod files;
 mod issue;

@@ -213,6 +213,27 @@ async fn an_instance_serves_over_https() {
     });
     shown.await;
     assert_eq!(status(https, "/web/login").await, Ok(401));
+    // The next one under the same name, as it is uploaded before the first has run out.
+    let key = KeyPair::generate().unwrap();
+    let mut given = CertificateParams::new(vec![NAME.into()]).unwrap();
+    given.distinguished_name.push(rcgen::DnType::CommonName, "the next");
+    let chain = given.self_signed(&key).unwrap().pem();
+    own.sites[0].certificate = SiteCertificate::Given { chain: chain.clone() };
+    // With the key of another one Caddy refuses it, and is as it was, after a restart too.
+    let wrong = (certificate_secret(NAME), KeyPair::generate().unwrap().serialize_pem());
+    let id = lab.begin_with("proxy_apply", &own, [wrong]).await;
+    assert_eq!(lab.end(id).await.failure.unwrap().code, "proxy_refused");
+    assert!(Command::new("docker").args(["restart", "ocore-proxy"]).stdout(Stdio::null()).status().unwrap().success());
+    let shown = async |issuer: &str| {
+        until("it is shown", async || {
+            crate::ops::proxy::tests::shown(https, NAME).await.filter(|shown| shown.issuer == issuer)
+        })
+        .await
+    };
+    shown("by hand").await;
+    let id = lab.begin_with("proxy_apply", &own, [(certificate_secret(NAME), key.serialize_pem())]).await;
+    succeeded(&lab.end(id).await);
+    shown("the next").await;
     succeeded(&lab.run("proxy_apply", &ProxyApply { enabled: false, ..wish }).await);
     assert!(lab.agent.host.docker.inspect("ocore-proxy").await.unwrap().is_none());
     succeeded(&lab.remove(true).await);
