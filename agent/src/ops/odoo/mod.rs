@@ -4,7 +4,7 @@ pub mod admin;
 pub mod containers;
 pub mod control;
 pub mod databases;
-mod health;
+pub mod health;
 mod init_log;
 mod initialise;
 mod maintenance;

@@ -91,6 +91,11 @@ async fn apply(host: &Host, ctx: &JobContext, change: &Change) -> Result<Instanc
     }
     ctx.step("health", async {
         health::wait(host, ctx, after).await?;
+        // Whether the bus has a port of its own may have changed; the keeper would see it a little later. Not before Odoo
+        // answers: what waits for it in the proxy would be lost.
+        if let Err(error) = proxy::refresh(host).await {
+            ctx.log(format!("The proxy was not told of it and is asked again: {error}"));
+        }
         provision::running(host, after, started.elapsed().as_millis() as u64).await
     })
     .await
@@ -273,10 +278,5 @@ pub(super) async fn recreate(host: &Host, ctx: &JobContext, from: &Record, to: &
     if timezone != from.spec.settings.timezone.as_deref() {
         admin::set_timezone(host, &postgres, spec, timezone).await?;
     }
-    control::start_odoo(host, ctx, to, "recreate").await?;
-    // Whether the bus has a port of its own may have changed; the keeper would see it a little later.
-    if let Err(error) = proxy::refresh(host).await {
-        ctx.log(format!("The proxy was not told of it and is asked again: {error}"));
-    }
-    Ok(())
+    control::start_odoo(host, ctx, to, "recreate").await
 }

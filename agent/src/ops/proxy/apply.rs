@@ -8,7 +8,8 @@ use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::ExecSpec;
 use crate::host::docker::image::{Image, with_tag};
-use crate::ops::odoo::logins;
+use crate::ops::odoo::record::{Record, Stage};
+use crate::ops::odoo::{health, logins};
 use ocore_shared::protocol::proxy::{ProxyApplied, ProxyApply, certificate_secret};
 use serde_json::Value;
 use std::time::Duration;
@@ -17,6 +18,10 @@ use tokio::time::Instant;
 const START: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(200);
 const STOP_SECONDS: i32 = 10;
+/// How long Caddy lets a request wait for an Odoo.
+pub const HOLD: Duration = Duration::from_secs(45);
+/// One that takes longer to answer a question after its health is not up yet.
+const ANSWER: Duration = Duration::from_secs(3);
 
 pub async fn proxy_apply(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     let wish: ProxyApply = ctx.input()?;
@@ -113,6 +118,9 @@ async fn answers(host: &Host) -> Result<(), OpError> {
 /// Have Caddy serve it, without dropping a connection.
 async fn load(host: &Host, files: &ProxyFiles, wish: &ProxyApply) -> Result<(), OpError> {
     let config = caddy::render(wish, &upstreams(&host.records, &wish.sites));
+    if files.config().as_ref() != Some(&config) {
+        calm(host).await;
+    }
     let next = files.write_next(&config)?;
     reload(host, &inside(&next), false).await?;
     files.accept_next()
@@ -139,17 +147,42 @@ pub async fn reload(host: &Host, path: &str, force: bool) -> Result<(), OpError>
 /// What an instance wants of the proxy may have changed: serve what is wished with that. Nothing when there is no proxy.
 pub async fn refresh(host: &Host) -> Result<(), OpError> {
     let _held = host.proxy_lock.lock().await;
-    look_after(host).await
+    look_after(host, true).await.map(drop)
 }
 
-/// Have the proxy run and serve what is wished. Under the lock.
-pub async fn look_after(host: &Host) -> Result<(), OpError> {
+/// Have the proxy run and serve what is wished. Under the lock. False: another configuration is put off, since requests
+/// wait for an Odoo; only when it `may_wait`.
+pub async fn look_after(host: &Host, may_wait: bool) -> Result<bool, OpError> {
     let files = &host.proxy;
-    let Some(wish) = files.wish() else { return Ok(()) };
+    let Some(wish) = files.wish() else { return Ok(true) };
     have(host, files, Labels::None, &wish).await?;
     let config = caddy::render(&wish, &upstreams(&host.records, &wish.sites));
     if files.config().as_ref() == Some(&config) {
-        return Ok(());
+        return Ok(true);
     }
-    load(host, files, &wish).await
+    if may_wait && !is_calm(host, &wish).await {
+        return Ok(false);
+    }
+    load(host, files, &wish).await.map(|()| true)
+}
+
+/// Wait until no request waits for an Odoo: Caddy holds them while one is restarted, and answers those that it holds with
+/// 502 when it is given another configuration. Not longer than they are held anyway.
+pub async fn calm(host: &Host) {
+    let Some(wish) = host.proxy.wish() else { return };
+    let give_up_at = Instant::now() + HOLD;
+    while !is_calm(host, &wish).await && Instant::now() < give_up_at {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Whether every Odoo behind the proxy that is meant to run answers.
+async fn is_calm(host: &Host, wish: &ProxyApply) -> bool {
+    let is_behind = |record: &Record| wish.sites.iter().any(|site| site.instance_id == record.spec.instance_id);
+    let records = host.records.all().into_iter().filter(|r| r.running && r.stage == Stage::Ready && is_behind(r));
+    let asked = records.map(async |record| {
+        let answer = tokio::time::timeout(ANSWER, health::check(&record)).await;
+        answer.is_ok_and(|answer| answer.is_ok())
+    });
+    futures::future::join_all(asked).await.into_iter().all(|answers| answers)
 }
