@@ -91,3 +91,37 @@ export function changeModules(body) {
   (body.uninstall ?? []).forEach((name) => Object.assign(find(name), free));
   return { installed: (body.install ?? []).flatMap((name) => installed(name)), updated: update, uninstalled: body.uninstall ?? [], down_milliseconds: 64_200 };
 }
+
+const source = (name, url, rest) => ({ name, url, reference: '18.0', enterprise: false, credential: null, ca_certificate: null, known_hosts: null, commit: randomUUID().replace(/-/g, '').padEnd(40, '7'), paths: [''], ...rest });
+const addons = new Map();
+const UPGRADE = [['check', 'Look at the instance'], ['fetch', 'Fetch the addons'], ['pull_image', 'Fetch Odoo'], ['build', 'Add Python packages to the image'], ['inspect', 'Look at the modules'], ['try', 'Try it beside the running Odoo'], ['stop', 'Stop Odoo'], ['copy', 'Copy the database'], ['update', 'Update the modules'], ['switch', 'Make the container anew'], ['health', 'Wait until Odoo answers'], ['finish', 'Remove the copy']];
+export const upgradeSteps = () => named(UPGRADE);
+/** A fetch that ended before anything was touched. */
+export function failedFetch() {
+  const steps = named(UPGRADE);
+  steps.slice(0, 2).forEach((step, i) => Object.assign(step, { status: ['succeeded', 'failed'][i], started_at: ago(9000), finished_at: ago(8995) }));
+  return { steps, created_at: ago(9002), started_at: ago(9000), finished_at: ago(8995), failure: { code: 'git_ref_not_found', message: 'The source initech has no branch, tag or commit 19.9. Correct its reference.', retryable: false } };
+}
+
+/** The sources of an instance; `first`: it has some. */
+export function addonsOf({ id, version }, first) {
+  if (!addons.has(id)) addons.set(id, first ? [
+    source('enterprise', 'https://git.acme.example/odoo/enterprise.git', { enterprise: true, credential: { type: 'token', username: 'deploy', has_value: true } }),
+    source('server-tools', 'https://git.example.org/community/server-tools.git'),
+    source('erp', 'git@git.acme.example:acme/erp.git', { reference: 'v2.4.1', credential: { type: 'ssh_key', has_value: true }, paths: ['addons', 'addons/labels'] }),
+  ] : []);
+  const sources = addons.get(id);
+  const path = sources.flatMap((s) => s.paths.map((p) => `/mnt/addons/${s.name}/${s.commit}${p && `/${p}`}`));
+  return { body: { instance_id: id, sources, addons_path: [...path, '/mnt/extra-addons'].join(','), built_image: first ? 'ocore-built/acme-production:18-8c2f1d0a' : null }, headers: { etag: `"${version}"` } };
+}
+
+export function addonsRefused(body, match, { version }) {
+  if (match && match !== `"${version}"`) return { status: 412, body: { error: { code: 'changed_meanwhile', message: 'It has been changed meanwhile. Look at it again, then apply.' } } };
+  const odd = body.sources.findIndex((s) => s.url.includes('refused'));
+  return odd >= 0 && { status: 400, body: { error: { code: 'validation_error', message: 'Some fields need another value.', errors: [{ field: `sources[${odd}].url`, constraint: 'custom', message: 'is not reached from here' }] } } };
+}
+
+export function replaceAddons({ id }, body) {
+  addons.set(id, body.sources.map((s) => source(s.name, s.url, { ...s, credential: s.credential && { type: s.credential.type, username: s.credential.username, has_value: true } })));
+  return { updated: ['acme_base', 'acme_labels'], down_milliseconds: 41_300 };
+}

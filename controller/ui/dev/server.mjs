@@ -8,7 +8,7 @@ import { accountAnswer, signInAnswer } from './account.mjs';
 import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
-import { changeModules, changeRefused, changeSteps, failedChange, moduleList, passwordSteps, registryAnswer } from './apps.mjs';
+import { addonsOf, addonsRefused, changeModules, changeRefused, changeSteps, failedChange, failedFetch, moduleList, passwordSteps, registryAnswer, replaceAddons, upgradeSteps } from './apps.mjs';
 import { configuration, delivery, environments } from './projects.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
@@ -37,10 +37,12 @@ const jobs = empty ? [] : [
   makeJob('instance_restart', instances[0], 'succeeded'),
   makeJob('instance_provision', instances[3], 'failed', { finished_at: ago(390), failure: { code: 'image_not_found', message: 'The image odoo:99 does not exist. Choose another version, or an image that the server can pull.', retryable: false } }),
   makeJob('instance_modules', instances[2], 'failed', failedChange()),
+  makeJob('instance_addons', instances[5], 'failed', failedFetch()),
 ];
 if (!empty) {
   [0, 1, 4, 4, 2, 4].forEach((place, i) => Object.assign(instances[i], { environment_id: environments[place].id, environment_type: environments[place].type, project_id: environments[place].project_id }));
   instances[4].active_job_id = jobs[0].id;
+  instances[3].container_id = null;
   instances[0].last_job_id = jobs[1].id;
   instances[3].last_job_id = jobs[2].id;
   jobs[2].steps[0].status = 'succeeded';
@@ -125,7 +127,7 @@ if (!empty) playJob(jobs[0], instances[4], 25);
 const notFound = (what) => ({ status: 404, body: { error: { code: 'not_found', message: `There is no such ${what}.`, request_id: randomUUID() } } });
 const accepted = (id, job_id) => ({ status: 202, body: { id, status: 'accepted', message: 'Accepted', job_id } });
 
-async function answer(method, url, body) {
+async function answer(method, url, body, match) {
   const answered = platform(method, url, body);
   if (answered) return answered;
   const [, , noun, id, verb, sub] = url.pathname.split('/');
@@ -178,6 +180,9 @@ async function answer(method, url, body) {
     if (verb === 'stats') return { body: { at: now(), cpu_percent: 20 + Math.random() * 60, memory_used_bytes: 6.1e8, memory_limit_bytes: 2147483648, network_rx_bytes: 8.1e8, network_tx_bytes: 3.3e9, block_read_bytes: 4e8, block_write_bytes: 2e9, pids: 14 } };
     if (verb === 'modules' && method === 'GET') return moduleList(url, page, servers.find((s) => s.id === instance.server_id));
     if (verb === 'modules') return changeRefused(body) || begin('instance_modules', instance, 'updating', changeSteps(), 2, (job) => { job.result = changeModules(body); happened('instance.modules_changed', job.subject); });
+    if (verb === 'addons' && method === 'GET') return addonsOf(instance, [0, 1, 5].includes(instances.indexOf(instance)));
+    if (verb === 'addons') return addonsRefused(body, match, instance) || begin('instance_addons', instance, 'updating', upgradeSteps(), 1, (job) => { job.result = replaceAddons(instance, body); happened('instance.addons_changed', job.subject); });
+    if (verb === 'upgrade') return begin('instance_upgrade', instance, 'updating', upgradeSteps(), 1, (job) => { job.result = { image: body.image ?? instance.image, updated: [], down_milliseconds: 8_400 }; instance.image = job.result.image; happened('instance.upgraded', job.subject); });
     if (verb === 'admin-password') return begin('instance_admin_password', instance, instance.status, passwordSteps(), 2, (job) => happened('instance.admin_password_set', job.subject));
     if (verb === 'config') return configuration(method, url, body, instance, page);
     if (sub === 'history') {
@@ -242,7 +247,7 @@ const signIn = (res, status) => {
 const http = createServer(async (req, res) => {
   const url = new URL(req.url, `http://${req.headers.host}`);
   if (!url.pathname.startsWith('/api/')) return file(url, res);
-  const send = (status, body) => { res.writeHead(status, { 'content-type': 'application/json' }); res.end(body === undefined ? '' : JSON.stringify(body)); };
+  const send = (status, body, headers) => { res.writeHead(status, { 'content-type': 'application/json', ...headers }); res.end(body === undefined ? '' : JSON.stringify(body)); };
   let text = '';
   for await (const chunk of req) text += chunk;
   const body = text ? JSON.parse(text) : {};
@@ -267,8 +272,8 @@ const http = createServer(async (req, res) => {
   if (noun === 'instances' && verb === 'logs' && !sub) return streamLogs(req, res, url, id);
   if (noun === 'jobs' && verb === 'logs') return streamJobLog(req, res, jobs.find((j) => j.id === id));
   const failed = (error) => ({ status: 500, body: { error: { code: 'internal', message: `The mock failed: ${error}` } } });
-  const { status = 200, body: out } = await answer(req.method, url, body).catch(failed);
-  send(status, out);
+  const { status = 200, body: out, headers } = await answer(req.method, url, body, req.headers['if-match']).catch(failed);
+  send(status, out, headers);
 });
 
 // Terminals that echo, and replay what they said to whoever comes back.

@@ -152,6 +152,56 @@ async function shoot(theme, width, height) {
     await tab.waitForTimeout(6500);
   });
   await take('modules-done', null, () => tab.getByTestId('last-change').waitFor({ timeout: 20_000 }));
+  const addons = `/instances/${find(instances, 'Acme prod')}?tab=addons`;
+  const sourceAction = async (name, action) => {
+    await tab.locator(`[data-source=${name}]`).getByTestId('source-actions').click();
+    await tab.getByTestId(`action-${action}`).click();
+  };
+  await take('addons', addons);
+  await take('addons-source', addons, async () => {
+    await sourceAction('enterprise', 'edit');
+    await tab.getByTestId('source-user').fill('other');
+    await tab.getByTestId('source-more').click();
+    await tab.getByTestId('keep-source').click();
+  });
+  await take('addons-key', addons, () => sourceAction('erp', 'edit'));
+  const addRefused = async () => {
+    await tab.getByTestId('add-source').click();
+    await tab.getByTestId('source-url').fill('https://git.example.org/refused/web.git');
+    await tab.getByTestId('keep-source').click();
+    await tab.getByTestId('source-form').waitFor({ state: 'hidden' });
+  };
+  await take('addons-unsaved', addons, async () => {
+    await addRefused();
+    await sourceAction('server-tools', 'remove');
+  });
+  await take('addons-refused', addons, async () => {
+    await addRefused();
+    await tab.getByTestId('apply').click();
+    await tab.getByTestId('confirm').click();
+    await tab.waitForTimeout(500);
+    await tab.keyboard.press('Escape');
+  });
+  await take('addons-none', `/instances/${find(instances, 'Globex')}?tab=addons`);
+  await take('addons-stopped', `/instances/${find(instances, 'Acme stag')}?tab=addons`);
+  await take('addons-offline', `/instances/${find(instances, 'Hooli')}?tab=addons`);
+  await take('addons-unprovisioned', `/instances/${find(instances, 'Initech')}?tab=addons`);
+  await take('addons-fetch', addons, () => tab.getByTestId('fetch-commits').click());
+  await take('addons-progress', addons, async () => {
+    await tab.getByTestId('fetch-commits').click();
+    await tab.getByTestId('confirm').click();
+    await tab.waitForTimeout(6000);
+  });
+  await take('addons-done', null, () => tab.getByTestId('last-change').waitFor({ timeout: 20_000 }));
+  await take('upgrade', `/instances/${find(instances, 'Acme prod')}`, () => tab.getByTestId('upgrade-image-here').click());
+  await take('upgrade-progress', `/instances/${find(instances, 'Acme prod')}`, async () => {
+    await tab.getByTestId('more-actions').click();
+    await tab.getByTestId('action-upgrade').click();
+    await tab.getByTestId('upgrade-image').fill('odoo:18.0');
+    await tab.getByTestId('upgrade').click();
+    await tab.waitForTimeout(5000);
+  });
+  await take('upgrade-done', null, () => tab.getByTestId('last-change').waitFor({ timeout: 20_000 }));
   const registries = (kind) => async () => {
     await tab.getByTestId('registry-actions').first().click();
     await tab.getByTestId(`action-${kind}`).click();

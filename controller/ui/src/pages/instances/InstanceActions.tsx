@@ -1,7 +1,7 @@
 import { ActionIcon, Button, Checkbox, Menu, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
-import { IconBolt, IconDots, IconExternalLink, IconPassword, IconPlayerPlay, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { IconArrowUp, IconBolt, IconDots, IconExternalLink, IconPassword, IconPlayerPlay, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
@@ -11,9 +11,10 @@ import type { Instance } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
 import { retrying } from '@/lib/retrying';
 import { useSession } from '@/shell/session';
-import { alwaysPurged, isAllowed, takesPassword, type InstanceAction } from './actions';
+import { alwaysPurged, isAllowed, takesPassword, takesUpgrade, type InstanceAction } from './actions';
 
 const AdminPasswordDialog = lazy(retrying(() => import('./AdminPasswordDialog')));
+const UpgradeDialog = lazy(retrying(() => import('./UpgradeDialog')));
 
 const DONE: Record<InstanceAction, string> = {
   start: 'is being started',
@@ -41,6 +42,7 @@ export function InstanceActions({ instance }: { instance: Instance }) {
   const { can } = useSession();
   const [deleting, { open, close }] = useDisclosure();
   const [password, { open: askPassword, close: closePassword }] = useDisclosure();
+  const [upgrading, { open: askUpgrade, close: closeUpgrade }] = useDisclosure();
   const act = useMutation({
     mutationFn: (action: InstanceAction) => send(instance.id, action),
     onSuccess: (_, action) => {
@@ -110,6 +112,17 @@ export function InstanceActions({ instance }: { instance: Instance }) {
                   Sets it in Odoo, without a restart
                 </Text>
               </Menu.Item>
+              <Menu.Item
+                leftSection={<IconArrowUp size={16} />}
+                disabled={!takesUpgrade(instance)}
+                onClick={askUpgrade}
+                data-testid="action-upgrade"
+              >
+                Upgrade
+                <Text size="xs" c="dimmed">
+                  A newer image of the same version
+                </Text>
+              </Menu.Item>
               <Menu.Divider />
               <Menu.Item
                 color="red"
@@ -125,6 +138,11 @@ export function InstanceActions({ instance }: { instance: Instance }) {
           {password && (
             <Suspense fallback={null}>
               <AdminPasswordDialog instance={instance} onClose={closePassword} />
+            </Suspense>
+          )}
+          {upgrading && (
+            <Suspense fallback={null}>
+              <UpgradeDialog instance={instance} onClose={closeUpgrade} />
             </Suspense>
           )}
           <DeleteDialog instance={instance} opened={deleting} onClose={close} />

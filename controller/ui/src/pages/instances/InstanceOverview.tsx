@@ -1,6 +1,8 @@
-import { Anchor, Badge, Group, SimpleGrid, Stack, Text } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { Anchor, Badge, Button, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconAlertTriangle, IconArrowUp } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { environmentQuery } from '@/api/projectQueries';
 import { instanceStatsQuery } from '@/api/queries';
 import type { Instance } from '@/api/types';
@@ -10,8 +12,16 @@ import { FactList, Panel } from '@/components/Panel';
 import { UsageBar } from '@/components/UsageBar';
 import { formatBytes, formatDateTime, formatMegabytes, formatPercent, share, shortId } from '@/lib/format';
 import { tagsFromLabels } from '@/lib/labels';
+import { retrying } from '@/lib/retrying';
 import { JobPanel } from '@/pages/jobs/JobView';
 import { useSession } from '@/shell/session';
+import { takesUpgrade } from './actions';
+import { upgradedText } from './addons/UpdateChoice';
+import { LastChange } from './LastChange';
+
+const UpgradeDialog = lazy(retrying(() => import('./UpgradeDialog')));
+
+const ENDINGS = { good: 'The instance is upgraded', cancelled: 'The upgrade was cancelled', failed: 'The upgrade failed' };
 
 export function InstanceOverview({ instance }: { instance: Instance }) {
   const jobId = instance.active_job_id ?? instance.last_job_id;
@@ -25,6 +35,9 @@ export function InstanceOverview({ instance }: { instance: Instance }) {
         <Notice tone="bad" icon={<IconAlertTriangle size={18} />} title="What is wrong" testId="status-reason">
           <Text size="sm">{instance.status_reason}</Text>
         </Notice>
+      )}
+      {!instance.active_job_id && (
+        <LastChange instance={instance} kind="instance_upgrade" asked={null} always words={ENDINGS} outcomeOf={upgradedText} />
       )}
       {jobFirst && job}
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
@@ -56,7 +69,7 @@ function About({ instance }: { instance: Instance }) {
         ],
         ['Server', <ServerLink key="server" id={instance.server_id}>{instance.server_name ?? instance.server_id}</ServerLink>],
         ['Odoo', instance.odoo_version],
-        ['Image', `${instance.image}${instance.image_digest ? ` · ${shortId(instance.image_digest)}` : ''}`],
+        ['Image', <Image key="image" instance={instance} />],
         ['Environment', <Place key="place" instance={instance} />],
         ['Database', instance.database_name],
         ['Administrator', instance.admin_login],
@@ -80,6 +93,30 @@ function About({ instance }: { instance: Instance }) {
         ['Created', formatDateTime(instance.created_at)],
       ]}
     />
+  );
+}
+
+/** What it runs, and the way to a newer one. */
+function Image({ instance }: { instance: Instance }) {
+  const { can } = useSession();
+  const [upgrading, { open, close }] = useDisclosure();
+  return (
+    <Group gap="xs">
+      <span style={{ overflowWrap: 'anywhere' }}>
+        {instance.image}
+        {instance.image_digest && ` · ${shortId(instance.image_digest)}`}
+      </span>
+      {can('manage:instances') && takesUpgrade(instance) && (
+        <Button size="compact-xs" variant="default" leftSection={<IconArrowUp size={13} />} onClick={open} data-testid="upgrade-image-here">
+          Upgrade
+        </Button>
+      )}
+      {upgrading && (
+        <Suspense fallback={null}>
+          <UpgradeDialog instance={instance} onClose={close} />
+        </Suspense>
+      )}
+    </Group>
   );
 }
 

@@ -19,6 +19,7 @@ import { InstanceOverview } from './InstanceOverview';
 import { InstanceSettings } from './InstanceSettings';
 import { InstanceShell } from './InstanceShell';
 
+const InstanceAddons = lazy(retrying(() => import('./addons/InstanceAddons')));
 const InstanceModules = lazy(retrying(() => import('./modules/InstanceModules')));
 
 export default function InstancePage() {
@@ -63,6 +64,15 @@ export default function InstancePage() {
             render: () => (
               <Suspense fallback={<LoadingRows rows={8} />}>
                 <InstanceModules key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'addons',
+            label: 'Addons',
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={6} />}>
+                <InstanceAddons key={id} instance={instance} />
               </Suspense>
             ),
           },

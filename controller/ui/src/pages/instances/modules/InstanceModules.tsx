@@ -7,10 +7,16 @@ import type { Instance } from '@/api/types';
 import { EmptyState, ErrorState, LoadingRows } from '@/components/States';
 import { JobPanel } from '@/pages/jobs/JobView';
 import { useSession } from '@/shell/session';
+import { LastChange } from '../LastChange';
 import { ChangeDialog } from './ChangeDialog';
-import { LastChange } from './LastChange';
 import { ModuleList } from './ModuleList';
-import { byTechnicalName, type Change } from './modules';
+import { byTechnicalName, outcomeOf, type Change } from './modules';
+
+const ENDINGS = {
+  good: 'The modules are changed',
+  cancelled: 'The change of modules was cancelled',
+  failed: 'The change of modules failed',
+};
 
 /** What is installed in an instance's Odoo and what could be, and the ways to change it. */
 export default function InstanceModules({ instance }: { instance: Instance }) {
@@ -27,7 +33,7 @@ export default function InstanceModules({ instance }: { instance: Instance }) {
       {active_job_id ? (
         <JobPanel key={active_job_id} jobId={active_job_id} title="In progress" />
       ) : (
-        container_id != null && <LastChange instance={instance} asked={asked} />
+        container_id != null && <LastChange instance={instance} kind="instance_modules" asked={asked} words={ENDINGS} outcomeOf={outcomeOf} />
       )}
       {container_id == null ? (
         <EmptyState
