@@ -8,6 +8,12 @@ import { credentialText, directoriesText, shownName, type Mark, type SourceValue
 
 const MARKS = { new: 'New', changed: 'Changed', moved: 'Moved' };
 
+/** As its form calls them. */
+const LABELS: Record<string, string> = {
+  url: 'Address', name: 'Name', reference: 'Branch, tag or commit', enterprise: 'Odoo Enterprise', credential: 'Credential', username: 'User',
+  token: 'Token', ssh_key: 'Private key', ca_certificate: 'CA certificate', known_hosts: 'Known hosts',
+};
+
 export interface SourceRowProps {
   source: SourceValues;
   /** Where Odoo looks for modules: 1 is the first. */
@@ -93,7 +99,7 @@ export function SourceRow({ source, number, mark, problems, onEdit, onRemove, on
           <div role="alert" data-testid="source-problems">
             {Object.entries(problems).map(([field, text]) => (
               <Text key={field} size="sm" c="red">
-                {text}
+                {LABELS[field] ?? field}: {text}
               </Text>
             ))}
           </div>
