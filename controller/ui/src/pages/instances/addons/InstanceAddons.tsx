@@ -17,7 +17,7 @@ import classes from './addons.module.css';
 import { ApplyDialog } from './ApplyDialog';
 import { SourceDialog } from './SourceDialog';
 import { SourceRow } from './SourceRow';
-import { inOrder, markOf, moved, removedOf, shownName, sourceValues, type SourceValues } from './sources';
+import { inOrder, marksOf, moved, removedOf, shownName, sourceValues, type SourceValues } from './sources';
 import { upgradedText } from './UpdateChoice';
 import { useSources } from './useSources';
 
@@ -61,6 +61,7 @@ function Sources({ instance, addons }: { instance: Instance; addons: Addons }) {
   const editable = manages && active_job_id == null;
   const ready = editable && status !== 'stopped';
   const removed = removedOf(sources, addons.sources).map(({ name }) => name);
+  const marks = marksOf(sources, addons.sources);
   const shown = inOrder(sources);
   const replace = (next: SourceValues) =>
     edit(sources.some(({ key }) => key === next.key) ? sources.map((one) => (one.key === next.key ? next : one)) : [...sources, next]);
@@ -136,7 +137,7 @@ function Sources({ instance, addons }: { instance: Instance; addons: Addons }) {
                   key={source.key}
                   source={source}
                   number={index + 1}
-                  mark={markOf(source, place, addons.sources)}
+                  mark={marks[place] ?? null}
                   problems={problems[place]}
                   onEdit={editable ? () => setOpen(source) : undefined}
                   onRemove={() => edit(sources.filter((one) => one !== source))}
@@ -218,7 +219,7 @@ function addonButtonShown(addons: Addons, sources: SourceValues[]): boolean {
 }
 
 function changesText(sources: SourceValues[], { sources: stored }: Addons): string {
-  const count = sources.filter((source, place) => markOf(source, place, stored)).length + removedOf(sources, stored).length;
+  const count = marksOf(sources, stored).filter(Boolean).length + removedOf(sources, stored).length;
   return `${plural(count, 'change')} not applied yet`;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ApiError } from '@/api/errors';
 import type { AddonSourceInfo } from '@/api/types';
 import { imageProblem, takesUpgrade, upgradeInput } from '../actions';
-import { inOrder, isChanged, keepsCredential, markOf, moved, nameOf, placeOf, problemsOf, removedOf, sourceInput, sourceRules, sourceValues, valuesOf } from './sources';
+import { inOrder, isChanged, keepsCredential, marksOf, moved, nameOf, placeOf, problemsOf, removedOf, sourceInput, sourceRules, sourceValues, valuesOf } from './sources';
 import { courseOf, upgradedText } from './UpdateChoice';
 
 const info = (name: string, part: Partial<AddonSourceInfo> = {}): AddonSourceInfo => ({ name, url: `https://git.example.com/acme/${name}.git`, enterprise: false, paths: [''], reference: '18.0', commit: 'c0ffee', ...part });
@@ -44,9 +44,9 @@ describe('the list of sources', () => {
     const same = valuesOf(stored);
     expect(isChanged(same, stored)).toBe(false);
     const other = moved(same, 2, 1);
-    expect(other.map((one, place) => markOf(one, place, stored))).toEqual([null, 'moved', 'moved']);
-    expect(markOf({ ...same[2]!, token: 'new' }, 2, stored)).toBe('changed');
-    expect(markOf(sourceValues('n', null), 3, stored)).toBe('new');
+    expect(marksOf(other, stored)).toEqual([null, 'moved', 'moved']);
+    expect(marksOf([same[0]!, { ...same[2]!, token: 'new' }, sourceValues('n', null)], stored)).toEqual([null, 'changed', 'new']);
+    expect(marksOf(same.slice(1), stored)).toEqual([null, null]);
     expect(removedOf(same.slice(1), stored).map(({ name }) => name)).toEqual(['first']);
     expect(inOrder([{ enterprise: false }, { enterprise: true }])[0]).toEqual({ enterprise: true });
   });

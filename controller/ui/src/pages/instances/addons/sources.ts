@@ -144,11 +144,16 @@ export function sourceInput(values: SourceValues): AddonSourceInput {
 
 export type Mark = 'new' | 'changed' | 'moved' | null;
 
-/** How a source differs from what is in force. */
-export function markOf(values: SourceValues, place: number, stored: AddonSourceInfo[]): Mark {
-  if (!values.stored) return 'new';
-  if (JSON.stringify(sourceInput(values)) !== JSON.stringify(sourceInput(sourceValues('', values.stored)))) return 'changed';
-  return stored[place]?.name === values.stored.name ? null : 'moved';
+/** How each source differs from what is in force. One moves up by itself when another goes: that is no move. */
+export function marksOf(draft: SourceValues[], stored: AddonSourceInfo[]): Mark[] {
+  const before = stored.map(({ name }) => name).filter((name) => draft.some((source) => source.stored?.name === name));
+  const now = draft.flatMap((source) => source.stored?.name ?? []);
+  return draft.map((source) => {
+    if (!source.stored) return 'new';
+    if (JSON.stringify(sourceInput(source)) !== JSON.stringify(sourceInput(sourceValues('', source.stored)))) return 'changed';
+    const { name } = source.stored;
+    return before.indexOf(name) === now.indexOf(name) ? null : 'moved';
+  });
 }
 
 /** What is in force and is not wished any more. */
@@ -157,7 +162,7 @@ export function removedOf(draft: SourceValues[], stored: AddonSourceInfo[]): Add
 }
 
 export function isChanged(draft: SourceValues[], stored: AddonSourceInfo[]): boolean {
-  return draft.length !== stored.length || draft.some((source, place) => markOf(source, place, stored) !== null);
+  return draft.length !== stored.length || marksOf(draft, stored).some(Boolean);
 }
 
 /** The sources with the one at `from` at `to`. */
