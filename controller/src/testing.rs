@@ -116,6 +116,8 @@ fn config(directory: &std::path::Path) -> Config {
     cli.config.data_dir = directory.to_owned();
     cli.config.database_url = None;
     cli.config.rate_limit_burst = 0;
+    // Nothing listens there: no test asks the machine's name servers.
+    cli.config.dns_server = Some(([127, 0, 0, 1], 9).into());
     cli.config.public_url = vec!["https://localhost:8080".to_owned()];
     cli.config
 }

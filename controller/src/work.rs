@@ -29,6 +29,7 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
         | "instance_modules"
         | "instance_admin_password"
         | "instance_remove" => {
+            domains::jobs::proxy_hold(connection, job, snapshot).await?;
             let mut signals = instances::jobs::instance_effect(connection, job, snapshot).await?;
             signals.extend(domains::jobs::instance_jobs_effect(connection, job, snapshot).await?);
             Ok(signals)

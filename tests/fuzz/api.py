@@ -86,7 +86,8 @@ class Controller:
             **os.environ, "DATABASE_URL": database.url, "OCORE_DATA_DIR": str(directory / "data"),
             "OCORE_LISTEN": self.base.removeprefix("http://"), "OCORE_AGENTS_LISTEN": f"127.0.0.1:{free_port()}",
             "OCORE_PUBLIC_URL": self.base.replace("http:", "https:"), "OCORE_RATE_LIMIT_BURST": "0",
-            "OCORE_LOG": "info",
+            # Names are looked up nowhere: nothing listens there.
+            "OCORE_LOG": "info", "OCORE_DNS_SERVER": "127.0.0.1:9",
         }
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([binary / "ocore-controller", "serve"], env=env, stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::commands::openapi_text;
 use crate::identity::authentication::tests::{Answer, PASSWORD, Visitor, first_admin, member, run, sign_in, stranger};
 use crate::identity::second_factors::tests::{Authenticator, mfa_token};
+use crate::network::domains::tests::name_server;
 use crate::platform::http::Actor;
 use crate::platform::jobs::tasks::NewTask;
 use crate::platform::jobs::tasks::store::task_enqueue;
@@ -167,7 +168,12 @@ async fn idle(app: &App) {
 
 #[tokio::test]
 async fn every_changing_route_leaves_an_entry() {
-    let test = TestApp::start_with(|config| config.outbound_allow = vec!["127.0.0.2/32".parse().unwrap()]).await;
+    let names = name_server().await;
+    let test = TestApp::start_with(move |config| {
+        config.outbound_allow = vec!["127.0.0.2/32".parse().unwrap()];
+        config.dns_server = Some(names);
+    })
+    .await;
     let app = &test.app;
     let mut steps = Steps::new(app);
     let nobody = Visitor::new(app);

@@ -1,12 +1,9 @@
-//! What jobs mean for domains, and what domains mean for instances. Everything here may be called at any time: it does
+//! What jobs mean for domains. Everything here may be called at any time: it does
 //! what is missing, and nothing twice.
 
+use super::follow::{instance_follow, zone_follow};
 use super::model::{CertificateSource, DomainState};
 use super::store::{self, Stored};
-use crate::apps::instances::model::InstanceStatus;
-use crate::apps::instances::store as instances;
-use crate::apps::odoo::config::service::update_secrets;
-use crate::apps::odoo::config::store::config_store;
 use crate::error::Result;
 use crate::network::proxies::model::ProxyMode;
 use crate::network::proxies::store as proxies;
@@ -20,16 +17,12 @@ use crate::signals::events::store::event_append;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use ocore_shared::ids::{DomainId, InstanceId, JobId, OrganizationId, ServerId};
 use ocore_shared::protocol::jobs::{JobFailure, JobSnapshot, JobStatus};
-use ocore_shared::protocol::odoo::InstanceSpec;
 use ocore_shared::protocol::proxy::{CertificateInfo, CertificateIssue};
 use serde_json::json;
 use sqlx::PgConnection;
 
 /// An authority takes its time.
 const ISSUE_SECONDS: i64 = 600;
-const UPDATE_SECONDS: i64 = 600;
-/// A server that stays away longer fails the job.
-const WAIT_SECONDS: i64 = 24 * 3600;
 /// An authority that does not say when it is to be asked again.
 const RATE_LIMITED: TimeDelta = TimeDelta::hours(1);
 
@@ -163,69 +156,12 @@ pub async fn domains_follow_mode(
     store::domain_mode_changed(connection, organization, server, mode).await
 }
 
-/// Give instances of a server their names in its zone, and take those of another zone away. A name that is somebody's
-/// stays theirs.
-pub async fn zone_follow(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, instance: Option<InstanceId>,
-    zone: Option<&str>, by: &By,
-) -> Result<()> {
-    if instance.is_none() {
-        for (instance, id) in store::domain_list_outside(connection, organization, server, zone).await? {
-            let Some(gone) = store::domain_lock(connection, organization, id).await? else { continue };
-            store::domain_delete(connection, organization, instance, id).await?;
-            let data = json!({"instance_id": instance});
-            event_append(connection, organization, "domain.removed", &by.actor, &subject_of(&gone), data).await?;
-        }
-    }
-    let Some(zone) = zone else { return Ok(()) };
-    for (instance, slug) in store::instance_list_slugs(connection, organization, server, instance).await? {
-        let (id, host) = (DomainId::new(), format!("{slug}.{zone}"));
-        if store::domain_insert(connection, organization, id, instance, &host, true).await? {
-            let data = json!({"instance_id": instance});
-            let subject = Subject::new("domain", id.0, host);
-            event_append(connection, organization, "domain.added", &by.actor, &subject, data).await?;
-        }
+/// Whoever changes a proxy, domains and an instance takes them in this order; so it is taken before the instance's row.
+pub async fn proxy_hold(connection: &mut PgConnection, job: &Reported, snapshot: &JobSnapshot) -> Result<()> {
+    if let (true, Some(server)) = (snapshot.status.is_terminal(), job.server) {
+        proxies::proxy_lock(connection, job.organization, server).await?;
     }
     Ok(())
-}
-
-/// Bring an instance to what its domains want: made for a proxy, and its primary name in links. While a job works on it
-/// nothing is done: that job's end comes here again.
-pub async fn instance_follow(
-    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId, by: &By,
-) -> Result<Option<JobId>> {
-    let Some(present) = store::instance_followed(connection, organization, id).await? else { return Ok(None) };
-    let has_proxy = present.mode == ProxyMode::Managed && present.is_reached;
-    let public_host = present.primary_host.filter(|_| present.mode != ProxyMode::None);
-    let same = present.spec.has_proxy == has_proxy && present.spec.public_host == public_host;
-    if same || present.busy || present.is_removed {
-        return Ok(None);
-    }
-    let generation = present.spec.generation + 1;
-    let spec = InstanceSpec { has_proxy, public_host, generation, ..present.spec };
-    // It is locked, so nobody is faster.
-    config_store(connection, organization, &spec, &present.secrets, present.version).await?;
-    if !present.has_container {
-        return Ok(None);
-    }
-    let job = NewJob {
-        id: JobId::new(),
-        kind: "instance_update",
-        organization,
-        server: present.server,
-        instance: Some(id),
-        subject: Subject::new("instance", id, present.name),
-        input: json!({"spec": spec}),
-        secrets: update_secrets(&present.secrets),
-        timeout_seconds: Some(UPDATE_SECONDS),
-        deadline_seconds: Some(WAIT_SECONDS),
-        created_by: by.actor.clone(),
-        idempotency_claim: None,
-        queue: false,
-    };
-    jobs::job_enqueue_later(connection, &job, false).await?;
-    instances::instance_intend(connection, organization, id, job.id, None, InstanceStatus::Updating).await?;
-    Ok(Some(job.id))
 }
 
 /// Any job on an instance ended: what its domains want is looked at again, and so is the proxy, which one that is gone has

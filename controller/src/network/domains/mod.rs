@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod certificate;
+pub mod follow;
 pub mod jobs;
 pub mod model;
 pub mod names;
@@ -15,5 +16,5 @@ pub mod service;
 pub mod snippets;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 pub mod watch;

@@ -2,7 +2,8 @@
 
 use super::access::{AccessInput, access_wished};
 use super::certificate::certificate_check;
-use super::jobs::{certificate_ask, instance_follow, subject_of};
+use super::follow::instance_follow;
+use super::jobs::{certificate_ask, subject_of};
 use super::model::{CertificateSource, Domain, DomainState, check_of, records_of};
 use super::names::host_of;
 use super::snippets::{Route, snippets};
@@ -102,6 +103,7 @@ pub async fn domain_add(ctx: &Ctx, app: &App, instance: InstanceId, host: &str) 
     let (organization, id) = (ctx.organization, DomainId::new());
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     if store::domain_count(&mut tx, organization, instance).await? >= MOST {
         let message = format!("An instance has at most {MOST} domains; delete one first.");
         return Err(Error::conflict("too_many_domains", message));
@@ -165,6 +167,7 @@ pub async fn domain_verify(
     let check = check_of(host, app.dns.lookup(host).await, &home.addresses, now);
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     store::domain_checked(&mut tx, organization, id, &check).await?;
     let subject = subject_of(&present);
     let after = json!({"dns": check, "force": force});
@@ -210,6 +213,7 @@ pub async fn domain_primary(
     let organization = ctx.organization;
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     let present = found(ctx, &mut tx, instance, id).await?;
     if_match.check(present.domain.version)?;
     if !present.domain.is_primary {
@@ -253,6 +257,7 @@ pub async fn domain_certificate(
     let organization = ctx.organization;
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     let present = found(ctx, &mut tx, instance, id).await?;
     if_match.check(present.domain.version)?;
     let host = present.domain.host.clone();
@@ -295,6 +300,7 @@ pub async fn domain_renew(ctx: &Ctx, app: &App, instance: InstanceId, id: Domain
     let organization = ctx.organization;
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     let present = found(ctx, &mut tx, instance, id).await?;
     if present.domain.certificate.source == CertificateSource::Uploaded {
         let message = "The certificate was uploaded; upload the newer one.";
@@ -344,6 +350,7 @@ pub async fn domain_access(
     }
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     if !store::domain_access_store(&mut tx, organization, id, &access, redirect, present.domain.version).await? {
         let message = "The domain has just been changed; read it again, then retry.";
         return Err(Error::conflict("changed_meanwhile", message));
@@ -371,6 +378,7 @@ pub async fn domain_delete(
     let organization = ctx.organization;
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
+    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     let present = found(ctx, &mut tx, instance, id).await?;
     if_match.check(present.domain.version)?;
     if dry_run {

@@ -8,11 +8,9 @@ use crate::network::proxies::model::ProxyMode;
 use crate::platform::http::Page;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{DomainId, InstanceId, OrganizationId, SecretId, ServerId};
-use ocore_shared::protocol::odoo::InstanceSpec;
 use ocore_shared::protocol::proxy::{CertificateInfo, SiteAccess};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 struct DomainRow {
@@ -372,114 +370,6 @@ pub async fn domain_access_store(
     Ok(done.rows_affected() > 0)
 }
 
-/// A name as the proxy of its server is to serve it.
-pub struct SiteRow {
-    pub host: String,
-    pub instance: InstanceId,
-    pub verified: bool,
-    pub uploaded_chain: Option<String>,
-    pub key_secret: Option<SecretId>,
-    pub access: SiteAccess,
-    pub redirect_to_primary: bool,
-    /// Where it is served itself.
-    pub primary_host: Option<String>,
-    pub environment_type: String,
-}
-
-/// All names of a server's instances, in an order that stays the same.
-pub async fn site_list(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
-) -> Result<Vec<SiteRow>> {
-    let rows = sqlx::query!(
-        r#"select d.host, d.instance_id, d.verified_at is not null as "verified!", d.uploaded_chain, d.key_secret_id,
-                  d.access as "access: Json<SiteAccess>", d.redirect_to_primary, e.type as environment_type,
-                  (select p.host from domains p where p.instance_id = i.id and p.is_primary and p.verified_at is not null)
-                      as primary_host
-           from domains d join instances i on i.id = d.instance_id join environments e on e.id = i.environment_id
-           where d.organization_id = $1 and i.server_id = $2 and i.desired_state <> 'removed' order by d.host"#,
-        organization.0,
-        server.0
-    )
-    .fetch_all(connection)
-    .await?;
-    let site = rows.into_iter().map(|row| SiteRow {
-        host: row.host,
-        instance: InstanceId(row.instance_id),
-        verified: row.verified,
-        uploaded_chain: row.uploaded_chain,
-        key_secret: row.key_secret_id.map(SecretId),
-        access: row.access.0,
-        redirect_to_primary: row.redirect_to_primary,
-        primary_host: row.primary_host,
-        environment_type: row.environment_type,
-    });
-    Ok(site.collect())
-}
-
-/// How many domains of a server's instances people have added.
-pub async fn domain_count_by_hand(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
-) -> Result<i64> {
-    Ok(sqlx::query_scalar!(
-        r#"select count(*) as "count!" from domains d join instances i on i.id = d.instance_id
-           where d.organization_id = $1 and i.server_id = $2 and not d.automatic"#,
-        organization.0,
-        server.0
-    )
-    .fetch_one(connection)
-    .await?)
-}
-
-/// Instances of a server that have domains, or are made as if they had.
-pub async fn instance_list_named(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
-) -> Result<Vec<InstanceId>> {
-    let rows = sqlx::query_scalar!(
-        "select i.id from instances i where i.organization_id = $1 and i.server_id = $2
-           and (i.spec ->> 'has_proxy' = 'true' or i.spec ? 'public_host'
-                or exists (select from domains d where d.instance_id = i.id))
-         order by i.id",
-        organization.0,
-        server.0
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(InstanceId).collect())
-}
-
-/// Names that a zone gives to a server's instances, or to one of them.
-pub async fn instance_list_slugs(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, instance: Option<InstanceId>,
-) -> Result<Vec<(InstanceId, String)>> {
-    let rows = sqlx::query!(
-        "select id, slug from instances where organization_id = $1 and server_id = $2 and ($3::uuid is null or id = $3)
-           and container_id is not null and desired_state <> 'removed' order by id",
-        organization.0,
-        server.0,
-        instance.map(|id| id.0)
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (InstanceId(row.id), row.slug)).collect())
-}
-
-/// Names of a server's instances that its zone gave them and gives them no more.
-pub async fn domain_list_outside(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, zone: Option<&str>,
-) -> Result<Vec<(InstanceId, DomainId)>> {
-    let rows = sqlx::query!(
-        "select d.instance_id, d.id from domains d join instances i on i.id = d.instance_id
-         where d.organization_id = $1 and i.server_id = $2 and d.automatic
-           and ($3::text is null or d.host <> i.slug || '.' || $3)",
-        organization.0,
-        server.0,
-        zone
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (InstanceId(row.instance_id), DomainId(row.id))).collect())
-}
-
 /// A server's proxy of another kind: names that it has no certificate for get one, or need none.
 pub async fn domain_mode_changed(
     connection: &mut PgConnection, organization: OrganizationId, server: ServerId, mode: ProxyMode,
@@ -500,72 +390,6 @@ pub async fn domain_mode_changed(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// An instance as domains find it.
-pub struct Followed {
-    pub name: String,
-    pub server: ServerId,
-    pub spec: InstanceSpec,
-    pub secrets: BTreeMap<String, SecretId>,
-    pub version: i64,
-    pub has_container: bool,
-    pub is_removed: bool,
-    /// A job works on it, or is about to.
-    pub busy: bool,
-    pub mode: ProxyMode,
-    /// It has been reached by some name.
-    pub is_reached: bool,
-    /// Its primary name, if it has been reached by that.
-    pub primary_host: Option<String>,
-}
-
-/// An instance and what its domains make of it, kept for this transaction.
-pub async fn instance_followed(
-    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId,
-) -> Result<Option<Followed>> {
-    let row = sqlx::query!(
-        r#"select i.name, i.server_id, i.spec as "spec: Json<InstanceSpec>",
-                  i.secret_ids as "secrets: Json<BTreeMap<String, SecretId>>", i.version,
-                  i.container_id is not null as "has_container!", i.desired_state = 'removed' as "is_removed!",
-                  exists (select from jobs j where j.instance_id = i.id
-                      and j.status in ('queued', 'dispatched', 'running')) as "busy!",
-                  coalesce((select p.mode from server_proxies p where p.server_id = i.server_id), 'none')
-                      as "mode!: ProxyMode",
-                  exists (select from domains d where d.instance_id = i.id and d.activated_at is not null)
-                      as "is_reached!",
-                  (select d.host from domains d where d.instance_id = i.id and d.is_primary
-                      and d.activated_at is not null) as primary_host
-           from instances i where i.organization_id = $1 and i.id = $2 for no key update of i"#,
-        organization.0,
-        id.0
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|row| Followed {
-        name: row.name,
-        server: ServerId(row.server_id),
-        spec: row.spec.0,
-        secrets: row.secrets.0,
-        version: row.version,
-        has_container: row.has_container,
-        is_removed: row.is_removed,
-        busy: row.busy,
-        mode: row.mode,
-        is_reached: row.is_reached,
-        primary_host: row.primary_host,
-    }))
-}
-
-pub async fn server_name(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
-) -> Result<Option<String>> {
-    let name = sqlx::query_scalar!(
-        "select name from servers where organization_id = $1 and id = $2",
-        organization.0,
-        server.0
-    );
-    Ok(name.fetch_optional(connection).await?)
 }
 
 /// Whether a job fetches the certificate of a domain now.

@@ -23,7 +23,7 @@ const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
 /// A name server: what begins with `good` or `shop` leads to the server, `alias` there by another name, `mixed` there and
 /// elsewhere. There are no other names.
-async fn name_server() -> SocketAddr {
+pub async fn name_server() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move {

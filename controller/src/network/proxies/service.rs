@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::fleet::servers::model::ServerStatus;
 use crate::fleet::servers::service::server_get;
 use crate::identity::audit::store::audit_append;
-use crate::network::domains::jobs::{domains_follow_mode, instance_follow, zone_follow};
-use crate::network::domains::store as domains;
+use crate::network::domains::follow::store as following;
+use crate::network::domains::follow::{instance_follow, zone_follow};
+use crate::network::domains::jobs::domains_follow_mode;
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::{Accepted, Ctx, IfMatch, Patch};
 use crate::signals::events::Subject;
@@ -50,7 +51,7 @@ pub async fn proxy_update(
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
     if wanted.mode == ProxyMode::None && present.mode != ProxyMode::None {
-        let named = domains::domain_count_by_hand(&mut tx, organization, id).await?;
+        let named = store::domain_count_by_hand(&mut tx, organization, id).await?;
         if named > 0 {
             let message = format!(
                 "{named} domain(s) lead to instances of this server; delete them first, or choose external to lead \
@@ -76,7 +77,7 @@ pub async fn proxy_update(
     let zone = wanted.zone.as_deref().filter(|_| wanted.mode != ProxyMode::None);
     zone_follow(&mut tx, organization, id, None, zone, &by).await?;
     let job = proxy_follow(&mut tx, organization, id, &by, again).await?;
-    for instance in domains::instance_list_named(&mut tx, organization, id).await? {
+    for instance in following::instance_list_named(&mut tx, organization, id).await? {
         instance_follow(&mut tx, organization, instance, &By::actor(ctx.actor())).await?;
     }
     let subject = Subject::new("server", id, &server.name);

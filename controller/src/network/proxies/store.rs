@@ -3,8 +3,9 @@
 use super::model::{ProxyMode, ProxyStatus, ServerProxy};
 use crate::error::Result;
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{JobId, OrganizationId, SecretId, ServerId};
+use ocore_shared::ids::{InstanceId, JobId, OrganizationId, SecretId, ServerId};
 use ocore_shared::protocol::inventory::Facts;
+use ocore_shared::protocol::proxy::SiteAccess;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
@@ -259,4 +260,73 @@ pub async fn proxy_list_kept(system: &PgPool) -> Result<Vec<(OrganizationId, Ser
     .fetch_all(system)
     .await?;
     Ok(rows.into_iter().map(|row| (OrganizationId(row.organization_id), ServerId(row.server_id))).collect())
+}
+
+/// A name as the proxy of its server is to serve it.
+pub struct SiteRow {
+    pub host: String,
+    pub instance: InstanceId,
+    pub verified: bool,
+    pub uploaded_chain: Option<String>,
+    pub key_secret: Option<SecretId>,
+    pub access: SiteAccess,
+    pub redirect_to_primary: bool,
+    /// Where it is served itself.
+    pub primary_host: Option<String>,
+    pub environment_type: String,
+}
+
+/// All names of a server's instances, in an order that stays the same.
+pub async fn site_list(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Vec<SiteRow>> {
+    let rows = sqlx::query!(
+        r#"select d.host, d.instance_id, d.verified_at is not null as "verified!", d.uploaded_chain, d.key_secret_id,
+                  d.access as "access: Json<SiteAccess>", d.redirect_to_primary, e.type as environment_type,
+                  (select p.host from domains p where p.instance_id = i.id and p.is_primary and p.verified_at is not null)
+                      as primary_host
+           from domains d join instances i on i.id = d.instance_id join environments e on e.id = i.environment_id
+           where d.organization_id = $1 and i.server_id = $2 and i.desired_state <> 'removed' order by d.host"#,
+        organization.0,
+        server.0
+    )
+    .fetch_all(connection)
+    .await?;
+    let site = rows.into_iter().map(|row| SiteRow {
+        host: row.host,
+        instance: InstanceId(row.instance_id),
+        verified: row.verified,
+        uploaded_chain: row.uploaded_chain,
+        key_secret: row.key_secret_id.map(SecretId),
+        access: row.access.0,
+        redirect_to_primary: row.redirect_to_primary,
+        primary_host: row.primary_host,
+        environment_type: row.environment_type,
+    });
+    Ok(site.collect())
+}
+
+/// How many domains of a server's instances people have added.
+pub async fn domain_count_by_hand(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "count!" from domains d join instances i on i.id = d.instance_id
+           where d.organization_id = $1 and i.server_id = $2 and not d.automatic"#,
+        organization.0,
+        server.0
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+pub async fn server_name(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Option<String>> {
+    let name = sqlx::query_scalar!(
+        "select name from servers where organization_id = $1 and id = $2",
+        organization.0,
+        server.0
+    );
+    Ok(name.fetch_optional(connection).await?)
 }

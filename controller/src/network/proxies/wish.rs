@@ -1,10 +1,9 @@
 //! From rows to what a proxy is to serve, and the job that says so.
 
 use super::model::{ProxyMode, ProxyStatus, ServerProxy};
-use super::store;
+use super::store::{self, SiteRow};
 use crate::apps::registries::service::registries_of;
 use crate::error::{Error, Result};
-use crate::network::domains::store::{self as domains, SiteRow};
 use crate::platform::http::idempotency::store::idempotency_job_store;
 use crate::platform::http::{Actor, Ctx};
 use crate::platform::jobs::{NewJob, store as jobs};
@@ -52,7 +51,7 @@ pub async fn proxy_wish(
     let enabled = proxy.mode == ProxyMode::Managed;
     let mut sites = Vec::new();
     if enabled {
-        for row in domains::site_list(connection, organization, proxy.server_id).await? {
+        for row in store::site_list(connection, organization, proxy.server_id).await? {
             if let Some(key) = row.key_secret.filter(|_| row.uploaded_chain.is_some()) {
                 secrets.insert(certificate_secret(&row.host), key);
             }
@@ -119,7 +118,7 @@ pub async fn proxy_follow(
         }
         None => {
             let waiting = store::proxy_is_busy(connection, organization, server).await?;
-            let Some(name) = domains::server_name(connection, organization, server).await? else { return Ok(None) };
+            let Some(name) = store::server_name(connection, organization, server).await? else { return Ok(None) };
             let subject = Subject::new("server", server, name);
             let job = server_job(organization, server, "proxy_apply", subject, APPLY_SECONDS, by);
             let job = NewJob { input, secrets, ..job };

@@ -123,7 +123,11 @@ pub async fn job_accepted(
         status: r.status,
         message: "This was asked for already.".into(),
         job_id: job,
-        location: format!("/api/{}s/{}", r.subject.kind, r.subject.id),
+        location: match r.subject.kind.as_str() {
+            // Its own path takes its instance's id too.
+            "domain" => format!("/api/jobs/{job}"),
+            kind => format!("/api/{kind}s/{}", r.subject.id),
+        },
     }))
 }
 

@@ -3,7 +3,8 @@
 
 pub mod store;
 
-use super::jobs::{certified, instance_follow};
+use super::follow::instance_follow;
+use super::jobs::certified;
 use super::model::{DomainState, check_of};
 use super::store as domains;
 use crate::app::App;
@@ -56,8 +57,8 @@ pub async fn names_look(app: &App) -> Result<()> {
         drop(connection);
         let check = check_of(&name.host, app.dns.lookup(&name.host).await, &addresses, now);
         let mut tx = app.db.system().begin().await?;
+        let proxy = proxies::proxy_lock(&mut tx, organization, name.server).await?.map(|stored| stored.proxy);
         store::domain_looked_at(&mut tx, organization, name.domain, &check).await?;
-        let proxy = proxies::proxy_get(&mut tx, organization, name.server).await?;
         if let Some(proxy) = proxy.filter(|_| check.ok) {
             let by = By::actor(&Actor::system());
             let state = match proxy.mode {
