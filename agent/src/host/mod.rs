@@ -36,6 +36,9 @@ pub struct Host {
     pub proxy: ProxyFiles,
     /// Held while the proxy or what it serves is changed.
     pub proxy_lock: Arc<tokio::sync::Mutex<()>>,
+    /// Read by jobs that take an Odoo away for a while; written while the proxy is given another configuration, which would
+    /// end the requests that it holds for that Odoo.
+    pub standing: Arc<tokio::sync::RwLock<()>>,
     pub health: HealthBoard,
     pub clock: Arc<dyn Clock>,
     /// Held while objects with well-known names are made, so that two jobs do not make the same one.
@@ -55,6 +58,7 @@ impl Host {
             terminals: Terminals::new(docker.clone(), &config.config_dir),
             proxy: ProxyFiles::new(config.proxy_dir()),
             proxy_lock: Arc::default(),
+            standing: Arc::default(),
             health: HealthBoard::new(events),
             docker,
             watched,

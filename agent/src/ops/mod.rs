@@ -39,10 +39,30 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "instance_remove", odoo::remove::run);
 }
 
+/// Jobs after which an Odoo serves again that stood meanwhile.
+const AWAY: [&str; 7] = [
+    "instance_restart",
+    "instance_update",
+    "instance_upgrade",
+    "instance_addons",
+    "instance_modules",
+    "database_settings",
+    "database_password",
+];
+
 fn add<F>(registry: &mut Registry, host: &Host, kind: &'static str, run: fn(Host, JobContext) -> F)
 where
     F: Future<Output = Result<Value, OpError>> + Send + 'static,
 {
     let host = host.clone();
-    registry.add(kind, move |ctx| Box::pin(run(host.clone(), ctx)));
+    registry.add(kind, move |ctx| {
+        let host = host.clone();
+        Box::pin(async move {
+            let _standing = match AWAY.contains(&kind) {
+                true => Some(host.standing.clone().read_owned().await),
+                false => None,
+            };
+            run(host, ctx).await
+        })
+    });
 }

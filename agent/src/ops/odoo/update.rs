@@ -11,7 +11,6 @@ use crate::host::Host;
 use crate::host::docker::image::with_tag;
 use crate::host::docker::labels::made_by;
 use crate::host::docker::{absent_is_none, failed};
-use crate::ops::proxy;
 use bollard::models::ContainerUpdateBody;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::odoo::conf::{self, Passwords};
@@ -91,11 +90,6 @@ async fn apply(host: &Host, ctx: &JobContext, change: &Change) -> Result<Instanc
     }
     ctx.step("health", async {
         health::wait(host, ctx, after).await?;
-        // Whether the bus has a port of its own may have changed; the keeper would see it a little later. Not before Odoo
-        // answers: what waits for it in the proxy would be lost.
-        if let Err(error) = proxy::refresh(host).await {
-            ctx.log(format!("The proxy was not told of it and is asked again: {error}"));
-        }
         provision::running(host, after, started.elapsed().as_millis() as u64).await
     })
     .await

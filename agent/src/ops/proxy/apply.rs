@@ -13,6 +13,7 @@ use crate::ops::odoo::{health, logins};
 use ocore_shared::protocol::proxy::{ProxyApplied, ProxyApply, certificate_secret};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::sync::OwnedRwLockWriteGuard;
 use tokio::time::Instant;
 
 const START: Duration = Duration::from_secs(20);
@@ -118,10 +119,15 @@ async fn answers(host: &Host) -> Result<(), OpError> {
 /// Have Caddy serve it, without dropping a connection.
 async fn load(host: &Host, files: &ProxyFiles, wish: &ProxyApply) -> Result<(), OpError> {
     let config = caddy::render(wish, &upstreams(&host.records, &wish.sites));
-    if files.config().as_ref() != Some(&config) {
-        calm(host).await;
-    }
-    let next = files.write_next(&config)?;
+    let _calm = match files.config().as_ref() == Some(&config) {
+        true => None,
+        false => calm(host).await,
+    };
+    serve(host, files, &config).await
+}
+
+async fn serve(host: &Host, files: &ProxyFiles, config: &Value) -> Result<(), OpError> {
+    let next = files.write_next(config)?;
     reload(host, &inside(&next), false).await?;
     files.accept_next()
 }
@@ -144,12 +150,6 @@ pub async fn reload(host: &Host, path: &str, force: bool) -> Result<(), OpError>
     ))
 }
 
-/// What an instance wants of the proxy may have changed: serve what is wished with that. Nothing when there is no proxy.
-pub async fn refresh(host: &Host) -> Result<(), OpError> {
-    let _held = host.proxy_lock.lock().await;
-    look_after(host, true).await.map(drop)
-}
-
 /// Have the proxy run and serve what is wished. Under the lock. False: another configuration is put off, since requests
 /// wait for an Odoo; only when it `may_wait`.
 pub async fn look_after(host: &Host, may_wait: bool) -> Result<bool, OpError> {
@@ -160,20 +160,29 @@ pub async fn look_after(host: &Host, may_wait: bool) -> Result<bool, OpError> {
     if files.config().as_ref() == Some(&config) {
         return Ok(true);
     }
-    if may_wait && !is_calm(host, &wish).await {
-        return Ok(false);
-    }
-    load(host, files, &wish).await.map(|()| true)
+    let _calm = match may_wait {
+        false => calm(host).await,
+        true => match host.standing.clone().try_write_owned() {
+            Ok(calm) if is_calm(host, &wish).await => Some(calm),
+            _ => return Ok(false),
+        },
+    };
+    serve(host, files, &config).await.map(|()| true)
 }
 
-/// Wait until no request waits for an Odoo: Caddy holds them while one is restarted, and answers those that it holds with
-/// 502 when it is given another configuration. Not longer than they are held anyway.
-pub async fn calm(host: &Host) {
-    let Some(wish) = host.proxy.wish() else { return };
-    let give_up_at = Instant::now() + HOLD;
-    while !is_calm(host, &wish).await && Instant::now() < give_up_at {
-        tokio::time::sleep(PAUSE).await;
-    }
+/// Wait until no request waits for an Odoo, and see to it that none does while this is held: Caddy holds requests while an
+/// Odoo is restarted, and answers those that it holds with 502 when it is given another configuration. Not longer than they
+/// are held anyway; then none.
+pub async fn calm(host: &Host) -> Option<OwnedRwLockWriteGuard<()>> {
+    let wish = host.proxy.wish()?;
+    let calm = async {
+        let held = host.standing.clone().write_owned().await;
+        while !is_calm(host, &wish).await {
+            tokio::time::sleep(PAUSE).await;
+        }
+        held
+    };
+    tokio::time::timeout(HOLD, calm).await.ok()
 }
 
 /// Whether every Odoo behind the proxy that is meant to run answers.

@@ -71,7 +71,7 @@ impl Issue<'_> {
         // One that was refused before is asked for again at once, and not when Caddy's own pause is over.
         if before.is_some() || refusals(self.host, 0).await?.contains_key(self.name) {
             let _held = self.host.proxy_lock.lock().await;
-            calm(self.host).await;
+            let _calm = calm(self.host).await;
             reload(self.host, &inside(CONFIG), true).await?;
         }
         Ok(Asked { before, since })
@@ -112,7 +112,7 @@ impl Issue<'_> {
                 self.run(&["mv", &place, &now]).await?;
             }
             let _held = self.host.proxy_lock.lock().await;
-            calm(self.host).await;
+            let _calm = calm(self.host).await;
             reload(self.host, &inside(files::CONFIG), true).await
         };
         if let Err(error) = back.await {
