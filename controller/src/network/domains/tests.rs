@@ -3,7 +3,7 @@
 
 use super::watch::{domains_reconcile, names_look};
 use crate::apps::instances::tests::Shop;
-use crate::identity::authentication::tests::{Answer, run};
+use crate::identity::authentication::tests::{Answer, Visitor, run};
 use crate::testing::agent;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
@@ -359,7 +359,7 @@ async fn of_jobs_on_a_proxy_one_works_and_one_waits() {
 
 #[tokio::test]
 async fn zones_give_names_and_proxies_renew_by_themselves() {
-    let shop = managed().await;
+    let mut shop = managed().await;
     for (body, field) in [
         (json!({"zone": "example"}), "zone"),
         (json!({"https_port": 80}), "https_port"),
@@ -400,7 +400,8 @@ async fn zones_give_names_and_proxies_renew_by_themselves() {
     domains_reconcile(&shop.test.app).await.unwrap();
     assert_eq!((shop.told("certificate.renewed").await, shop.told("certificate.expiring").await), (1, 2));
 
-    // Another proxy is told what to do.
+    // Another proxy is told what to do. Her token ended with the days that passed.
+    shop.ada = Visitor::new(&shop.test.app).signed_in("ada@example.com").await;
     shop.proxy(json!({"mode": "external", "zone": null})).await.is(StatusCode::ACCEPTED);
     let own = shop.added("good.example.com").await;
     let seen = shop.domain(&own).await;
