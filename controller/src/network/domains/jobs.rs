@@ -189,9 +189,13 @@ pub async fn instance_jobs_effect(
 mod tests {
     use super::*;
 
+    fn moment() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_900_000_000, 0).unwrap()
+    }
+
     #[test]
     fn an_authority_says_when_to_come_again() {
-        let now = Utc::now();
+        let now = moment();
         let failure =
             |code: &str, message: &str| JobFailure { code: code.into(), message: message.into(), retryable: true };
         let said = "too many certificates already issued, retry after 2031-02-03 04:05:06 UTC: see the limits";
