@@ -184,7 +184,8 @@ async fn the_agent_filters_and_clears_logs() {
         sqlx::query_scalar(count).fetch_one(shop.test.app.db.system()).await.unwrap()
     };
     shop.ada.send(Method::DELETE, &format!("{api}?dry_run=true"), None).await.is(StatusCode::OK);
-    assert_eq!((asked.lock().unwrap().pop().unwrap().as_str(), entries().await), ("dry_run=true", 0));
+    assert_eq!(asked.lock().unwrap().pop().unwrap(), "dry_run=true");
+    assert_eq!(entries().await, 0);
     let answer = shop.ada.send(Method::DELETE, &format!("/v1{path}/clear"), None).await.is(StatusCode::OK);
     assert_eq!((&answer.body["freed_bytes"], entries().await), (&json!(42), 1));
 }
