@@ -83,3 +83,5 @@ begin
     end loop;
     return dropped;
 end $$;
+
+reset role;
