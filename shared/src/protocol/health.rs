@@ -34,6 +34,7 @@ pub enum CheckState {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "utoipa", schema(as = InstanceHealthCheck))]
 pub struct HealthCheck {
     pub name: CheckName,
     pub state: CheckState,
