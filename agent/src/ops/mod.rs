@@ -58,11 +58,14 @@ where
     registry.add(kind, move |ctx| {
         let host = host.clone();
         Box::pin(async move {
-            let _standing = match AWAY.contains(&kind) {
-                true => Some(host.standing.clone().read_owned().await),
-                false => None,
-            };
-            run(host, ctx).await
+            if !AWAY.contains(&kind) {
+                return run(host, ctx).await;
+            }
+            let standing = host.standing.clone().read_owned().await;
+            let result = run(host.clone(), ctx).await;
+            drop(standing);
+            proxy::follow(&host).await;
+            result
         })
     });
 }

@@ -204,6 +204,7 @@ async fn what_is_comes_after_what_was() {
     assert!(matches!(next().await, AgentEvent::Facts(_)));
     assert!(matches!(next().await, AgentEvent::Container(c) if c.id == "c"));
     assert!(matches!(next().await, AgentEvent::Containers(all) if all.is_empty()), "the last word is that it is gone");
+    assert!(matches!(next().await, AgentEvent::InstanceHealths(all) if all.is_empty()), "nor is there an instance");
     rig.agent.events.durable(AgentEvent::ContainerRemoved { id: "d".into() });
     assert!(matches!(next().await, AgentEvent::ContainerRemoved { .. }), "and so it goes on");
 }

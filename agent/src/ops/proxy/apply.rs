@@ -10,6 +10,7 @@ use crate::host::docker::ExecSpec;
 use crate::host::docker::image::{Image, with_tag};
 use crate::ops::odoo::record::{Record, Stage};
 use crate::ops::odoo::{health, logins};
+use chrono::{DateTime, TimeDelta};
 use ocore_shared::protocol::proxy::{ProxyApplied, ProxyApply, certificate_secret};
 use serde_json::Value;
 use std::time::Duration;
@@ -21,6 +22,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 const STOP_SECONDS: i32 = 10;
 /// How long Caddy lets a request wait for an Odoo.
 pub const HOLD: Duration = Duration::from_secs(45);
+/// How long after a refusal it tries again.
+pub const HOLD_STEP: Duration = Duration::from_millis(250);
+/// How long it waits for a connection to an Odoo.
+pub const DIAL: Duration = Duration::from_secs(2);
+/// Nobody waits any more for an Odoo that has been up for this long.
+const FRESH: TimeDelta = TimeDelta::minutes(2);
 /// One that takes longer to answer a question after its health is not up yet.
 const ANSWER: Duration = Duration::from_secs(3);
 
@@ -163,11 +170,33 @@ pub async fn look_after(host: &Host, may_wait: bool) -> Result<bool, OpError> {
     let _calm = match may_wait {
         false => calm(host).await,
         true => match host.standing.clone().try_write_owned() {
-            Ok(calm) if is_calm(host, &wish).await => Some(calm),
+            Ok(calm) if is_calm(host, &wish).await => {
+                settle(host, &wish).await;
+                Some(calm)
+            }
             _ => return Ok(false),
         },
     };
     serve(host, files, &config).await.map(|()| true)
+}
+
+/// After a job that may have changed what an Odoo wants of its proxy: the job's end means that it is reached. What cannot
+/// be done in time is left to the keeper.
+pub async fn follow(host: &Host) {
+    let Some(wish) = host.proxy.wish() else { return };
+    let wanted = caddy::render(&wish, &upstreams(&host.records, &wish.sites));
+    if host.proxy.config().as_ref() == Some(&wanted) {
+        return;
+    }
+    let followed = async {
+        let _held = host.proxy_lock.lock().await;
+        look_after(host, false).await
+    };
+    match tokio::time::timeout(HOLD + START, followed).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(code = error.code, "the proxy does not follow yet: {}", error.message),
+        Err(_) => tracing::warn!("the proxy does not follow yet: another job works on it"),
+    }
 }
 
 /// Wait until no request waits for an Odoo, and see to it that none does while this is held: Caddy holds requests while an
@@ -180,16 +209,33 @@ pub async fn calm(host: &Host) -> Option<OwnedRwLockWriteGuard<()>> {
         while !is_calm(host, &wish).await {
             tokio::time::sleep(PAUSE).await;
         }
+        settle(host, &wish).await;
         held
     };
     tokio::time::timeout(HOLD, calm).await.ok()
 }
 
+/// The Odoos behind the proxy that are meant to run.
+fn served(host: &Host, wish: &ProxyApply) -> Vec<Record> {
+    let is_behind = |record: &Record| wish.sites.iter().any(|site| site.instance_id == record.spec.instance_id);
+    host.records.all().into_iter().filter(|r| r.running && r.stage == Stage::Ready && is_behind(r)).collect()
+}
+
+/// Requests that waited for an Odoo find it with their next try only, and the one before may hang on its old address.
+async fn settle(host: &Host, wish: &ProxyApply) {
+    let started = served(host, wish).into_iter().map(async |record| {
+        let container = host.docker.inspect(&record.odoo_container()).await.ok()??;
+        DateTime::parse_from_rfc3339(&container.state?.started_at?).ok()
+    });
+    let started = futures::future::join_all(started).await;
+    if started.into_iter().flatten().any(|at| host.clock.now() - at.to_utc() < FRESH) {
+        tokio::time::sleep(DIAL + 2 * HOLD_STEP).await;
+    }
+}
+
 /// Whether every Odoo behind the proxy that is meant to run answers.
 async fn is_calm(host: &Host, wish: &ProxyApply) -> bool {
-    let is_behind = |record: &Record| wish.sites.iter().any(|site| site.instance_id == record.spec.instance_id);
-    let records = host.records.all().into_iter().filter(|r| r.running && r.stage == Stage::Ready && is_behind(r));
-    let asked = records.map(async |record| {
+    let asked = served(host, wish).into_iter().map(async |record| {
         let answer = tokio::time::timeout(ANSWER, health::check(&record)).await;
         answer.is_ok_and(|answer| answer.is_ok())
     });

@@ -1,14 +1,12 @@
 //! Caddy's configuration, made of what is to be served. It is whole: nothing is ever added to a running one.
 
 use super::Upstream;
-use super::apply::HOLD;
+use super::apply::{DIAL, HOLD, HOLD_STEP};
 use super::files::{ca_file, certificate_files, inside};
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::proxy::{ProxyApply, Site, SiteAccess, SiteCertificate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-const HOLD_STEP: &str = "250ms";
 
 /// The whole configuration. Sites whose instance is not here, or that have no certificate yet, are left out.
 pub fn render(wish: &ProxyApply, upstreams: &BTreeMap<InstanceId, Upstream>) -> Value {
@@ -117,15 +115,18 @@ fn guards(access: &SiteAccess) -> Vec<Value> {
 fn odoo(upstream: &Upstream) -> Vec<Value> {
     let mut routes = vec![json!({"match": [{"path": ["/web/database", "/web/database/*"]}], "terminal": true,
         "handle": [{"handler": "static_response", "status_code": 403, "body": "Databases are managed in oCore.\n"}]})];
-    let hold = json!({"try_duration": format!("{}s", HOLD.as_secs()), "try_interval": HOLD_STEP});
+    let hold = json!({"try_duration": format!("{}s", HOLD.as_secs()),
+        "try_interval": format!("{}ms", HOLD_STEP.as_millis())});
+    let dial_timeout = format!("{}s", DIAL.as_secs());
     if let Some((path, dial)) = &upstream.realtime {
         routes.push(json!({"match": [{"path": [path]}], "terminal": true, "handle": [{"handler": "reverse_proxy",
-            "upstreams": [{"dial": dial}], "flush_interval": -1, "load_balancing": hold}]}));
+            "upstreams": [{"dial": dial}], "flush_interval": -1, "load_balancing": hold,
+            "transport": {"protocol": "http", "dial_timeout": dial_timeout}}]}));
     }
     routes.push(json!({"handle": [
         {"handler": "encode", "encodings": {"gzip": {}}},
         {"handler": "reverse_proxy", "upstreams": [{"dial": upstream.http}], "load_balancing": hold,
-            "transport": {"protocol": "http", "read_timeout": format!("{}s", upstream.seconds)}},
+            "transport": {"protocol": "http", "dial_timeout": dial_timeout, "read_timeout": format!("{}s", upstream.seconds)}},
     ]}));
     routes
 }

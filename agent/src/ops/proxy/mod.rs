@@ -10,7 +10,7 @@ mod files;
 mod issue;
 mod keeper;
 
-pub use apply::proxy_apply;
+pub use apply::{follow, proxy_apply};
 pub use certificates::proxy_state;
 pub use container::join;
 pub use files::ProxyFiles;

@@ -176,11 +176,18 @@ async fn an_instance_serves_over_https() {
 
     // Settings and a restart while people work: nobody is turned away.
     let load = Load::start(https);
-    lab.spec.settings.limit_time_real = Some(900);
-    succeeded(&lab.run("instance_update", &InstanceUpdate { spec: lab.spec.clone() }).await);
+    // Each gives the proxy another configuration too, while requests wait.
+    for seconds in [900, 950] {
+        lab.spec.settings.limit_time_real = Some(seconds);
+        succeeded(&lab.run("instance_update", &InstanceUpdate { spec: lab.spec.clone() }).await);
+    }
     succeeded(&lab.control("instance_restart").await);
     let (good, bad) = load.end().await;
-    println!("  {good} requests during a change of settings and a restart, {} failed: {bad:?}", bad.len());
+    println!("  {good} requests during changes of settings and a restart, {} failed: {bad:?}", bad.len());
+    if !bad.is_empty() {
+        let log = lab.agent.host.docker.last_lines("ocore-proxy", 40).await;
+        println!("  the proxy says: {}", log.unwrap_or_default());
+    }
     assert!(good > 20 && bad.is_empty());
 
     // Killed, removed: it comes back with everything.
