@@ -28,6 +28,8 @@ pub const HOLD_STEP: Duration = Duration::from_millis(250);
 pub const DIAL: Duration = Duration::from_secs(2);
 /// Nobody waits any more for an Odoo that has been up for this long.
 const FRESH: TimeDelta = TimeDelta::minutes(2);
+/// Requests that take longer than this after another configuration may be lost when their Odoo is restarted.
+const DRAIN: Duration = Duration::from_secs(2);
 /// One that takes longer to answer a question after its health is not up yet.
 const ANSWER: Duration = Duration::from_secs(3);
 
@@ -126,11 +128,10 @@ async fn answers(host: &Host) -> Result<(), OpError> {
 /// Have Caddy serve it, without dropping a connection.
 async fn load(host: &Host, files: &ProxyFiles, wish: &ProxyApply) -> Result<(), OpError> {
     let config = caddy::render(wish, &upstreams(&host.records, &wish.sites));
-    let _calm = match files.config().as_ref() == Some(&config) {
-        true => None,
-        false => calm(host).await,
-    };
-    serve(host, files, &config).await
+    if files.config().as_ref() == Some(&config) {
+        return serve(host, files, &config).await;
+    }
+    calmly(host, serve(host, files, &config)).await
 }
 
 async fn serve(host: &Host, files: &ProxyFiles, config: &Value) -> Result<(), OpError> {
@@ -167,7 +168,7 @@ pub async fn look_after(host: &Host, may_wait: bool) -> Result<bool, OpError> {
     if files.config().as_ref() == Some(&config) {
         return Ok(true);
     }
-    let _calm = match may_wait {
+    let calm = match may_wait {
         false => calm(host).await,
         true => match host.standing.clone().try_write_owned() {
             Ok(calm) if is_calm(host, &wish).await => {
@@ -177,7 +178,9 @@ pub async fn look_after(host: &Host, may_wait: bool) -> Result<bool, OpError> {
             _ => return Ok(false),
         },
     };
-    serve(host, files, &config).await.map(|()| true)
+    let served = serve(host, files, &config).await;
+    drain(calm);
+    served.map(|()| true)
 }
 
 /// After a job that may have changed what an Odoo wants of its proxy: the job's end means that it is reached. What cannot
@@ -199,10 +202,27 @@ pub async fn follow(host: &Host) {
     }
 }
 
+/// Give Caddy another configuration while no request waits for an Odoo. Requests that are under way then go on by the one
+/// before, which holds none any more: nobody takes an Odoo away until they are through.
+pub async fn calmly<T>(host: &Host, work: impl Future<Output = T>) -> T {
+    let calm = calm(host).await;
+    let done = work.await;
+    drain(calm);
+    done
+}
+
+fn drain(calm: Option<OwnedRwLockWriteGuard<()>>) {
+    let Some(calm) = calm else { return };
+    tokio::spawn(async move {
+        tokio::time::sleep(DRAIN).await;
+        drop(calm);
+    });
+}
+
 /// Wait until no request waits for an Odoo, and see to it that none does while this is held: Caddy holds requests while an
 /// Odoo is restarted, and answers those that it holds with 502 when it is given another configuration. Not longer than they
 /// are held anyway; then none.
-pub async fn calm(host: &Host) -> Option<OwnedRwLockWriteGuard<()>> {
+async fn calm(host: &Host) -> Option<OwnedRwLockWriteGuard<()>> {
     let wish = host.proxy.wish()?;
     let calm = async {
         let held = host.standing.clone().write_owned().await;

@@ -1,7 +1,7 @@
 //! `certificate_issue`: have the certificate of a name, or another one. The proxy does it by itself; here it is waited for,
 //! and what the authority says is told.
 
-use super::apply::{calm, reload};
+use super::apply::{calmly, reload};
 use super::certificates::{certificate_shown, refusals};
 use super::files::{CONFIG, inside};
 use super::{CONTAINER, files};
@@ -71,8 +71,7 @@ impl Issue<'_> {
         // One that was refused before is asked for again at once, and not when Caddy's own pause is over.
         if before.is_some() || refusals(self.host, 0).await?.contains_key(self.name) {
             let _held = self.host.proxy_lock.lock().await;
-            let _calm = calm(self.host).await;
-            reload(self.host, &inside(CONFIG), true).await?;
+            calmly(self.host, reload(self.host, &inside(CONFIG), true)).await?;
         }
         Ok(Asked { before, since })
     }
@@ -112,8 +111,7 @@ impl Issue<'_> {
                 self.run(&["mv", &place, &now]).await?;
             }
             let _held = self.host.proxy_lock.lock().await;
-            let _calm = calm(self.host).await;
-            reload(self.host, &inside(files::CONFIG), true).await
+            calmly(self.host, reload(self.host, &inside(files::CONFIG), true)).await
         };
         if let Err(error) = back.await {
             self.ctx.log(format!("The certificate before could not be put back: {error}"));
