@@ -168,7 +168,8 @@ fn set(spec: &InstanceSpec, series: Series, passwords: &Passwords, put: &mut imp
     let sized = sizing(spec);
     put("workers", sized.workers.to_string());
     put("max_cron_threads", sized.max_cron_threads.to_string());
-    put("proxy_mode", boolean(settings.proxy_mode.unwrap_or(spec.has_proxy)));
+    let is_behind = spec.has_proxy || spec.public_host.is_some();
+    put("proxy_mode", boolean(settings.proxy_mode.unwrap_or(is_behind)));
     let (soft, hard) = memory_limits(spec);
     let bytes = |mb: u32| (u64::from(mb) * 1024 * 1024).to_string();
     put("limit_memory_soft", bytes(soft));
@@ -392,6 +393,8 @@ pub(crate) mod tests {
         assert!(has(&text, "workers = 3") && has(&text, "proxy_mode = True"), "{text}");
         let text = file(|s| (s.has_proxy, s.settings.proxy_mode, s.settings.workers) = (true, Some(false), Some(0)));
         assert!(has(&text, "workers = 0") && has(&text, "proxy_mode = False"), "{text}");
+        let text = file(|s| s.public_host = Some("shop.example.com".into()));
+        assert!(has(&text, "workers = 0") && has(&text, "proxy_mode = True"), "a proxy of one's own: {text}");
     }
 
     #[test]
