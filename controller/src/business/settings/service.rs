@@ -47,15 +47,26 @@ pub async fn oauth_providers(app: &App) -> Result<Vec<OAuthProvider>> {
     Ok(settings_get(app).await?.oauth.clone())
 }
 
+/// As often as settings and secrets are read when each time somebody has changed them in between.
+const TRIES: usize = 5;
+
 async fn settings_load(connection: &mut PgConnection, app: &App) -> Result<PlatformSettings> {
-    let stored = store::settings_get(connection).await?;
-    opened(connection, app, stored).await
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        let stored = store::settings_get(connection).await?;
+        let ids = stored.secret_ids();
+        let sealed = store::secrets_get(connection, &ids).await?;
+        if sealed.len() == ids.len() || tries == 0 {
+            return opened(app, stored, sealed);
+        }
+    }
 }
 
 /// What is stored, with its secrets opened and the configuration where nothing is.
-async fn opened(connection: &mut PgConnection, app: &App, stored: Stored) -> Result<PlatformSettings> {
+fn opened(app: &App, stored: Stored, sealed: Vec<(SecretId, Vec<u8>)>) -> Result<PlatformSettings> {
     let mut secrets = HashMap::new();
-    for (id, sealed) in store::secrets_get(connection, &stored.secret_ids()).await? {
+    for (id, sealed) in sealed {
         let plain = app.keyring.unseal(&seal_context(id), &sealed).map_err(Error::Internal)?;
         secrets.insert(id, Secret::new(String::from_utf8(plain.to_vec()).map_err(Error::internal)?));
     }
@@ -130,7 +141,8 @@ pub async fn settings_update(
     let mut tx = app.db.system().begin().await?;
     store::settings_lock(&mut tx).await?;
     let stored = store::settings_get(&mut tx).await?;
-    let present = opened(&mut tx, app, stored.clone()).await?;
+    let sealed = store::secrets_get(&mut tx, &stored.secret_ids()).await?;
+    let present = opened(app, stored.clone(), sealed)?;
     let before = SettingsView::from(&present);
     if_match.check(before.version)?;
     let change = change(&before)?;

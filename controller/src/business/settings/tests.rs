@@ -7,6 +7,8 @@ use crate::platform::mail::tests::{Sink, with_sink};
 use crate::testing::TestApp;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const PATH: &str = "/api/admin/settings";
 
@@ -177,4 +179,36 @@ async fn the_configuration_is_shown_as_in_use_until_something_is_set() {
     assert_eq!(ada.get(PATH).await.body["mail_source"], "settings");
     put(&ada, json!({ "mail": null })).await.is(StatusCode::OK);
     assert_eq!(ada.get(PATH).await.body["mail"], shown.body["mail"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_while_a_secret_is_replaced_gets_the_old_one_or_the_new_one() {
+    let test = TestApp::start().await;
+    let (ada, _) = Visitor::new(&test.app).bootstrap().await;
+    let body = |round: u32| {
+        let mut mail = smtp(2525);
+        mail["username"] = json!("ocore");
+        mail["password"] = json!(format!("password {round}"));
+        json!({ "mail": mail })
+    };
+    put(&ada, body(0)).await.is(StatusCode::OK);
+    let over = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (app, over) = (test.app.clone(), over.clone());
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    app.settings.0.invalidate(&()).await;
+                    settings_get(&app).await.expect("settings that can be read");
+                }
+            })
+        })
+        .collect();
+    for round in 1..=30 {
+        put(&ada, body(round)).await.is(StatusCode::OK);
+    }
+    over.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
 }
