@@ -58,3 +58,10 @@ pub async fn create_and_start_like(container: &str) -> Duration {
     docker.remove_container(&made.id, Some(force)).await.expect("it goes away");
     took
 }
+
+/// Stop the processes of a container where they are, or let them go on.
+pub async fn pause(container: &str, paused: bool) {
+    let docker = Docker::connect_with_local_defaults().expect("Docker's socket");
+    let done = if paused { docker.pause_container(container).await } else { docker.unpause_container(container).await };
+    done.unwrap_or_else(|e| panic!("{container}: {e}"));
+}

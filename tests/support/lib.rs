@@ -1,5 +1,6 @@
 //! What journeys stand on: a real controller and real agents as processes, and a person who sends requests.
 
+pub mod authority;
 pub mod client;
 pub mod docker;
 pub mod hosts;
@@ -25,4 +26,9 @@ pub async fn wait_for<T, F: Future<Output = Option<T>>>(what: &str, limit: Durat
 /// A variable that `tests/run` sets.
 pub fn needed(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set; run the tests by tests/run"))
+}
+
+/// A port that nobody listens on, on any address.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("0.0.0.0:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }

@@ -3,7 +3,7 @@
 use crate::client::{Client, text};
 use crate::hosts::LAB_ADDRESS;
 use crate::wire::Wire;
-use crate::{needed, wait_for};
+use crate::{free_port, needed, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -32,10 +32,6 @@ fn directory() -> TempDir {
     let dir = tempfile::Builder::new().prefix("ocore-").tempdir_in("/var/tmp").expect("a directory");
     std::fs::set_permissions(dir.path(), Permissions::from_mode(0o711)).expect("its mode");
     dir
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }
 
 struct Process(Option<Child>);
@@ -73,6 +69,8 @@ pub struct Controller {
     database: Option<String>,
     /// Whether its configuration says where it is reached.
     addressed: bool,
+    /// More of its configuration.
+    env: Vec<(&'static str, String)>,
 }
 
 impl Controller {
@@ -91,6 +89,14 @@ impl Controller {
         Self::start_at(LAB_ADDRESS, None).await
     }
 
+    /// Start one with more configuration.
+    pub async fn start_with(env: Vec<(&'static str, String)>) -> Self {
+        let mut this = Self::prepare("127.0.0.1", None);
+        this.env = env;
+        this.run().await;
+        this
+    }
+
     /// Start one that is not told where it is reached.
     pub async fn start_unaddressed() -> Self {
         let mut this = Self::prepare("127.0.0.1", None);
@@ -107,7 +113,16 @@ impl Controller {
 
     fn prepare(address: &'static str, database: Option<String>) -> Self {
         let (port, agents_port) = (free_port(), free_port());
-        Self { process: Process(None), dir: directory(), port, agents_port, address, database, addressed: true }
+        Self {
+            process: Process(None),
+            dir: directory(),
+            port,
+            agents_port,
+            address,
+            database,
+            addressed: true,
+            env: Vec::new(),
+        }
     }
 
     /// Start the process (again) and wait until it is ready.
@@ -134,6 +149,7 @@ impl Controller {
             .env("OCORE_AGENT_BINARY", binary("ocore-agent"))
             .env("OCORE_LOG", log_level("info,ocore_controller=debug"))
             .env("OCORE_RATE_LIMIT_BURST", "0");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         if self.addressed {
             command.env("OCORE_PUBLIC_URL", format!("https://{}:{}", self.address, self.port));
         }

@@ -8,80 +8,14 @@ use ocore_shared::protocol::odoo::InstanceUpdate;
 use ocore_shared::protocol::proxy::{
     Acme, CertificateInfo, CertificateIssue, ProxyApply, Site, SiteAccess, SiteCertificate, certificate_secret,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use std::process::{Child, Command, Stdio};
+use ocore_tests::authority::Authority;
+use ocore_tests::free_port;
+use rcgen::{CertificateParams, KeyPair};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const NAME: &str = "erp.example.test";
 const CADDY: &str = "localhost:5000/caddy:2";
-
-/// An authority and the names that it knows: all of them lead here.
-struct Authority {
-    children: Vec<Child>,
-    directory: String,
-    ca: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Authority {
-    async fn start(http_port: u16) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut ca = CertificateParams::new(vec![]).unwrap();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = ca.self_signed(&key).unwrap().pem();
-        let leaf_key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["172.17.0.1".into()]).unwrap();
-        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(ca, key)).unwrap();
-        let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-        std::fs::write(path("cert.pem"), leaf.pem()).unwrap();
-        std::fs::write(path("key.pem"), leaf_key.serialize_pem()).unwrap();
-        let (port, management, dns) = (free_port(), free_port(), free_port());
-        let config = serde_json::json!({"pebble": {"listenAddress": format!("0.0.0.0:{port}"),
-            "managementListenAddress": format!("127.0.0.1:{management}"), "certificate": path("cert.pem"),
-            "privateKey": path("key.pem"), "httpPort": http_port, "tlsPort": 1, "ocspResponderURL": "",
-            "externalAccountBindingRequired": false}});
-        std::fs::write(path("pebble.json"), config.to_string()).unwrap();
-        let names = Command::new("pebble-challtestsrv")
-            .args(["-dns01", &format!("127.0.0.1:{dns}"), "-http01", "", "-https01", "", "-tlsalpn01", ""])
-            .args([
-                "-management",
-                &format!("127.0.0.1:{}", free_port()),
-                "-defaultIPv4",
-                "127.0.0.1",
-                "-defaultIPv6",
-                "",
-            ])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("needs pebble, installed by tests/lab/up");
-        let pebble = Command::new("pebble")
-            .args(["-config", &path("pebble.json"), "-dnsserver", &format!("127.0.0.1:{dns}")])
-            .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "0")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("needs pebble, installed by tests/lab/up");
-        until("the authority listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()).await;
-        let directory = format!("https://172.17.0.1:{port}/dir");
-        Self { children: vec![names, pebble], directory, ca: pem, _dir: dir }
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
-}
 
 /// One request over TLS, whoever answers.
 async fn status(port: u16, path: &str) -> Result<u16, String> {
@@ -119,6 +53,7 @@ async fn an_instance_serves_over_https() {
     succeeded(&lab.provision().await);
     let (http, https) = (free_port(), free_port());
     let authority = Authority::start(http).await;
+    authority.name_set(NAME, "127.0.0.1").await;
     let site = Site {
         host: NAME.into(),
         instance_id: lab.spec.instance_id,
