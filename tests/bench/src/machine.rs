@@ -24,6 +24,11 @@ pub fn resident(pid: u32) -> f64 {
     line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// How many files and sockets it has open.
+pub fn open_files(pid: u32) -> f64 {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(f64::NAN, |files| files.count() as f64)
+}
+
 /// Seconds of CPU used so far, in user and kernel mode.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let fields = stat(pid);

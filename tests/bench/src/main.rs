@@ -38,6 +38,8 @@ enum Group {
     Provision,
     /// P11: an agent's own cost.
     Agent,
+    /// L1: ten instances in use for a quarter of an hour. Only when it is asked for.
+    Endurance,
     /// P16: the compiler's time.
     Build,
 }
@@ -87,7 +89,8 @@ async fn main() {
     if wanted(Group::Console) {
         rows.extend(rows::console::run(cli.rounds).await);
     }
-    if [Group::Job, Group::Instance, Group::Agent, Group::Provision].into_iter().any(wanted) {
+    let endurance = cli.groups.contains(&Group::Endurance);
+    if endurance || [Group::Job, Group::Instance, Group::Agent, Group::Provision].into_iter().any(wanted) {
         let controller = Controller::start().await;
         let client = controller.bootstrap().await;
         let (_agent, server) = controller.add_server(&client, "bench").await;
@@ -103,6 +106,9 @@ async fn main() {
         }
         if wanted(Group::Instance) {
             rows.extend(rows::instance::run(&client, &server, cli.rounds).await);
+        }
+        if endurance {
+            rows.extend(rows::endurance::run(&client, &server).await);
         }
     }
     if wanted(Group::Build) {

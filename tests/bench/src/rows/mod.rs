@@ -5,6 +5,7 @@ pub mod api;
 pub mod audit;
 pub mod build;
 pub mod console;
+pub mod endurance;
 pub mod fleet;
 pub mod flood;
 pub mod instance;
