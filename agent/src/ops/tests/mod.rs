@@ -19,8 +19,7 @@ use crate::journal::RedbJournal;
 use crate::state::AgentState;
 use bollard::query_parameters::{ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
 use ocore_shared::clock::SystemClock;
-use ocore_shared::ids::{EnvironmentId, InstanceId, JobId, OrganizationId};
-use ocore_shared::odoo::settings::OdooSettings;
+use ocore_shared::ids::JobId;
 use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot, JobStatus, StepStatus};
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, InstanceSpec, Limits, secret_names};
 use serde::Serialize;
@@ -181,34 +180,18 @@ impl Lab {
 }
 
 fn spec() -> InstanceSpec {
-    let instance_id = InstanceId::new();
-    let text = instance_id.to_string();
+    let plain = crate::ops::odoo::record::tests::spec();
+    let text = plain.instance_id.to_string();
     InstanceSpec {
-        instance_id,
-        organization_id: OrganizationId::new(),
-        environment_id: EnvironmentId::new(),
         slug: format!("t{}", &text[text.len() - 10..]),
-        odoo_version: "14.0".into(),
         image: ODOO.into(),
-        built_image: None,
-        addons: vec![],
         postgres_image: POSTGRES.into(),
         database_name: "shop-1".into(),
         database_role: "shop_role".into(),
         admin_login: "o'neil@example.com".into(),
-        language: "en_US".into(),
         country: Some("FR".into()),
-        demo_data: false,
-        modules: vec![],
         limits: Limits { cpus: 1.5, memory_mb: 1024 },
-        settings: OdooSettings::default(),
-        database_settings: BTreeMap::new(),
-        has_proxy: false,
-        public_host: None,
-        env: BTreeMap::new(),
-        bind_address: "127.0.0.1".into(),
-        http_port: None,
-        generation: 1,
+        ..plain
     }
 }
 

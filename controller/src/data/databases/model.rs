@@ -1,5 +1,6 @@
 //! Settings of PostgreSQL as the API shows them.
 
+use crate::platform::http::HasVersion;
 use ocore_shared::ids::{InstanceId, JobId};
 use ocore_shared::postgres::settings::{self, Applies, SETTINGS, Setting};
 use ocore_shared::postgres::tuning::{self, Machine, Recommendation};
@@ -24,6 +25,12 @@ pub struct DatabaseConfig {
     /// The job that works on the instance now.
     pub active_job_id: Option<JobId>,
     pub version: i64,
+}
+
+impl HasVersion for DatabaseConfig {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// One setting.

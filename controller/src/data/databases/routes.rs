@@ -1,16 +1,16 @@
 //! `/api/instances/{id}/database`.
 
 use super::model::{DatabaseConfig, DatabaseTuning};
-use super::service::{self, ConfigAnswer};
+use super::service;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::{
-    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Queue, Versioned, guard,
+    Accepted, Body, Changed, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Queue,
+    Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::databases::{
@@ -74,33 +74,18 @@ impl PatchFields for DatabaseConfigInput {
     const FIELDS: &'static [&'static str] = &["settings"];
 }
 
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ConfigParams {
-    /// Only check the values, and show what it would come to.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// Change what an instance's PostgreSQL is set to. One beside it is started with the settings first.
-#[utoipa::path(put, path = "/api/instances/{id}/database/config", tag = "Databases", params(InstanceId, ConfigParams),
+#[utoipa::path(put, path = "/api/instances/{id}/database/config", tag = "Databases", params(InstanceId, DryRun),
     request_body = DatabaseConfigInput,
     responses((status = 202, description = "A job applies it", body = Accepted),
         (status = 200, description = "Nothing is to be done, or dry_run", body = DatabaseConfig),
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
         (status = 412, body = ErrorBody)))]
 async fn database_config_update(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch,
-    Params(params): Params<ConfigParams>, patch: Patch<DatabaseConfigInput>,
-) -> Result<Response> {
-    Ok(match service::config_update(&ctx, &app, id, patch, if_match, params.dry_run).await? {
-        ConfigAnswer::Accepted(accepted) => accepted.into_response(),
-        ConfigAnswer::Settled(config) => {
-            let version = config.version;
-            Versioned(StatusCode::OK, *config, version).into_response()
-        }
-    })
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch, Params(params): Params<DryRun>,
+    patch: Patch<DatabaseConfigInput>,
+) -> Result<Changed<DatabaseConfig>> {
+    service::config_update(&ctx, &app, id, patch, if_match, params.dry_run).await
 }
 
 /// What to tune for. What is left out is the instance's own.

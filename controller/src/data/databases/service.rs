@@ -8,7 +8,7 @@ use crate::apps::instances::service::{accepted, instance_get, job_of, stays, tol
 use crate::apps::instances::store as instances;
 use crate::error::{Error, Problem, Result};
 use crate::identity::audit::store::audit_append;
-use crate::platform::http::{Accepted, Ctx, IfMatch, List, Page, Patch};
+use crate::platform::http::{Accepted, Changed, Ctx, IfMatch, List, Page, Patch};
 use crate::platform::jobs::{NewJob, store as jobs};
 use crate::platform::secrets::store::secret_add;
 use crate::platform::secrets::token_make;
@@ -135,18 +135,10 @@ fn config(
     }
 }
 
-/// What a change of settings comes to.
-pub enum ConfigAnswer {
-    /// A job is on its way.
-    Accepted(Accepted),
-    /// Nothing is to be done; or what it would come to.
-    Settled(Box<DatabaseConfig>),
-}
-
 /// Change the settings. What is wrong is refused at once; what only PostgreSQL itself can tell is tried by the job.
 pub async fn config_update(
     ctx: &Ctx, app: &App, id: InstanceId, patch: Patch<DatabaseConfigInput>, if_match: IfMatch, dry_run: bool,
-) -> Result<ConfigAnswer> {
+) -> Result<Changed<DatabaseConfig>> {
     let present = instance_get(ctx, app, id).await?;
     if_match.check(present.version)?;
     let before = spec_of(&present)?;
@@ -164,10 +156,10 @@ pub async fn config_update(
     if dry_run {
         let foreseen = model::foreseen(&spec, told.as_ref());
         let config = config(&present, &spec, told.as_ref(), problem, foreseen);
-        return Ok(ConfigAnswer::Settled(Box::new(config)));
+        return Ok(Changed::Settled(Box::new(config)));
     }
     if spec.database_settings == before.database_settings {
-        return Ok(ConfigAnswer::Settled(Box::new(shown)));
+        return Ok(Changed::Settled(Box::new(shown)));
     }
     provisioned(&present)?;
     let work = Work {
@@ -180,7 +172,7 @@ pub async fn config_update(
         message: "The settings are tried, then applied.",
         ..Work::default()
     };
-    begin(ctx, app, &present, work).await.map(ConfigAnswer::Accepted)
+    begin(ctx, app, &present, work).await.map(Changed::Accepted)
 }
 
 /// Values as PostgreSQL writes them, each refused by its name.

@@ -1,6 +1,6 @@
 //! Samples: taken in, kept, shown.
 
-use super::store::{self, Arrived, Resolution};
+use super::store::{self, Arrived, Period, Resolution};
 use crate::app::App;
 use crate::apps::instances::metrics::store as of_instances;
 use crate::error::{Error, Result};
@@ -148,10 +148,10 @@ pub async fn maintain_task(app: App) {
 pub async fn maintain(app: &App) -> Result<()> {
     store::partition_maintain(app.db.fleet(), app.clock.now().date_naive()).await?;
     let oldest = app.metrics_buffer.take_oldest();
-    store::sample_roll_up(app.db.fleet(), oldest).await.inspect_err(|_| app.metrics_buffer.stored(oldest))?;
+    store::SERVERS.roll_up(app.db.fleet(), oldest).await.inspect_err(|_| app.metrics_buffer.stored(oldest))?;
     let buffer = &app.instance_metrics_buffer;
     let oldest = buffer.take_oldest();
-    of_instances::sample_roll_up(app.db.fleet(), oldest).await.inspect_err(|_| buffer.stored(oldest))
+    of_instances::INSTANCES.roll_up(app.db.fleet(), oldest).await.inspect_err(|_| buffer.stored(oldest))
 }
 
 /// Fill in the newest sample of each server.
@@ -190,17 +190,9 @@ pub struct SeriesRequest {
     pub step: Option<i64>,
 }
 
-/// A period that is answered.
-pub struct Series {
-    pub from: DateTime<Utc>,
-    pub to: DateTime<Utc>,
-    pub step_seconds: i64,
-    pub resolution: Resolution,
-}
-
 impl SeriesRequest {
     /// The period, the step and the table that has both.
-    pub fn plan(self, now: DateTime<Utc>) -> Result<Series> {
+    pub fn plan(self, now: DateTime<Utc>) -> Result<Period> {
         let to = self.to.unwrap_or(now);
         let from = match (self.from, self.period.as_deref().unwrap_or("1h")) {
             (Some(from), _) => from,
@@ -224,17 +216,17 @@ impl SeriesRequest {
             hours if hours < 24 * 31 && step_seconds < 3600 => Resolution::Minute,
             _ => Resolution::Hour,
         };
-        Ok(Series { from, to, step_seconds, resolution })
+        Ok(Period { from, to, step_seconds, resolution })
     }
 }
 
 /// Samples of a server over a period, at most about 400 points.
 pub async fn sample_series(ctx: &Ctx, app: &App, id: ServerId, request: SeriesRequest) -> Result<MetricsSeries> {
     server_get(ctx, app, id).await?;
-    let Series { from, to, step_seconds, resolution } = request.plan(app.clock.now())?;
+    let period = request.plan(app.clock.now())?;
     let mut connection = app.db.org(ctx.organization).await?;
-    let data = store::sample_list(&mut connection, ctx.organization, id, from, to, step_seconds, resolution).await?;
-    Ok(MetricsSeries { from, to, step_seconds, data })
+    let data = store::sample_list(&mut connection, ctx.organization, id, &period).await?;
+    Ok(MetricsSeries { from: period.from, to: period.to, step_seconds: period.step_seconds, data })
 }
 
 /// Somebody looks at this server: ask for a sample every 10 s. Call it again every 30 s.

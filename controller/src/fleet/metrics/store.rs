@@ -4,6 +4,7 @@ use crate::error::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::inventory::MetricsSample;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -59,47 +60,129 @@ pub enum Resolution {
     Hour,
 }
 
-impl Resolution {
-    fn table(self) -> &'static str {
-        match self {
-            Self::Raw => "metrics_raw",
-            Self::Minute => "metrics_1m",
-            Self::Hour => "metrics_1h",
+/// A period that is answered.
+pub struct Period {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub step_seconds: i64,
+    pub resolution: Resolution,
+}
+
+/// How several samples become one. What is unknown has no part in it.
+pub enum Merge {
+    /// Their average, as that type.
+    Average(&'static str),
+    Most,
+}
+
+/// Samples of one kind of thing, in three tables that differ in how finely they are kept.
+pub struct SampleTables {
+    /// What their names begin with.
+    pub tables: &'static str,
+    /// The column that says of which thing a sample is.
+    pub subject: &'static str,
+    pub columns: &'static [(&'static str, Merge)],
+}
+
+impl SampleTables {
+    fn table(&self, resolution: Resolution) -> String {
+        let kept = match resolution {
+            Resolution::Raw => "raw",
+            Resolution::Minute => "1m",
+            Resolution::Hour => "1h",
+        };
+        format!("{}_{kept}", self.tables)
+    }
+
+    fn columns(&self, one: impl Fn(&str, &Merge) -> String) -> String {
+        self.columns.iter().map(|(name, merge)| one(name, merge)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn merged(&self) -> String {
+        self.columns(|name, merge| match merge {
+            Merge::Average(kind) => format!("avg({name})::{kind} as {name}"),
+            Merge::Most => format!("max({name}) as {name}"),
+        })
+    }
+
+    /// Samples averaged over steps of that many seconds, oldest first.
+    pub async fn list<R>(
+        &self, connection: &mut PgConnection, organization: OrganizationId, subject: Uuid, period: &Period,
+    ) -> Result<Vec<R>>
+    where
+        R: for<'r> sqlx::FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let sql = format!(
+            "select date_bin(make_interval(secs => $5), at, 'epoch') as at, {} from {}
+             where organization_id = $1 and {} = $2 and at >= $3 and at < $4 group by 1 order by 1",
+            self.merged(),
+            self.table(period.resolution),
+            self.subject
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(organization.0)
+            .bind(subject)
+            .bind(period.from)
+            .bind(period.to)
+            .bind(period.step_seconds as f64)
+            .fetch_all(connection)
+            .await?;
+        Ok(rows)
+    }
+
+    /// Merge the newest samples, and those that came since then, into the coarser tables; running it again changes
+    /// nothing.
+    pub async fn roll_up(&self, system: &PgPool, since: Option<DateTime<Utc>>) -> Result<()> {
+        for (from, into, step, span) in [
+            (Resolution::Raw, Resolution::Minute, "1 minute", "10 minutes"),
+            (Resolution::Minute, Resolution::Hour, "1 hour", "3 hours"),
+        ] {
+            let (from, into, subject) = (self.table(from), self.table(into), self.subject);
+            let (merged, again) = (self.merged(), self.columns(|name, _| format!("{name} = excluded.{name}")));
+            let sql = format!(
+                "insert into {into} select {subject}, organization_id, date_bin('{step}', at, 'epoch') as bin, {merged}
+                 from {from} where at >= date_bin('{step}', least(now() - interval '{span}', $1), 'epoch')
+                 group by {subject}, organization_id, bin on conflict ({subject}, at) do update set {again}"
+            );
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).execute(system).await?;
         }
+        Ok(())
     }
 }
 
-const COLUMNS: &str =
-    "avg(cpu_percent)::real as cpu_percent, avg(load_1m)::real as load_1m, avg(load_5m)::real as load_5m,
-    avg(load_15m)::real as load_15m, max(memory_total_bytes) as memory_total_bytes,
-    avg(memory_used_bytes)::bigint as memory_used_bytes, avg(memory_available_bytes)::bigint as memory_available_bytes,
-    avg(swap_used_bytes)::bigint as swap_used_bytes, max(disk_total_bytes) as disk_total_bytes,
-    avg(disk_used_bytes)::bigint as disk_used_bytes,
-    avg(disk_read_bytes_per_second)::bigint as disk_read_bytes_per_second,
-    avg(disk_write_bytes_per_second)::bigint as disk_write_bytes_per_second,
-    avg(network_rx_bytes_per_second)::bigint as network_rx_bytes_per_second,
-    avg(network_tx_bytes_per_second)::bigint as network_tx_bytes_per_second,
-    max(containers_running) as containers_running, max(containers_total) as containers_total,
-    max(processes) as processes, max(uptime_seconds) as uptime_seconds, max(agent_memory_bytes) as agent_memory_bytes";
+/// Of servers.
+pub const SERVERS: SampleTables = SampleTables {
+    tables: "metrics",
+    subject: "server_id",
+    // In the order of the tables' columns.
+    columns: &[
+        ("cpu_percent", Merge::Average("real")),
+        ("load_1m", Merge::Average("real")),
+        ("load_5m", Merge::Average("real")),
+        ("load_15m", Merge::Average("real")),
+        ("memory_total_bytes", Merge::Most),
+        ("memory_used_bytes", Merge::Average("bigint")),
+        ("memory_available_bytes", Merge::Average("bigint")),
+        ("swap_used_bytes", Merge::Average("bigint")),
+        ("disk_total_bytes", Merge::Most),
+        ("disk_used_bytes", Merge::Average("bigint")),
+        ("disk_read_bytes_per_second", Merge::Average("bigint")),
+        ("disk_write_bytes_per_second", Merge::Average("bigint")),
+        ("network_rx_bytes_per_second", Merge::Average("bigint")),
+        ("network_tx_bytes_per_second", Merge::Average("bigint")),
+        ("containers_running", Merge::Most),
+        ("containers_total", Merge::Most),
+        ("processes", Merge::Most),
+        ("uptime_seconds", Merge::Most),
+        ("agent_memory_bytes", Merge::Most),
+    ],
+};
 
 /// Samples of a server, averaged over steps of that many seconds, oldest first.
 pub async fn sample_list(
-    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, from: DateTime<Utc>,
-    to: DateTime<Utc>, step_seconds: i64, resolution: Resolution,
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId, period: &Period,
 ) -> Result<Vec<MetricsSample>> {
-    let sql = format!(
-        "select date_bin(make_interval(secs => $5), at, 'epoch') as at, {COLUMNS} from {}
-         where organization_id = $1 and server_id = $2 and at >= $3 and at < $4 group by 1 order by 1",
-        resolution.table()
-    );
-    let rows: Vec<SampleRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(organization.0)
-        .bind(server.0)
-        .bind(from)
-        .bind(to)
-        .bind(step_seconds as f64)
-        .fetch_all(connection)
-        .await?;
+    let rows: Vec<SampleRow> = SERVERS.list(connection, organization, server.0, period).await?;
     Ok(rows.into_iter().map(MetricsSample::from).collect())
 }
 
@@ -204,33 +287,6 @@ impl From<SampleRow> for MetricsSample {
             agent_memory_bytes,
         }
     }
-}
-
-/// Average the newest samples, and those that came since then, into the coarser tables; running it again changes
-/// nothing.
-pub async fn sample_roll_up(system: &PgPool, since: Option<DateTime<Utc>>) -> Result<()> {
-    for (from, into, step, span) in
-        [("metrics_raw", "metrics_1m", "1 minute", "10 minutes"), ("metrics_1m", "metrics_1h", "1 hour", "3 hours")]
-    {
-        let sql = format!(
-            "insert into {into} select server_id, organization_id, date_bin('{step}', at, 'epoch') as bin, {COLUMNS}
-             from {from} where at >= date_bin('{step}', least(now() - interval '{span}', $1), 'epoch')
-             group by server_id, organization_id, bin
-             on conflict (server_id, at) do update set cpu_percent = excluded.cpu_percent, load_1m = excluded.load_1m,
-                 load_5m = excluded.load_5m, load_15m = excluded.load_15m,
-                 memory_used_bytes = excluded.memory_used_bytes, memory_available_bytes = excluded.memory_available_bytes,
-                 swap_used_bytes = excluded.swap_used_bytes, disk_used_bytes = excluded.disk_used_bytes,
-                 disk_read_bytes_per_second = excluded.disk_read_bytes_per_second,
-                 disk_write_bytes_per_second = excluded.disk_write_bytes_per_second,
-                 network_rx_bytes_per_second = excluded.network_rx_bytes_per_second,
-                 network_tx_bytes_per_second = excluded.network_tx_bytes_per_second,
-                 containers_running = excluded.containers_running, containers_total = excluded.containers_total,
-                 processes = excluded.processes, uptime_seconds = excluded.uptime_seconds,
-                 agent_memory_bytes = excluded.agent_memory_bytes"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).execute(system).await?;
-    }
-    Ok(())
 }
 
 /// Partitions for these days, of samples of servers and of instances, made ahead; older ones dropped.

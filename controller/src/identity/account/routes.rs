@@ -6,7 +6,7 @@ use crate::identity::auth::recovery::routes::Told;
 use crate::identity::authentication::Client;
 use crate::platform::http::names::name_check;
 use crate::platform::http::patch::present;
-use crate::platform::http::{Body, Caller, IfMatch, Params, Patch, PatchFields, Versioned, public, user};
+use crate::platform::http::{Body, Caller, IfMatch, Params, Patch, PatchFields, Versioned, default_true, public, user};
 use crate::platform::mail::service::page_url;
 use axum::Json;
 use axum::extract::State;
@@ -92,13 +92,9 @@ pub struct PasswordChange {
     new_password: Secret,
     /// Sign out everywhere else.
     #[garde(skip)]
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     #[schema(default = true)]
     revoke_other_sessions: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]

@@ -2,6 +2,7 @@
 
 use super::access::DomainAccess;
 use super::snippets::Snippets;
+use crate::platform::http::HasVersion;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{DomainId, InstanceId};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,12 @@ pub struct Domain {
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+}
+
+impl HasVersion for Domain {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// The DNS of a domain: as it is to be, and as it was found.

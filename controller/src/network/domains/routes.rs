@@ -2,16 +2,15 @@
 
 use super::access::AccessInput;
 use super::model::Domain;
-use super::service::{self, DomainAnswer};
+use super::service;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::{
-    Accepted, Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
+    Accepted, Body, Changed, Ctx, DryRun, IfMatch, List, Page, Params, Patch, Path, Permission, Versioned, guard,
 };
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use ocore_shared::ids::{DomainId, InstanceId};
 use ocore_shared::secret::Secret;
@@ -118,11 +117,8 @@ struct VerifyParams {
         (status = 422, description = "It leads elsewhere; the message says where", body = ErrorBody)))]
 async fn domain_verify(
     ctx: Ctx, State(app): State<App>, Path(path): Path<DomainPath>, Params(params): Params<VerifyParams>,
-) -> Result<Response> {
-    Ok(match service::domain_verify(&ctx, &app, path.id, path.domain_id, params.force).await? {
-        DomainAnswer::Accepted(accepted) => accepted.into_response(),
-        DomainAnswer::Settled(domain) => versioned(*domain, StatusCode::OK).into_response(),
-    })
+) -> Result<Changed<Domain>> {
+    service::domain_verify(&ctx, &app, path.id, path.domain_id, params.force).await
 }
 
 /// Make a domain the one that Odoo writes into links.

@@ -17,10 +17,11 @@ use crate::network::proxies::model::ProxyMode;
 use crate::network::proxies::store as proxies;
 use crate::network::proxies::wish::{By, proxy_follow};
 use crate::platform::bus::{Kind, Signal};
-use crate::platform::http::{Accepted, Ctx, IfMatch, List, Page, Patch};
+use crate::platform::http::{Accepted, Changed, Ctx, IfMatch, List, Page, Patch};
 use crate::platform::secrets::store::{secret_add, secret_delete};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
+use chrono::{DateTime, Utc};
 use ocore_shared::ids::{DomainId, InstanceId, JobId};
 use ocore_shared::protocol::proxy::CertificateInfo;
 use ocore_shared::secret::Secret;
@@ -124,13 +125,6 @@ pub async fn domain_add(ctx: &Ctx, app: &App, instance: InstanceId, host: &str) 
     Ok(home.shown(stored))
 }
 
-/// What verifying comes to.
-pub enum DomainAnswer {
-    Accepted(Accepted),
-    /// Nothing has to be done on the server.
-    Settled(Box<Domain>),
-}
-
 fn accepted(stored: &Stored, state: DomainState, message: &str, job_id: JobId) -> Accepted {
     let (id, instance) = (stored.domain.id, stored.domain.instance_id);
     Accepted {
@@ -145,7 +139,7 @@ fn accepted(stored: &Stored, state: DomainState, message: &str, job_id: JobId) -
 /// Look at the DNS; when it leads to the server (or with `force`), have the name served and its certificate fetched.
 pub async fn domain_verify(
     ctx: &Ctx, app: &App, instance: InstanceId, id: DomainId, force: bool,
-) -> Result<DomainAnswer> {
+) -> Result<Changed<Domain>> {
     let home = home(ctx, app, instance).await?;
     stays(&home.instance)?;
     if home.mode == ProxyMode::None {
@@ -160,9 +154,7 @@ pub async fn domain_verify(
     let host = &present.domain.host;
     let now = app.clock.now();
     if let Some(at) = present.domain.retry_at.filter(|at| *at > now && !force) {
-        let at = at.format("%Y-%m-%d %H:%M UTC");
-        let message = format!("The authority has issued enough for now and refuses until {at}; wait for that.");
-        return Err(Error::conflict("certificate_retry_later", message));
+        return Err(retry_later(at));
     }
     let check = check_of(host, app.dns.lookup(host).await, &home.addresses, now);
     let mut connection = app.db.org(organization).await?;
@@ -198,9 +190,9 @@ pub async fn domain_verify(
                 ProxyMode::Managed => "The name is being served; its certificate follows.",
                 _ => "The instance is being told its name.",
             };
-            DomainAnswer::Accepted(accepted(&present, state, message, job))
+            Changed::Accepted(accepted(&present, state, message, job))
         }
-        None => DomainAnswer::Settled(Box::new(domain_get(ctx, app, instance, id).await?)),
+        None => Changed::Settled(Box::new(domain_get(ctx, app, instance, id).await?)),
     })
 }
 
@@ -230,6 +222,12 @@ pub async fn domain_primary(
     drop(connection);
     told(ctx, app, instance);
     domain_get(ctx, app, instance, id).await
+}
+
+fn retry_later(at: DateTime<Utc>) -> Error {
+    let at = at.format("%Y-%m-%d %H:%M UTC");
+    let message = format!("The authority has issued enough for now and refuses until {at}; wait for that.");
+    Error::conflict("certificate_retry_later", message)
 }
 
 /// Only oCore's own proxy shows certificates that oCore has.
@@ -310,9 +308,7 @@ pub async fn domain_renew(ctx: &Ctx, app: &App, instance: InstanceId, id: Domain
         return Err(Error::conflict("domain_unverified", "Verify the domain first; its certificate comes with that."));
     }
     if let Some(at) = present.domain.retry_at.filter(|at| *at > app.clock.now()) {
-        let at = at.format("%Y-%m-%d %H:%M UTC");
-        let message = format!("The authority has issued enough for now and refuses until {at}; wait for that.");
-        return Err(Error::conflict("certificate_retry_later", message));
+        return Err(retry_later(at));
     }
     let by = By::caller(ctx);
     let asked = certificate_ask(&mut tx, organization, home.instance.server_id, &present, true, &by).await?;

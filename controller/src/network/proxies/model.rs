@@ -2,8 +2,8 @@
 
 use crate::error::Problem;
 use crate::network::domains::names::host_of;
-use crate::platform::http::PatchFields;
 use crate::platform::http::patch::present;
+use crate::platform::http::{HasVersion, PatchFields};
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use ocore_shared::ids::ServerId;
@@ -63,6 +63,12 @@ pub struct ServerProxy {
     pub status_message: Option<String>,
     pub applied_at: Option<DateTime<Utc>>,
     pub version: i64,
+}
+
+impl HasVersion for ServerProxy {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl ServerProxy {

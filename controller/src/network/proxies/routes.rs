@@ -1,13 +1,14 @@
 //! `/api/servers/{id}/proxy`.
 
 use super::model::{ProxyInput, ServerProxy};
-use super::service::{self, ProxyAnswer};
+use super::service;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Accepted, Ctx, DryRun, IfMatch, Params, Patch, Path, Permission, Versioned, guard};
+use crate::platform::http::{
+    Accepted, Changed, Ctx, DryRun, IfMatch, Params, Patch, Path, Permission, Versioned, guard,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use ocore_shared::ids::ServerId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,12 +40,6 @@ async fn proxy_get(ctx: Ctx, State(app): State<App>, Path(id): Path<ServerId>) -
 async fn proxy_update(
     ctx: Ctx, State(app): State<App>, Path(id): Path<ServerId>, if_match: IfMatch, Params(params): Params<DryRun>,
     patch: Patch<ProxyInput>,
-) -> Result<Response> {
-    Ok(match service::proxy_update(&ctx, &app, id, patch, if_match, params.dry_run).await? {
-        ProxyAnswer::Accepted(accepted) => accepted.into_response(),
-        ProxyAnswer::Settled(proxy) => {
-            let version = proxy.version;
-            Versioned(StatusCode::OK, *proxy, version).into_response()
-        }
-    })
+) -> Result<Changed<ServerProxy>> {
+    service::proxy_update(&ctx, &app, id, patch, if_match, params.dry_run).await
 }

@@ -12,20 +12,12 @@ use crate::network::domains::follow::store as following;
 use crate::network::domains::follow::{instance_follow, zone_follow};
 use crate::network::domains::jobs::domains_follow_mode;
 use crate::platform::bus::{Kind, Signal};
-use crate::platform::http::{Accepted, Ctx, IfMatch, Patch};
+use crate::platform::http::{Accepted, Changed, Ctx, IfMatch, Patch};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use ocore_shared::ids::ServerId;
 use serde_json::{Value, json};
 use sqlx::Connection;
-
-/// What a change comes to.
-pub enum ProxyAnswer {
-    /// A job is on its way.
-    Accepted(Accepted),
-    /// Nothing has to be done on the server.
-    Settled(Box<ServerProxy>),
-}
 
 /// The proxy of a server, as it is wished and how far that has come.
 pub async fn proxy_get(ctx: &Ctx, app: &App, server: ServerId) -> Result<ServerProxy> {
@@ -38,7 +30,7 @@ pub async fn proxy_get(ctx: &Ctx, app: &App, server: ServerId) -> Result<ServerP
 /// Change the proxy of a server. What a failed job did not bring about is asked for again with the same words.
 pub async fn proxy_update(
     ctx: &Ctx, app: &App, id: ServerId, patch: Patch<ProxyInput>, if_match: IfMatch, dry_run: bool,
-) -> Result<ProxyAnswer> {
+) -> Result<Changed<ServerProxy>> {
     let server = server_get(ctx, app, id).await?;
     let present = proxy_get(ctx, app, id).await?;
     if_match.check(present.version)?;
@@ -61,12 +53,12 @@ pub async fn proxy_update(
         }
     }
     if dry_run {
-        return Ok(ProxyAnswer::Settled(Box::new(wanted)));
+        return Ok(Changed::Settled(Box::new(wanted)));
     }
     let changed = wanted != present;
     let again = !changed && present.status == ProxyStatus::Failed;
     if !changed && !again {
-        return Ok(ProxyAnswer::Settled(Box::new(present)));
+        return Ok(Changed::Settled(Box::new(present)));
     }
     if changed && !store::proxy_write(&mut tx, organization, &wanted, present.version).await? {
         let message = "The proxy has just been changed; read it again, then retry.";
@@ -92,14 +84,14 @@ pub async fn proxy_update(
     app.bus.send(Signal::EventsAppended);
     app.bus.changed(organization, Kind::Server, id);
     Ok(match job {
-        Some(job_id) => ProxyAnswer::Accepted(Accepted {
+        Some(job_id) => Changed::Accepted(Accepted {
             id: id.0,
             status: "pending".into(),
             message: "The proxy is being brought to that.".into(),
             job_id,
             location: format!("/api/servers/{id}/proxy"),
         }),
-        None => ProxyAnswer::Settled(Box::new(proxy_get(ctx, app, id).await?)),
+        None => Changed::Settled(Box::new(proxy_get(ctx, app, id).await?)),
     })
 }
 

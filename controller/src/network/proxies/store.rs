@@ -57,21 +57,25 @@ impl From<ProxyRow> for Stored {
     }
 }
 
+/// The columns of [`ProxyRow`] of a server.
+macro_rules! proxy_query {
+    ($lock:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            ProxyRow,
+            r#"select server_id, mode as "mode: ProxyMode", http_port, https_port, image, acme_email, acme_directory,
+                   acme_ca_certificate, zone, status as "status: ProxyStatus", status_message, applied_at,
+                   wished_digest, version
+               from server_proxies where organization_id = $1 and server_id = $2 "# + $lock,
+            $($argument),+
+        )
+    };
+}
+
 /// A server's proxy, where one was ever set.
 pub async fn proxy_get(
     connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
 ) -> Result<Option<ServerProxy>> {
-    let row = sqlx::query_as!(
-        ProxyRow,
-        r#"select server_id, mode as "mode: ProxyMode", http_port, https_port, image, acme_email, acme_directory,
-                  acme_ca_certificate, zone, status as "status: ProxyStatus", status_message, applied_at, wished_digest,
-                  version
-           from server_proxies where organization_id = $1 and server_id = $2"#,
-        organization.0,
-        server.0
-    )
-    .fetch_optional(connection)
-    .await?;
+    let row = proxy_query!("", organization.0, server.0).fetch_optional(connection).await?;
     Ok(row.map(|row| Stored::from(row).proxy))
 }
 
@@ -79,17 +83,7 @@ pub async fn proxy_get(
 pub async fn proxy_lock(
     connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
 ) -> Result<Option<Stored>> {
-    let row = sqlx::query_as!(
-        ProxyRow,
-        r#"select server_id, mode as "mode: ProxyMode", http_port, https_port, image, acme_email, acme_directory,
-                  acme_ca_certificate, zone, status as "status: ProxyStatus", status_message, applied_at, wished_digest,
-                  version
-           from server_proxies where organization_id = $1 and server_id = $2 for update"#,
-        organization.0,
-        server.0
-    )
-    .fetch_optional(connection)
-    .await?;
+    let row = proxy_query!("for update", organization.0, server.0).fetch_optional(connection).await?;
     Ok(row.map(Stored::from))
 }
 

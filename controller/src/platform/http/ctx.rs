@@ -3,12 +3,10 @@
 use crate::error::{Error, Result};
 use crate::platform::http::guard::{Guarded, Identified, Requirement};
 use crate::platform::http::permissions::{Permission, PermissionSet};
-use axum::Json;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use ocore_shared::ids::{ApiKeyId, JobId, OrganizationId, SessionId, UserId};
+use ocore_shared::ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -317,46 +315,5 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         let identified = parts.extensions.get::<Identified>();
         Ok(identified.and_then(|i| i.caller.as_ref().ok()).map(|caller| (**caller).clone()))
-    }
-}
-
-/// An object with its version as ETag.
-pub struct Versioned<T>(pub StatusCode, pub T, pub i64);
-
-impl<T: Serialize> IntoResponse for Versioned<T> {
-    fn into_response(self) -> Response {
-        let mut response = (self.0, Json(self.1)).into_response();
-        if let Ok(value) = HeaderValue::from_str(&format!("\"{}\"", self.2)) {
-            response.headers_mut().insert(header::ETAG, value);
-        }
-        response
-    }
-}
-
-/// The answer 202: the resource to poll and the job to wait for.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Accepted {
-    /// Id of the resource, not of the job.
-    pub id: Uuid,
-    /// Status of the resource now.
-    pub status: String,
-    pub message: String,
-    pub job_id: JobId,
-    /// Path of the resource.
-    #[serde(skip)]
-    pub location: String,
-}
-
-impl IntoResponse for Accepted {
-    fn into_response(self) -> Response {
-        let link = format!("</api/jobs/{}>; rel=\"monitor\"", self.job_id);
-        let location = self.location.clone();
-        let mut response = (StatusCode::ACCEPTED, Json(self)).into_response();
-        for (name, value) in [(header::LOCATION, location), (HeaderName::from_static("link"), link)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
     }
 }

@@ -23,3 +23,8 @@ pub struct Queue {
     #[serde(default)]
     pub queue: bool,
 }
+
+/// The default of a switch that is on unless somebody turns it off.
+pub fn default_true() -> bool {
+    true
+}

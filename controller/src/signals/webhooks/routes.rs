@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::names::name_check;
 use crate::platform::http::{
-    Accepted, Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+    Accepted, Body, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned,
+    default_true, guard,
 };
 use crate::signals::events::catalogue::{EVENT_TYPES, EventType, EventTypeView};
 use axum::Json;
@@ -77,12 +78,8 @@ pub struct WebhookEndpointCreate {
     description: String,
     /// Whether it gets anything from now on.
     #[garde(skip)]
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     active: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// What a webhook becomes; what is left out stays.

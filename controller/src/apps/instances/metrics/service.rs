@@ -4,7 +4,7 @@ use super::store;
 use crate::app::App;
 use crate::apps::instances::service::instance_get;
 use crate::error::Result;
-use crate::fleet::metrics::service::{Series, SeriesRequest, is_near};
+use crate::fleet::metrics::service::{SeriesRequest, is_near};
 use crate::platform::http::Ctx;
 use crate::platform::tunnel::Tunnel;
 use chrono::{DateTime, Utc};
@@ -40,8 +40,8 @@ pub async fn sample_series(
     ctx: &Ctx, app: &App, id: InstanceId, request: SeriesRequest,
 ) -> Result<InstanceMetricsSeries> {
     instance_get(ctx, app, id).await?;
-    let Series { from, to, step_seconds, resolution } = request.plan(app.clock.now())?;
+    let period = request.plan(app.clock.now())?;
     let mut connection = app.db.org(ctx.organization).await?;
-    let data = store::sample_list(&mut connection, ctx.organization, id, from, to, step_seconds, resolution).await?;
-    Ok(InstanceMetricsSeries { from, to, step_seconds, data })
+    let data = store::sample_list(&mut connection, ctx.organization, id, &period).await?;
+    Ok(InstanceMetricsSeries { from: period.from, to: period.to, step_seconds: period.step_seconds, data })
 }

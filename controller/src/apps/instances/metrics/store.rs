@@ -1,7 +1,7 @@
 //! Every query on samples of instances.
 
 use crate::error::Result;
-use crate::fleet::metrics::store::Resolution;
+use crate::fleet::metrics::store::{Merge, Period, SampleTables};
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{InstanceId, OrganizationId, ServerId};
 use ocore_shared::protocol::health::InstanceSample;
@@ -55,42 +55,32 @@ pub async fn sample_insert(system: &PgPool, samples: &[Arrived]) -> Result<()> {
     Ok(())
 }
 
-fn table(resolution: Resolution) -> &'static str {
-    match resolution {
-        Resolution::Raw => "instance_metrics_raw",
-        Resolution::Minute => "instance_metrics_1m",
-        Resolution::Hour => "instance_metrics_1h",
-    }
-}
-
-/// What is unknown has no part in an average.
-const COLUMNS: &str = "avg(cpu_percent)::real as cpu_percent, avg(memory_used_bytes)::bigint as memory_used_bytes,
-    avg(memory_rss_bytes)::bigint as memory_rss_bytes, max(memory_limit_bytes) as memory_limit_bytes,
-    avg(network_rx_bytes_per_second)::bigint as network_rx_bytes_per_second,
-    avg(network_tx_bytes_per_second)::bigint as network_tx_bytes_per_second,
-    avg(block_read_bytes_per_second)::bigint as block_read_bytes_per_second,
-    avg(block_write_bytes_per_second)::bigint as block_write_bytes_per_second, max(processes) as processes,
-    max(database_bytes) as database_bytes, max(database_connections) as database_connections,
-    max(filestore_bytes) as filestore_bytes";
+/// Of instances.
+pub const INSTANCES: SampleTables = SampleTables {
+    tables: "instance_metrics",
+    subject: "instance_id",
+    // In the order of the tables' columns.
+    columns: &[
+        ("cpu_percent", Merge::Average("real")),
+        ("memory_used_bytes", Merge::Average("bigint")),
+        ("memory_rss_bytes", Merge::Average("bigint")),
+        ("memory_limit_bytes", Merge::Most),
+        ("network_rx_bytes_per_second", Merge::Average("bigint")),
+        ("network_tx_bytes_per_second", Merge::Average("bigint")),
+        ("block_read_bytes_per_second", Merge::Average("bigint")),
+        ("block_write_bytes_per_second", Merge::Average("bigint")),
+        ("processes", Merge::Most),
+        ("database_bytes", Merge::Most),
+        ("database_connections", Merge::Most),
+        ("filestore_bytes", Merge::Most),
+    ],
+};
 
 /// Samples of an instance, averaged over steps of that many seconds, oldest first.
 pub async fn sample_list(
-    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId, from: DateTime<Utc>,
-    to: DateTime<Utc>, step_seconds: i64, resolution: Resolution,
+    connection: &mut PgConnection, organization: OrganizationId, id: InstanceId, period: &Period,
 ) -> Result<Vec<InstanceSample>> {
-    let sql = format!(
-        "select date_bin(make_interval(secs => $5), at, 'epoch') as at, {COLUMNS} from {}
-         where organization_id = $1 and instance_id = $2 and at >= $3 and at < $4 group by 1 order by 1",
-        table(resolution)
-    );
-    let rows: Vec<SampleRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(organization.0)
-        .bind(id.0)
-        .bind(from)
-        .bind(to)
-        .bind(step_seconds as f64)
-        .fetch_all(connection)
-        .await?;
+    let rows: Vec<SampleRow> = INSTANCES.list(connection, organization, id.0, period).await?;
     Ok(rows.into_iter().map(|row| row.sample(id)).collect())
 }
 
@@ -148,30 +138,4 @@ impl SampleRow {
             filestore_bytes: self.filestore_bytes,
         }
     }
-}
-
-/// Average the newest samples, and those that came since then, into the coarser tables; running it again changes
-/// nothing.
-pub async fn sample_roll_up(system: &PgPool, since: Option<DateTime<Utc>>) -> Result<()> {
-    for (from, into, step, span) in [
-        ("instance_metrics_raw", "instance_metrics_1m", "1 minute", "10 minutes"),
-        ("instance_metrics_1m", "instance_metrics_1h", "1 hour", "3 hours"),
-    ] {
-        let sql = format!(
-            "insert into {into} select instance_id, organization_id, date_bin('{step}', at, 'epoch') as bin, {COLUMNS}
-             from {from} where at >= date_bin('{step}', least(now() - interval '{span}', $1), 'epoch')
-             group by instance_id, organization_id, bin
-             on conflict (instance_id, at) do update set cpu_percent = excluded.cpu_percent,
-                 memory_used_bytes = excluded.memory_used_bytes, memory_rss_bytes = excluded.memory_rss_bytes,
-                 memory_limit_bytes = excluded.memory_limit_bytes,
-                 network_rx_bytes_per_second = excluded.network_rx_bytes_per_second,
-                 network_tx_bytes_per_second = excluded.network_tx_bytes_per_second,
-                 block_read_bytes_per_second = excluded.block_read_bytes_per_second,
-                 block_write_bytes_per_second = excluded.block_write_bytes_per_second, processes = excluded.processes,
-                 database_bytes = excluded.database_bytes, database_connections = excluded.database_connections,
-                 filestore_bytes = excluded.filestore_bytes"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).execute(system).await?;
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is shown and asked of sources, and what is wrong with it.
 
 use crate::error::Problem;
-use crate::platform::http::PatchFields;
+use crate::platform::http::{HasVersion, PatchFields, default_true};
 use garde::Validate;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::addons::{AddonSource, GitCredential, UpdateModules};
@@ -25,6 +25,12 @@ pub struct InstanceAddons {
     /// Of the instance, for If-Match.
     #[serde(skip)]
     pub version: i64,
+}
+
+impl HasVersion for InstanceAddons {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl InstanceAddons {
@@ -109,17 +115,13 @@ pub struct AddonsInput {
     pub update: UpdateModules,
     /// Keep a copy of the database while modules are updated, and put it back when that fails.
     #[garde(skip)]
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     #[schema(default = true)]
     pub safety_copy: bool,
 }
 
 impl PatchFields for AddonsInput {
     const FIELDS: &'static [&'static str] = &["sources", "update", "safety_copy"];
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// A source that is wished.

@@ -1,13 +1,14 @@
 //! `/api/instances/{id}/addons` and `/api/instances/{id}/upgrade`.
 
 use super::model::{AddonsInput, InstanceAddons};
-use super::service::{self, AddonsAnswer};
+use super::service;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Accepted, Body, Ctx, DryRun, IfMatch, Params, Patch, Path, Permission, Versioned, guard};
+use crate::platform::http::{
+    Accepted, Body, Changed, Ctx, DryRun, IfMatch, Params, Patch, Path, Permission, Versioned, default_true, guard,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::addons::UpdateModules;
@@ -43,14 +44,8 @@ async fn addons_get(ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>
 async fn addons_replace(
     ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch, Params(params): Params<DryRun>,
     patch: Patch<AddonsInput>,
-) -> Result<Response> {
-    Ok(match service::addons_replace(&ctx, &app, id, patch, if_match, params.dry_run).await? {
-        AddonsAnswer::Accepted(accepted) => accepted.into_response(),
-        AddonsAnswer::Checked(addons) => {
-            let version = addons.version;
-            Versioned(StatusCode::OK, *addons, version).into_response()
-        }
-    })
+) -> Result<Changed<InstanceAddons>> {
+    service::addons_replace(&ctx, &app, id, patch, if_match, params.dry_run).await
 }
 
 /// What an instance is to be brought to.
@@ -66,13 +61,9 @@ pub struct UpgradeInput {
     pub update: UpdateModules,
     /// Keep a copy of the database until the new one answers, and put it back when it does not.
     #[garde(skip)]
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     #[schema(default = true)]
     pub safety_copy: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Upgrade an instance to another image of its series. What does not come up goes back to how it was, with its data.

@@ -10,7 +10,7 @@ use crate::apps::instances::store as instances;
 use crate::apps::registries::service::registries_of;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
-use crate::platform::http::{Accepted, Ctx, IfMatch, Patch};
+use crate::platform::http::{Accepted, Changed, Ctx, IfMatch, Patch};
 use crate::platform::jobs::{NewJob, store as jobs};
 use crate::platform::secrets::store::secret_add;
 use crate::signals::events::Subject;
@@ -37,16 +37,10 @@ fn spec_of(instance: &Instance) -> Result<&InstanceSpec> {
     instance.spec.as_ref().ok_or(Error::NotFound("instance"))
 }
 
-/// The answer to a wish for other sources.
-pub enum AddonsAnswer {
-    Accepted(Accepted),
-    Checked(Box<InstanceAddons>),
-}
-
 /// Bring an instance to other sources, or to what the references of the present ones stand for now.
 pub async fn addons_replace(
     ctx: &Ctx, app: &App, id: InstanceId, patch: Patch<AddonsInput>, if_match: IfMatch, dry_run: bool,
-) -> Result<AddonsAnswer> {
+) -> Result<Changed<InstanceAddons>> {
     let present = instance_get(ctx, app, id).await?;
     if_match.check(present.version)?;
     let spec = spec_of(&present)?;
@@ -61,7 +55,7 @@ pub async fn addons_replace(
     if dry_run || is_nothing {
         let addons = wished.into_iter().map(|(source, _)| source).collect();
         let spec = InstanceSpec { addons, ..spec.clone() };
-        return Ok(AddonsAnswer::Checked(Box::new(InstanceAddons::new(&spec, present.version))));
+        return Ok(Changed::Settled(Box::new(InstanceAddons::new(&spec, present.version))));
     }
     ready(&present)?;
     let mut connection = app.db.org(ctx.organization).await?;
@@ -92,7 +86,7 @@ pub async fn addons_replace(
     drop(connection);
     told(ctx, app, id, enqueued);
     let message = "The sources are fetched and looked at, then put in place.";
-    Ok(AddonsAnswer::Accepted(accepted(id, InstanceStatus::Updating.word(), message, job)))
+    Ok(Changed::Accepted(accepted(id, InstanceStatus::Updating.word(), message, job)))
 }
 
 fn ready(present: &Instance) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::error::Problem;
 use crate::platform::http::Actor;
+use crate::platform::http::HasVersion;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{InstanceId, JobId};
 use ocore_shared::odoo::conf::{self, Passwords};
@@ -37,6 +38,12 @@ pub struct InstanceConfig {
     /// The job that works on the instance now.
     pub active_job_id: Option<JobId>,
     pub version: i64,
+}
+
+impl HasVersion for InstanceConfig {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 impl InstanceConfig {

@@ -1,24 +1,24 @@
 //! `/api/instances/{id}/config`.
 
 use super::model::{ConfigRevision, InstanceConfig};
-use super::service::{self, ConfigAnswer};
+use super::service;
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::patch::present;
 use crate::platform::http::{
-    Accepted, Body, Ctx, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned, guard,
+    Accepted, Body, Changed, Ctx, DryRun, IfMatch, List, Page, Params, Patch, PatchFields, Path, Permission, Versioned,
+    guard,
 };
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::odoo::settings::{LogLevel, SmtpEncryption};
 use ocore_shared::secret::Secret;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -202,38 +202,18 @@ impl PatchFields for ConfigInput {
     ];
 }
 
-#[derive(Debug, Deserialize, Validate, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct ConfigParams {
-    /// Only show what it would come to.
-    #[garde(skip)]
-    #[serde(default)]
-    dry_run: bool,
-}
-
 /// Change what an instance's Odoo is set to. It is tried beside the Odoo that serves before that is restarted.
-#[utoipa::path(put, path = "/api/instances/{id}/config", tag = "Instances", params(InstanceId, ConfigParams),
+#[utoipa::path(put, path = "/api/instances/{id}/config", tag = "Instances", params(InstanceId, DryRun),
     request_body = ConfigInput,
     responses((status = 202, description = "A job applies it", body = Accepted),
         (status = 200, description = "Nothing is to be done, the instance is not set up yet, or dry_run", body = InstanceConfig),
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
         (status = 412, body = ErrorBody)))]
 async fn config_update(
-    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch,
-    Params(params): Params<ConfigParams>, patch: Patch<ConfigInput>,
-) -> Result<Response> {
-    let answer = service::config_update(&ctx, &app, id, patch, if_match, params.dry_run).await?;
-    Ok(answered(answer))
-}
-
-fn answered(answer: ConfigAnswer) -> Response {
-    match answer {
-        ConfigAnswer::Accepted(accepted) => accepted.into_response(),
-        ConfigAnswer::Settled(config) => {
-            let version = config.version;
-            Versioned(StatusCode::OK, *config, version).into_response()
-        }
-    }
+    ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch, Params(params): Params<DryRun>,
+    patch: Patch<ConfigInput>,
+) -> Result<Changed<InstanceConfig>> {
+    service::config_update(&ctx, &app, id, patch, if_match, params.dry_run).await
 }
 
 /// List the changes of an instance's settings, newest first.
@@ -266,7 +246,6 @@ pub struct ConfigRevert {
         (status = 412, body = ErrorBody)))]
 async fn config_revert(
     ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, if_match: IfMatch, Body(body): Body<ConfigRevert>,
-) -> Result<Response> {
-    let answer = service::config_revert(&ctx, &app, id, body.revision, body.note, if_match).await?;
-    Ok(answered(answer))
+) -> Result<Changed<InstanceConfig>> {
+    service::config_revert(&ctx, &app, id, body.revision, body.note, if_match).await
 }

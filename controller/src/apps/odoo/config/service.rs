@@ -10,7 +10,7 @@ use crate::apps::instances::store as instances;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
 use crate::platform::bus::Kind;
-use crate::platform::http::{Accepted, Actor, Ctx, IfMatch, List, Page, Patch};
+use crate::platform::http::{Actor, Changed, Ctx, IfMatch, List, Page, Patch};
 use crate::platform::jobs::{NewJob, store as jobs};
 use crate::platform::secrets::store as secret_store;
 use crate::signals::events::Subject;
@@ -21,14 +21,6 @@ use ocore_shared::secret::Secret;
 use serde_json::json;
 use sqlx::Connection;
 use std::collections::BTreeMap;
-
-/// What a change of settings comes to.
-pub enum ConfigAnswer {
-    /// A job is on its way.
-    Accepted(Accepted),
-    /// Nothing has to be done on the server.
-    Settled(Box<InstanceConfig>),
-}
 
 pub async fn config_get(ctx: &Ctx, app: &App, id: InstanceId) -> Result<InstanceConfig> {
     let instance = instance_get(ctx, app, id).await?;
@@ -72,7 +64,7 @@ enum Password {
 /// Change the settings. What is wrong is refused at once; what only Odoo itself can tell is tried by the job.
 pub async fn config_update(
     ctx: &Ctx, app: &App, id: InstanceId, patch: Patch<ConfigInput>, if_match: IfMatch, dry_run: bool,
-) -> Result<ConfigAnswer> {
+) -> Result<Changed<InstanceConfig>> {
     let present = instance_get(ctx, app, id).await?;
     if_match.check(present.version)?;
     let spec = spec_of(&present)?;
@@ -84,7 +76,7 @@ pub async fn config_update(
 /// Set everything as it was at a revision.
 pub async fn config_revert(
     ctx: &Ctx, app: &App, id: InstanceId, revision: i64, note: Option<String>, if_match: IfMatch,
-) -> Result<ConfigAnswer> {
+) -> Result<Changed<InstanceConfig>> {
     let present = instance_get(ctx, app, id).await?;
     if_match.check(present.version)?;
     let mut connection = app.db.org(ctx.organization).await?;
@@ -155,7 +147,7 @@ fn smtp_wished(present: Option<&Smtp>, input: SmtpInput) -> Result<(Option<Smtp>
     Ok((Some(smtp), password))
 }
 
-async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bool) -> Result<ConfigAnswer> {
+async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bool) -> Result<Changed<InstanceConfig>> {
     let before = spec_of(present)?;
     let mut spec = InstanceSpec { settings: wish.settings, ..before.clone() };
     let problems = problems(&spec);
@@ -163,7 +155,7 @@ async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bo
         return Err(Error::Invalid(problems));
     }
     if dry_run {
-        return shown(present, &spec).map(|config| ConfigAnswer::Settled(Box::new(config)));
+        return shown(present, &spec).map(|config| Changed::Settled(Box::new(config)));
     }
     stays(present)?;
     let changes = changes(&before.settings, &spec.settings);
@@ -172,7 +164,7 @@ async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bo
     // What a failed job did not bring about is asked for again with the same words.
     let applies = is_there && (changed || before.generation > present.observed_generation);
     if !changed && !applies {
-        return shown(present, before).map(|config| ConfigAnswer::Settled(Box::new(config)));
+        return shown(present, before).map(|config| Changed::Settled(Box::new(config)));
     }
     idle(present)?;
     if changed {
@@ -244,11 +236,11 @@ async fn apply(ctx: &Ctx, app: &App, present: &Instance, wish: Wish, dry_run: bo
         (Some(job), Some(enqueued)) => {
             told(ctx, app, id, enqueued);
             let message = "The settings are tried, then applied.";
-            Ok(ConfigAnswer::Accepted(accepted(id, InstanceStatus::Updating.word(), message, job)))
+            Ok(Changed::Accepted(accepted(id, InstanceStatus::Updating.word(), message, job)))
         }
         _ => {
             app.bus.changed(organization, Kind::Instance, id);
-            config_get(ctx, app, id).await.map(|config| ConfigAnswer::Settled(Box::new(config)))
+            config_get(ctx, app, id).await.map(|config| Changed::Settled(Box::new(config)))
         }
     }
 }

@@ -4,7 +4,7 @@ use super::service::{self, ModuleFilter};
 use crate::app::App;
 use crate::apps::instances::creation::long_enough;
 use crate::error::{ErrorBody, Result};
-use crate::platform::http::{Accepted, Body, Ctx, List, Page, Params, Path, Permission, Queue, guard};
+use crate::platform::http::{Accepted, Body, Ctx, List, Page, Params, Path, Permission, Queue, default_true, guard};
 use axum::Json;
 use axum::extract::State;
 use garde::Validate;
@@ -83,12 +83,8 @@ pub struct ModulesInput {
     pub with_dependents: bool,
     /// Keep a copy of the database until the change has proved good, and put it back otherwise.
     #[garde(skip)]
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub safety_copy: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Install, update or uninstall modules of an instance's Odoo, which stands meanwhile.
