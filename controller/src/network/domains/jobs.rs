@@ -23,6 +23,8 @@ use sqlx::PgConnection;
 
 /// An authority takes its time.
 const ISSUE_SECONDS: i64 = 600;
+/// How an agent refuses a name that its proxy does not know.
+const NOT_SERVED: &str = "domain_not_served";
 /// An authority that does not say when it is to be asked again.
 const RATE_LIMITED: TimeDelta = TimeDelta::hours(1);
 
@@ -95,6 +97,13 @@ pub async fn certificate_issue_effect(
     }
     if let Some(certificate) = certificate.filter(|_| snapshot.status == JobStatus::Succeeded) {
         return certified(connection, organization, &stored, &certificate, &job.created_by).await;
+    }
+    if snapshot.failure.as_ref().is_some_and(|failure| failure.code == NOT_SERVED)
+        && let Some(server) = job.server
+        && proxies::proxy_is_busy(connection, organization, server).await?
+    {
+        // It came before the proxy was told of the name; when that has been done it is asked for again.
+        return Ok(changed(organization, stored.domain.instance_id).into());
     }
     let now = snapshot.finished_at.unwrap_or(snapshot.accepted_at);
     let (reason, retry_at) = match (&snapshot.failure, snapshot.status) {

@@ -358,6 +358,32 @@ async fn of_jobs_on_a_proxy_one_works_and_one_waits() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_fetched_when_the_proxy_knows_the_name_and_not_before() {
+    let shop = managed().await;
+    let path = shop.added("good.example.com").await;
+    let (first, _) = shop.only("proxy_apply").await;
+    run(&shop.test.app, &format!("update jobs set status = 'running', attempts = 1 where id = '{first}'")).await;
+    shop.ada.post(&format!("{path}/verify"), json!({})).await.is(StatusCode::ACCEPTED);
+    shop.done(first, Value::Null).await;
+    let (second, _) = shop.only("proxy_apply").await;
+    assert!(shop.open("certificate_issue").await.is_empty(), "it was told of the name without a certificate");
+    shop.done(second, Value::Null).await;
+    let (issue, _) = shop.only("certificate_issue").await;
+
+    // A name that was just changed again is asked for again.
+    shop.added("good-2.example.com").await;
+    let (third, _) = shop.only("proxy_apply").await;
+    let mut early = shop.failed(issue, "The proxy does not fetch a certificate for it.");
+    if let AgentEvent::Job(JobSnapshot { failure: Some(failure), .. }) = &mut early {
+        failure.code = "domain_not_served".into();
+    }
+    shop.says([early]).await;
+    assert_eq!(shop.domain(&path).await["state"], "issuing");
+    shop.done(third, Value::Null).await;
+    shop.only("certificate_issue").await;
+}
+
+#[tokio::test]
 async fn zones_give_names_and_proxies_renew_by_themselves() {
     let mut shop = managed().await;
     for (body, field) in [

@@ -23,7 +23,9 @@ pub async fn proxy_apply_effect(
         JobStatus::Succeeded => {
             let status = if stored.proxy.mode == ProxyMode::Managed { ProxyStatus::Active } else { ProxyStatus::Off };
             store::proxy_settled(connection, organization, server, status, None).await?;
-            if status == ProxyStatus::Active {
+            // What has been wished meanwhile is not served yet; the end of the job that it waits for comes here again.
+            let is_last = !store::proxy_is_busy(connection, organization, server).await?;
+            if status == ProxyStatus::Active && is_last {
                 let by = By::actor(&job.created_by);
                 signals.extend(certificates_ask(connection, organization, server, &by).await?);
             }
