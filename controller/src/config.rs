@@ -1,5 +1,6 @@
 //! One typed configuration, from flags, `OCORE_*` variables and `*_FILE` variables, in that order.
 
+use crate::network::domains::names::host_of;
 use crate::platform::http::cors::parse_origin;
 use crate::platform::mail::model::MailTls;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -91,6 +92,10 @@ pub struct Config {
     /// Addresses by which people and agents reach this controller, e.g. https://ocore.example.com:8080; the first is shown.
     #[arg(long, env = "OCORE_PUBLIC_URL", value_delimiter = ',', global = true)]
     pub public_url: Vec<String>,
+    /// Name of this controller, e.g. ocore.example.com: the managed proxy of the server that it shares a machine with serves it
+    /// by HTTPS, with a certificate that it fetches.
+    #[arg(long, env = "OCORE_DOMAIN", value_parser = parse_domain, global = true)]
+    pub domain: Option<String>,
     /// HOST:PORT of the agents' port when it differs from the hosts of --public-url.
     #[arg(long, env = "OCORE_AGENTS_ADDRESS", value_delimiter = ',', global = true)]
     pub agents_address: Vec<String>,
@@ -199,8 +204,23 @@ impl Cli {
                 args.insert(1, format!("{flag}={}", content.trim_end_matches('\n')).into());
             }
         }
-        Self::try_parse_from(args)
+        let mut cli = Self::try_parse_from(args)?;
+        cli.config.name_prefer();
+        Ok(cli)
     }
+}
+
+impl Config {
+    /// What has a name is reached by it first.
+    fn name_prefer(&mut self) {
+        let Some(url) = self.domain.as_ref().map(|domain| format!("https://{domain}")) else { return };
+        self.public_url.retain(|known| *known != url);
+        self.public_url.insert(0, url);
+    }
+}
+
+fn parse_domain(text: &str) -> Result<String, String> {
+    host_of(text).map_err(|problem| format!("'{text}' is no name that a certificate can be fetched for: {problem}"))
 }
 
 /// `90` (seconds), `90s`, `15m`, `1h`, `30d`.

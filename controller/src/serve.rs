@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::fleet::enrollment::addresses;
 use crate::fleet::{connection, metrics};
 use crate::identity;
+use crate::network::proxies::store as proxies;
 use crate::platform::db::embedded::Embedded;
 use crate::platform::db::{self, Db};
 use crate::platform::http::idempotency::store::idempotency_prune;
@@ -18,6 +19,8 @@ use crate::platform::telemetry;
 use crate::{network, router, signals};
 use anyhow::Context;
 use ocore_shared::clock::SystemClock;
+use ocore_shared::machine::{MACHINE_ID, machine_key};
+use ocore_shared::protocol::proxy::{CONSOLE_SOCKET, ConsoleSite};
 use sqlx::postgres::PgConnectOptions;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +28,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 const PRUNE: Duration = Duration::from_secs(600);
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -147,13 +150,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tasks_start(&app).await?;
     let keeper = database.embedded.clone().map(|embedded| tokio::spawn(embedded.keep(app.stop.clone())));
     let ports = ports_serve(&app, people, agents).await?;
+    let socket = console_serve(&app).await?;
     greet(&app, &ports.fingerprint).await?;
     stop_asked().await?;
     tracing::info!("stopping: open requests may finish");
     app.stop.cancel();
     app.tracker.close();
     let drain = Duration::from_secs(app.config.drain_seconds);
-    let ended = futures::future::join3(ports.people, ports.agents, app.tracker.wait());
+    let socket = async {
+        if let Some(socket) = socket {
+            let _ = socket.await;
+        }
+    };
+    let ended = futures::future::join4(ports.people, ports.agents, socket, app.tracker.wait());
     if tokio::time::timeout(drain + Duration::from_secs(2), ended).await.is_err() {
         tracing::warn!("some work did not end in time; it goes on at the next start");
     }
@@ -165,6 +174,34 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     database.close();
     Ok(())
+}
+
+/// Under its own name people reach this controller by the proxy of this machine, which comes by a socket.
+async fn console_serve(app: &App) -> anyhow::Result<Option<tokio::task::JoinHandle<()>>> {
+    let machine = fs::read_to_string(MACHINE_ID).ok().and_then(|id| machine_key(&id));
+    let Some(host) = app.config.domain.clone() else {
+        if let Some(machine) = &machine {
+            proxies::console_set(app.db.system(), machine, None).await?;
+        }
+        return Ok(None);
+    };
+    let machine = machine.with_context(|| format!("--domain needs a machine with an identity ({MACHINE_ID})"))?;
+    let directory = fs::canonicalize(&app.config.data_dir)?.join("console");
+    data_directory(&directory)?;
+    let path = directory.join(CONSOLE_SOCKET);
+    // Of an earlier run.
+    if let Err(error) = fs::remove_file(&path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("{} cannot be made anew", path.display()));
+    }
+    let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
+    // In its container the proxy has no power over files: whoever connects is asked who they are instead.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    let console = ConsoleSite { host, directory: directory.to_string_lossy().into_owned() };
+    proxies::console_set(app.db.system(), &machine, Some(&console)).await?;
+    let drain = Duration::from_secs(app.config.drain_seconds);
+    Ok(Some(tokio::spawn(listener::socket_serve(listener, router::people(app), app.stop.clone(), drain))))
 }
 
 /// Both ports, being served.

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod ids;
 pub mod logs;
+pub mod machine;
 pub mod odoo;
 pub mod postgres;
 pub mod protocol;

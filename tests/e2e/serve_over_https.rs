@@ -14,16 +14,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const NAME: &str = "shop.example.test";
+const CONSOLE: &str = "console.example.test";
 const PROVISION: Duration = Duration::from_secs(240);
 const CHANGE: Duration = Duration::from_secs(180);
 
 /// What curl says of one request to the name on a port of this machine: code, time and where it is sent.
 async fn curl(scheme: &str, port: u16, args: &[&str], path: &str) -> String {
+    curl_at(NAME, scheme, port, args, path).await
+}
+
+/// The same for another name.
+async fn curl_at(name: &str, scheme: &str, port: u16, args: &[&str], path: &str) -> String {
     let output = tokio::process::Command::new("curl")
         .args(["-sk", "-m", "60", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}"])
-        .args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")])
+        .args(["--resolve", &format!("{name}:{port}:127.0.0.1")])
         .args(args)
-        .arg(format!("{scheme}://{NAME}:{port}{path}"))
+        .arg(format!("{scheme}://{name}:{port}{path}"))
         .output()
         .await
         .expect("needs curl");
@@ -151,13 +157,26 @@ async fn odoo_serves_over_https(version: &str) {
     let (http, https) = (free_port(), free_port());
     let authority = Authority::start(http).await;
     let image = "localhost:5000/caddy:2".to_owned();
-    let controller =
-        Controller::start_with(vec![("OCORE_DNS_SERVER", authority.dns.clone()), ("OCORE_PROXY_IMAGE", image)]).await;
+    let controller = Controller::start_with(vec![
+        ("OCORE_DNS_SERVER", authority.dns.clone()),
+        ("OCORE_PROXY_IMAGE", image),
+        ("OCORE_DOMAIN", CONSOLE.into()),
+    ])
+    .await;
     let (mut shop, address) = Shop::open(&controller, version, https).await;
+    authority.name_set(CONSOLE, &address).await;
     let proxy = format!("/api/servers/{}/proxy", shop.server);
     let managed = json!({"mode": "managed", "http_port": http, "https_port": https,
         "acme_directory": authority.directory, "acme_ca_certificate": authority.ca});
     shop.done(&shop.put(&proxy, managed.clone()).await.is(202)).await;
+
+    // The controller shares this machine, so its own name is served too, to people and not as somebody on the machine.
+    assert_eq!(shop.ada.get(&proxy).await.is(200)["console_host"], CONSOLE);
+    wait_for("the console's own name", CHANGE, || async {
+        (curl_at(CONSOLE, "https", https, &[], "/health/live").await == "200").then_some(())
+    })
+    .await;
+    assert_ne!(curl_at(CONSOLE, "https", https, &[], "/metrics").await, "200");
 
     // A name that leads elsewhere is told where; once it leads here it has a certificate.
     let made = shop.ada.post(&shop.path("/domains"), json!({"host": NAME})).await.is(201);

@@ -2,6 +2,7 @@
 
 use super::{Host, systemd};
 use chrono::DateTime;
+use ocore_shared::machine::{MACHINE_ID, machine_key};
 use ocore_shared::protocol::inventory::{DockerStatus, Facts};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub fn read(docker: DockerStatus, docker_root: &Path) -> Facts {
     let of_release = |key: &str| release.get(key).cloned().unwrap_or_default();
     Facts {
         hostname: hostname(),
+        machine: std::fs::read_to_string(MACHINE_ID).ok().and_then(|id| machine_key(&id)),
         os_name: of_release("NAME"),
         os_version: of_release("VERSION_ID"),
         kernel: System::kernel_version().unwrap_or_default(),

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct Facts {
     pub hostname: String,
+    /// The same for whatever runs on the same machine; none where the machine has no identity of its own.
+    #[serde(default)]
+    pub machine: Option<String>,
     pub os_name: String,
     pub os_version: String,
     pub kernel: String,

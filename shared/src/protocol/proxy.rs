@@ -22,7 +22,22 @@ pub struct ProxyApply {
     /// Registries that the image may come from.
     #[serde(default)]
     pub registries: Vec<RegistryLogin>,
+    /// The controller itself, where it runs on the same machine and has a name.
+    #[serde(default)]
+    pub console: Option<ConsoleSite>,
 }
+
+/// The controller's own name. Its certificate is fetched like any other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConsoleSite {
+    /// The name, in lower case and ASCII.
+    pub host: String,
+    /// Where its socket is ([`CONSOLE_SOCKET`]) on the machine: an absolute path.
+    pub directory: String,
+}
+
+/// The controller's socket in its directory: HTTP from whoever ends TLS for it.
+pub const CONSOLE_SOCKET: &str = "console.sock";
 
 /// An authority that speaks ACME.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use crate::ops::odoo::{health, logins};
 use chrono::{DateTime, TimeDelta};
 use ocore_shared::protocol::proxy::{ProxyApplied, ProxyApply, certificate_secret};
 use serde_json::Value;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::OwnedRwLockWriteGuard;
 use tokio::time::Instant;
@@ -35,7 +36,12 @@ const ANSWER: Duration = Duration::from_secs(3);
 
 pub async fn proxy_apply(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     let wish: ProxyApply = ctx.input()?;
-    let wish = ProxyApply { image: with_tag(&wish.image), ..wish };
+    // A directory that is not here is another machine's.
+    let console = wish.console.clone().filter(|console| Path::new(&console.directory).is_dir());
+    if let (Some(missing), None) = (&wish.console, &console) {
+        ctx.log(format!("{} is not served: its controller is not on this machine.", missing.host));
+    }
+    let wish = ProxyApply { image: with_tag(&wish.image), console, ..wish };
     ctx.plan(&[
         ("check", "Look at the ports"),
         ("pull_image", "Fetch the proxy"),
@@ -89,7 +95,10 @@ fn done(container_id: Option<String>) -> Result<Value, OpError> {
 /// Have it running, on what it served before or on nothing.
 async fn have(host: &Host, files: &ProxyFiles, labels: Labels<'_>, wish: &ProxyApply) -> Result<String, OpError> {
     if files.config().is_none() {
-        files.write_next(&caddy::render(&ProxyApply { sites: Vec::new(), ..wish.clone() }, &Default::default()))?;
+        files.write_next(&caddy::render(
+            &ProxyApply { sites: Vec::new(), console: None, ..wish.clone() },
+            &Default::default(),
+        ))?;
         files.accept_next()?;
     }
     let (id, started) = container::ensure(host, files, labels, wish).await?;

@@ -2,9 +2,10 @@
 
 use super::Upstream;
 use super::apply::{DIAL, HOLD, HOLD_STEP};
+use super::container::CONSOLE_DIRECTORY;
 use super::files::{ca_file, certificate_files, inside};
 use ocore_shared::ids::InstanceId;
-use ocore_shared::protocol::proxy::{ProxyApply, Site, SiteAccess, SiteCertificate};
+use ocore_shared::protocol::proxy::{CONSOLE_SOCKET, ConsoleSite, ProxyApply, Site, SiteAccess, SiteCertificate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -21,10 +22,11 @@ pub fn render(wish: &ProxyApply, upstreams: &BTreeMap<InstanceId, Upstream>) -> 
         "logging": {"logs": {"default": {"level": "INFO"}}},
         "storage": {"module": "file_system", "root": "/data/caddy"},
     });
-    if served.is_empty() {
+    if served.is_empty() && wish.console.is_none() {
         return config;
     }
-    let routes: Vec<Value> = served.iter().map(|(site, upstream)| route(site, upstream)).collect();
+    let routes: Vec<Value> =
+        wish.console.iter().map(console).chain(served.iter().map(|(site, upstream)| route(site, upstream))).collect();
     config["apps"]["http"] = json!({"servers": {"sites": {
         "listen": [":443"],
         // Only TCP is published: HTTP/3 would be offered to browsers that cannot have it.
@@ -36,11 +38,9 @@ pub fn render(wish: &ProxyApply, upstreams: &BTreeMap<InstanceId, Upstream>) -> 
 }
 
 fn tls(wish: &ProxyApply, served: &[(&Site, &Upstream)]) -> Value {
-    let fetched: Vec<&str> = served
-        .iter()
-        .filter(|(site, _)| site.certificate == SiteCertificate::Acme)
-        .map(|(site, _)| site.host.as_str())
-        .collect();
+    let of_sites = served.iter().filter(|(site, _)| site.certificate == SiteCertificate::Acme);
+    let names = of_sites.map(|(site, _)| site.host.as_str());
+    let fetched: Vec<&str> = wish.console.iter().map(|console| console.host.as_str()).chain(names).collect();
     let given: Vec<Value> = served
         .iter()
         .filter_map(|(site, _)| match &site.certificate {
@@ -68,6 +68,18 @@ fn tls(wish: &ProxyApply, served: &[(&Site, &Upstream)]) -> Value {
         tls["certificates"] = json!({"load_files": given});
     }
     tls
+}
+
+/// The controller, by its socket: streams pass at once, and while it is started again requests wait.
+fn console(site: &ConsoleSite) -> Value {
+    json!({"match": [{"host": [site.host]}], "terminal": true, "handle": [{"handler": "reverse_proxy",
+        "upstreams": [{"dial": format!("unix/{CONSOLE_DIRECTORY}/{CONSOLE_SOCKET}")}], "flush_interval": -1,
+        "load_balancing": held()}]})
+}
+
+/// How long requests wait for who is away.
+fn held() -> Value {
+    json!({"try_duration": format!("{}s", HOLD.as_secs()), "try_interval": format!("{}ms", HOLD_STEP.as_millis())})
 }
 
 fn route(site: &Site, upstream: &Upstream) -> Value {
@@ -115,8 +127,7 @@ fn guards(access: &SiteAccess) -> Vec<Value> {
 fn odoo(upstream: &Upstream) -> Vec<Value> {
     let mut routes = vec![json!({"match": [{"path": ["/web/database", "/web/database/*"]}], "terminal": true,
         "handle": [{"handler": "static_response", "status_code": 403, "body": "Databases are managed in oCore.\n"}]})];
-    let hold = json!({"try_duration": format!("{}s", HOLD.as_secs()),
-        "try_interval": format!("{}ms", HOLD_STEP.as_millis())});
+    let hold = held();
     let dial_timeout = format!("{}s", DIAL.as_secs());
     if let Some((path, dial)) = &upstream.realtime {
         routes.push(json!({"match": [{"path": [path]}], "terminal": true, "handle": [{"handler": "reverse_proxy",
@@ -156,12 +167,23 @@ mod tests {
             acme: Acme { email: Some("ops@example.com".into()), ..Acme::default() },
             sites,
             registries: vec![],
+            console: None,
         }
     }
 
     fn upstream(workers: bool) -> Upstream {
         let realtime = workers.then(|| ("/websocket".to_owned(), "odoo-1:8072".to_owned()));
         Upstream { http: "odoo-1:8069".into(), realtime, seconds: 1200 }
+    }
+
+    #[test]
+    fn the_console_is_served_by_its_socket() {
+        let console = ConsoleSite { host: "ocore.example.com".into(), directory: "/var/lib/ocore/console".into() };
+        let config = render(&ProxyApply { console: Some(console), ..wish(vec![]) }, &BTreeMap::new());
+        let route = &config["apps"]["http"]["servers"]["sites"]["routes"][0];
+        assert_eq!(route["match"][0]["host"][0], "ocore.example.com");
+        assert_eq!(route["handle"][0]["upstreams"][0]["dial"], "unix//run/ocore-console/console.sock");
+        assert_eq!(config["apps"]["tls"]["automation"]["policies"][0]["subjects"][0], "ocore.example.com");
     }
 
     #[test]

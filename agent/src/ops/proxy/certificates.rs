@@ -32,15 +32,16 @@ pub async fn proxy_state(host: &Host) -> Result<ProxyState, OpError> {
         return Ok(state);
     }
     let mut said = None;
-    for site in wish.sites.iter().filter(|site| site.certificate != SiteCertificate::None) {
-        match certificate_shown(wish.https_port, &site.host).await {
+    let sites = wish.sites.iter().filter(|site| site.certificate != SiteCertificate::None).map(|site| &site.host);
+    for host_name in wish.console.iter().map(|console| &console.host).chain(sites) {
+        match certificate_shown(wish.https_port, host_name).await {
             Some(certificate) => state.certificates.push(certificate),
             None => {
                 if said.is_none() {
                     said = Some(refusals(host, 0).await?);
                 }
-                let why = said.as_ref().and_then(|said| said.get(&site.host).cloned());
-                state.problems.insert(site.host.clone(), why.unwrap_or_else(|| "It has no certificate yet.".into()));
+                let why = said.as_ref().and_then(|said| said.get(host_name).cloned());
+                state.problems.insert(host_name.clone(), why.unwrap_or_else(|| "It has no certificate yet.".into()));
             }
         }
     }

@@ -19,6 +19,14 @@ pub fn values(wish: &ProxyApply) -> Result<(), OpError> {
     if let Some(email) = wish.acme.email.as_deref().filter(|email| !is_plain(email)) {
         return refused("mail address", email);
     }
+    if let Some(console) = &wish.console {
+        if !is_name(&console.host) {
+            return refused("host name in lower case and ASCII", &console.host);
+        }
+        if !console.directory.starts_with('/') || !is_plain(&console.directory) {
+            return refused("absolute path", &console.directory);
+        }
+    }
     for site in &wish.sites {
         if let Some(name) = [Some(&site.host), site.redirect_to.as_ref()].into_iter().flatten().find(|n| !is_name(n)) {
             return refused("host name in lower case and ASCII", name);
@@ -95,6 +103,7 @@ mod tests {
             },
             sites: vec![site],
             registries: vec![],
+            console: None,
         }
     }
 

@@ -18,6 +18,9 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
 
+/// Where the proxy finds the controller's socket.
+pub const CONSOLE_DIRECTORY: &str = "/run/ocore-console";
+
 /// Labels of what the proxy is made of. It is every organization's, so it names none.
 fn labels_of(ctx: &JobContext, role: &str, hash: &str) -> HashMap<String, String> {
     HashMap::from([
@@ -31,7 +34,10 @@ fn labels_of(ctx: &JobContext, role: &str, hash: &str) -> HashMap<String, String
 
 /// The same for wishes that take the same container.
 fn hash(wish: &ProxyApply) -> String {
-    let text = format!("{} {} {}", wish.image, wish.http_port, wish.https_port);
+    let mut text = format!("{} {} {}", wish.image, wish.http_port, wish.https_port);
+    if let Some(console) = &wish.console {
+        text += &format!(" {}", console.directory);
+    }
     Sha256::digest(text)[..8].iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -174,6 +180,13 @@ fn body(files: &ProxyFiles, labels: HashMap<String, String>, wish: &ProxyApply) 
         ..Default::default()
     };
     let conf = files.conf_dir().to_string_lossy().into_owned();
+    let mut mounts = vec![
+        mount(MountType::VOLUME, VOLUME.into(), "/data", false),
+        mount(MountType::BIND, conf, "/etc/ocore-proxy", true),
+    ];
+    if let Some(console) = &wish.console {
+        mounts.push(mount(MountType::BIND, console.directory.clone(), CONSOLE_DIRECTORY, true));
+    }
     ContainerCreateBody {
         image: Some(wish.image.clone()),
         entrypoint: Some(vec!["caddy".into()]),
@@ -184,10 +197,7 @@ fn body(files: &ProxyFiles, labels: HashMap<String, String>, wish: &ProxyApply) 
         exposed_ports: Some(vec!["80/tcp".into(), "443/tcp".into()]),
         host_config: Some(HostConfig {
             network_mode: Some(NETWORK.into()),
-            mounts: Some(vec![
-                mount(MountType::VOLUME, VOLUME.into(), "/data", false),
-                mount(MountType::BIND, conf, "/etc/ocore-proxy", true),
-            ]),
+            mounts: Some(mounts),
             port_bindings: Some(HashMap::from([
                 ("80/tcp".into(), publish(wish.http_port)),
                 ("443/tcp".into(), publish(wish.https_port)),

@@ -178,6 +178,7 @@ mod tests {
             acme: Acme { ca_certificate: ca.map(str::to_owned), ..Acme::default() },
             sites: vec![site],
             registries: vec![],
+            console: None,
         }
     }
 

@@ -74,6 +74,7 @@ async fn an_instance_serves_over_https() {
         },
         sites: vec![site],
         registries: vec![],
+        console: None,
     };
     let holder = std::net::TcpListener::bind(("0.0.0.0", https)).unwrap();
     let refused = lab.run("proxy_apply", &wish).await;

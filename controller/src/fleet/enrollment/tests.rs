@@ -135,7 +135,7 @@ async fn the_command_is_for_root_and_for_who_may_use_sudo() {
 
 /// What the agents' port answers to a token from that address.
 async fn show(app: &App, from: &str, token: &str) -> (StatusCode, Option<u64>) {
-    let peer = Peer { address: from.parse().unwrap(), tls: true, certificate: None };
+    let peer = Peer { address: from.parse().unwrap(), tls: true, is_proxy: false, certificate: None };
     let body = json!({"token": token, "stage": "fetched"}).to_string();
     let request: Request = axum::http::Request::post("/agent/enroll").extension(peer).body(body.into()).unwrap();
     let answer = crate::router::agents(app).oneshot(request).await.unwrap();

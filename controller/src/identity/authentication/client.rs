@@ -42,8 +42,7 @@ pub struct Client {
 
 /// The address of a request's other end, behind the proxies that are trusted.
 pub fn address_of(config: &Config, request: &Request) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip().to_canonical());
-    client_address(config, peer, request.headers())
+    client_address(config, request.extensions().get::<Peer>(), request.headers())
 }
 
 /// Whether the other end's browser speaks HTTPS, to us or to a trusted proxy.
@@ -52,7 +51,8 @@ pub fn is_https(config: &Config, request: &Request) -> bool {
 }
 
 fn over_https(config: &Config, peer: Option<&Peer>, headers: &HeaderMap) -> bool {
-    let behind_proxy = peer.is_some_and(|p| config.trusted_proxies.contains(&p.address.ip().to_canonical()));
+    let is_trusted = |p: &Peer| p.is_proxy || config.trusted_proxies.contains(&p.address.ip().to_canonical());
+    let behind_proxy = peer.is_some_and(is_trusted);
     peer.is_some_and(|p| p.tls) || (behind_proxy && text(headers, "x-forwarded-proto") == Some("https"))
 }
 
@@ -60,7 +60,6 @@ impl Client {
     pub fn of(config: &Config, parts: &Parts) -> Self {
         let headers = &parts.headers;
         let peer = parts.extensions.get::<Peer>();
-        let peer_address = peer.map(|p| p.address.ip().to_canonical());
         let https = over_https(config, peer, headers);
         let host = host(parts);
         let has_origin = headers.contains_key(header::ORIGIN);
@@ -68,7 +67,7 @@ impl Client {
         let host_is_local = host.as_ref().is_none_or(|h| is_loopback_name(h.host()));
         Self {
             request_id: text(headers, REQUEST_ID).unwrap_or_default().to_owned(),
-            address: client_address(config, peer_address, headers),
+            address: client_address(config, peer, headers),
             https,
             surface: Surface::of(parts),
             user_agent: text(headers, "user-agent").unwrap_or_default().chars().take(LONGEST_USER_AGENT).collect(),
@@ -76,7 +75,7 @@ impl Client {
             refresh_cookie: CookieJar::from_headers(headers).get(refresh_cookie(https)).map(|c| c.value().to_owned()),
             has_origin,
             origin_is_ours,
-            is_local: peer_address.is_some_and(|a| a.is_loopback())
+            is_local: peer.is_some_and(|p| !p.is_proxy && p.address.ip().to_canonical().is_loopback())
                 && !FORWARDED.iter().any(|name| headers.contains_key(*name))
                 && host_is_local
                 && (!has_origin || origin_is_ours),
@@ -144,16 +143,17 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// The peer, or what trusted proxies say that was before them: the rightmost address that is no trusted proxy. What
 /// cannot be read ends the chain there: whatever is left of it was written by whom that proxy did not know.
-fn client_address(config: &Config, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
-    let mut address = peer?;
+fn client_address(config: &Config, peer: Option<&Peer>, headers: &HeaderMap) -> Option<IpAddr> {
+    let mut address = peer?.address.ip().to_canonical();
+    let mut is_trusted = peer?.is_proxy;
     let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
     // As bytes: a line that a client began with nonsense is continued by the proxy all the same.
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
-        if !config.trusted_proxies.contains(&address) {
+        if !is_trusted && !config.trusted_proxies.contains(&address) {
             break;
         }
         match forwarded_address(hop) {
-            Some(before) => address = before,
+            Some(before) => (address, is_trusted) = (before, false),
             None => break,
         }
     }
@@ -220,7 +220,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut parts = request.body(()).unwrap().into_parts().0;
-        parts.extensions.insert(Peer { address: peer.parse().unwrap(), tls, certificate: None });
+        parts.extensions.insert(Peer { address: peer.parse().unwrap(), tls, is_proxy: false, certificate: None });
         Client::of(config, &parts)
     }
 
@@ -240,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn the_proxy_of_this_machine_is_believed_and_is_not_somebody_on_it() {
+        let headers =
+            [("x-forwarded-for", "6.6.6.6, 192.0.2.7"), ("x-forwarded-proto", "https"), ("host", "localhost")];
+        let mut parts = Request::builder().uri("/").body(()).unwrap().into_parts().0;
+        for (name, value) in headers {
+            parts.headers.insert(name, value.parse().unwrap());
+        }
+        parts.extensions.insert(Peer {
+            address: "127.0.0.1:0".parse().unwrap(),
+            tls: false,
+            is_proxy: true,
+            certificate: None,
+        });
+        let config = config(&[]);
+        let known = Client::of(&config, &parts);
+        assert_eq!((known.address.unwrap().to_string(), known.https), ("192.0.2.7".into(), true));
+        FORWARDED.iter().for_each(|name| drop(parts.headers.remove(*name)));
+        assert!(!Client::of(&config, &parts).is_local, "without a word of who asks, too");
+    }
+
+    #[test]
     fn odd_chains_lead_no_further_than_they_can_be_trusted() {
         let config = config(&["--trusted-proxies", "10.0.0.1,10.0.0.2,127.0.0.1"]);
         let address = |lines: &[&[u8]]| {
@@ -248,7 +269,12 @@ mod tests {
                 request = request.header("x-forwarded-for", *line);
             }
             let mut parts = request.body(()).unwrap().into_parts().0;
-            parts.extensions.insert(Peer { address: "10.0.0.1:1".parse().unwrap(), tls: false, certificate: None });
+            parts.extensions.insert(Peer {
+                address: "10.0.0.1:1".parse().unwrap(),
+                tls: false,
+                is_proxy: false,
+                certificate: None,
+            });
             Client::of(&config, &parts).address.unwrap().to_string()
         };
         // Several lines are one list, in their order.

@@ -120,7 +120,12 @@ impl Visitor {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let peer = Peer { address: self.peer.parse().unwrap(), tls: self.tls, certificate: self.certificate.clone() };
+        let peer = Peer {
+            address: self.peer.parse().unwrap(),
+            tls: self.tls,
+            is_proxy: false,
+            certificate: self.certificate.clone(),
+        };
         let body = body.map_or(Body::empty(), |b| Body::from(b.to_string()));
         self.router.clone().oneshot(request.extension(peer).body(body).unwrap()).await.unwrap()
     }

@@ -150,7 +150,7 @@ pub async fn domain_list_of_server(
     Ok(rows.fetch_all(connection).await?.into_iter().map(Stored::from).collect())
 }
 
-/// Add a domain: the first of an instance is its primary one. False: the name is taken, by whomever. An attempt that was
+/// Add a domain: the first of an instance is its primary one. False: the name is taken, by whomever, or the controller's. An attempt that was
 /// refused leaves the transaction as it was.
 pub async fn domain_insert(
     connection: &mut PgConnection, organization: OrganizationId, id: DomainId, instance: InstanceId, host: &str,
@@ -160,6 +160,7 @@ pub async fn domain_insert(
         "insert into domains (id, organization_id, instance_id, host, automatic, is_primary)
          select $1, $2, $3, $4, $5, not exists (select from domains where organization_id = $2 and instance_id = $3
              and is_primary)
+         where not exists (select from console_names where host = $4)
          on conflict on constraint domains_host do nothing",
         id.0,
         organization.0,

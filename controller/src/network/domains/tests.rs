@@ -4,6 +4,7 @@
 use super::watch::{domains_reconcile, names_look};
 use crate::apps::instances::tests::Shop;
 use crate::identity::authentication::tests::{Answer, Visitor, run};
+use crate::network::proxies::store::console_set;
 use crate::testing::agent;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
@@ -13,7 +14,7 @@ use ocore_shared::ids::JobId;
 use ocore_shared::protocol::events::AgentEvent;
 use ocore_shared::protocol::inventory::Facts;
 use ocore_shared::protocol::jobs::{JobFailure, JobSnapshot, JobStatus, StepStatus};
-use ocore_shared::protocol::proxy::{CertificateInfo, ProxyState};
+use ocore_shared::protocol::proxy::{CertificateInfo, ConsoleSite, ProxyState};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::UdpSocket;
@@ -435,4 +436,26 @@ async fn zones_give_names_and_proxies_renew_by_themselves() {
     assert_eq!(seen["certificate"]["source"], "external");
     let told = shop.open("proxy_apply").await.pop().unwrap().1;
     assert_eq!((&told["enabled"], &told["sites"]), (&json!(false), &json!([])));
+}
+
+#[tokio::test]
+async fn the_controllers_own_name_goes_to_the_proxy_of_its_machine_alone() {
+    let shop = shop().await;
+    let system = shop.test.app.db.system();
+    let console = ConsoleSite { host: "ocore.example.com".into(), directory: "/var/lib/ocore/console".into() };
+    console_set(system, "another one", Some(&console)).await.unwrap();
+    shop.proxy(json!({"mode": "managed"})).await.is(StatusCode::ACCEPTED);
+    let (job, input) = shop.only("proxy_apply").await;
+    assert_eq!(input["console"], Value::Null);
+    shop.done(job, Value::Null).await;
+
+    console_set(system, "another one", None).await.unwrap();
+    console_set(system, "this one", Some(&console)).await.unwrap();
+    let facts = json!(Facts { machine: Some("this one".into()), ..Facts::default() });
+    run(&shop.test.app, &format!("update servers set facts = '{facts}'")).await;
+    let proxy = format!("/api/servers/{}/proxy", shop.server);
+    assert_eq!(shop.domain(&proxy).await["console_host"], "ocore.example.com");
+    shop.proxy(json!({"acme_email": "ada@example.com"})).await.is(StatusCode::ACCEPTED);
+    assert_eq!(shop.only("proxy_apply").await.1["console"], json!(console));
+    shop.add("OCORE.example.com").await.refused(StatusCode::CONFLICT, "domain_taken");
 }

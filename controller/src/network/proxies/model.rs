@@ -62,6 +62,8 @@ pub struct ServerProxy {
     /// What went wrong and what to do.
     pub status_message: Option<String>,
     pub applied_at: Option<DateTime<Utc>>,
+    /// The name of the controller itself, which runs on the same machine: served too, while oCore's own proxy runs.
+    pub console_host: Option<String>,
     pub version: i64,
 }
 
@@ -87,6 +89,7 @@ impl ServerProxy {
             status: ProxyStatus::Off,
             status_message: None,
             applied_at: None,
+            console_host: None,
             version: 0,
         }
     }

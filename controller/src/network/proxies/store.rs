@@ -5,7 +5,7 @@ use crate::error::Result;
 use chrono::{DateTime, Utc};
 use ocore_shared::ids::{InstanceId, JobId, OrganizationId, SecretId, ServerId};
 use ocore_shared::protocol::inventory::Facts;
-use ocore_shared::protocol::proxy::SiteAccess;
+use ocore_shared::protocol::proxy::{ConsoleSite, SiteAccess};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
@@ -26,6 +26,7 @@ struct ProxyRow {
     status_message: Option<String>,
     applied_at: Option<DateTime<Utc>>,
     wished_digest: Option<Vec<u8>>,
+    console_host: Option<String>,
     version: i64,
 }
 
@@ -51,6 +52,7 @@ impl From<ProxyRow> for Stored {
             status: row.status,
             status_message: row.status_message,
             applied_at: row.applied_at,
+            console_host: row.console_host.filter(|_| row.mode == ProxyMode::Managed),
             version: row.version,
         };
         Self { proxy, wished_digest: row.wished_digest }
@@ -64,7 +66,8 @@ macro_rules! proxy_query {
             ProxyRow,
             r#"select server_id, mode as "mode: ProxyMode", http_port, https_port, image, acme_email, acme_directory,
                    acme_ca_certificate, zone, status as "status: ProxyStatus", status_message, applied_at,
-                   wished_digest, version
+                   wished_digest, version, (select c.host from console_names c join servers s
+                       on s.facts ->> 'machine' = c.machine where s.id = server_id) as "console_host?"
                from server_proxies where organization_id = $1 and server_id = $2 "# + $lock,
             $($argument),+
         )
@@ -298,6 +301,40 @@ pub async fn site_list(
         environment_type: row.environment_type,
     });
     Ok(site.collect())
+}
+
+/// The controller that shares a machine with a server, if it has a name.
+pub async fn console_get(
+    connection: &mut PgConnection, organization: OrganizationId, server: ServerId,
+) -> Result<Option<ConsoleSite>> {
+    let row = sqlx::query!(
+        "select c.host, c.directory from console_names c join servers s on s.facts ->> 'machine' = c.machine
+         where s.organization_id = $1 and s.id = $2",
+        organization.0,
+        server.0
+    );
+    let row = row.fetch_optional(connection).await?;
+    Ok(row.map(|row| ConsoleSite { host: row.host, directory: row.directory }))
+}
+
+/// What this machine's controller is called from now on; None: it has no name.
+pub async fn console_set(system: &PgPool, machine: &str, console: Option<&ConsoleSite>) -> Result<()> {
+    match console {
+        Some(console) => {
+            sqlx::query!(
+                "insert into console_names (machine, host, directory) values ($1, $2, $3)
+                 on conflict (machine) do update set host = excluded.host, directory = excluded.directory,
+                     updated_at = now()",
+                machine,
+                console.host,
+                console.directory
+            )
+            .execute(system)
+            .await?
+        }
+        None => sqlx::query!("delete from console_names where machine = $1", machine).execute(system).await?,
+    };
+    Ok(())
 }
 
 /// How many domains of a server's instances people have added.

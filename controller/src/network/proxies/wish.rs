@@ -49,8 +49,9 @@ pub async fn proxy_wish(
 ) -> Result<Wish> {
     let (registries, mut secrets) = registries_of(connection, organization, &[&proxy.image]).await?;
     let enabled = proxy.mode == ProxyMode::Managed;
-    let mut sites = Vec::new();
+    let (mut sites, mut console) = (Vec::new(), None);
     if enabled {
+        console = store::console_get(connection, organization, proxy.server_id).await?;
         for row in store::site_list(connection, organization, proxy.server_id).await? {
             if let Some(key) = row.key_secret.filter(|_| row.uploaded_chain.is_some()) {
                 secrets.insert(certificate_secret(&row.host), key);
@@ -70,6 +71,7 @@ pub async fn proxy_wish(
         },
         sites,
         registries,
+        console,
     };
     Ok(Wish { input, secrets })
 }

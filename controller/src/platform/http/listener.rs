@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +28,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Peer {
     pub address: SocketAddr,
     pub tls: bool,
+    /// It came by the socket that only a proxy on this machine may use: what that says of who asks is believed.
+    pub is_proxy: bool,
     /// DER of the client certificate that the TLS layer has verified.
     pub certificate: Option<Arc<[u8]>>,
 }
@@ -78,6 +80,38 @@ pub async fn serve(port: Port, router: Router, stop: CancellationToken, drain: D
     }
 }
 
+/// Serve what comes by a socket of this machine from root, or from whoever runs this: a proxy that ends TLS.
+pub async fn socket_serve(listener: UnixListener, router: Router, stop: CancellationToken, drain: Duration) {
+    let tracker = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let Ok((stream, _)) = accepted.inspect_err(|error| tracing::warn!(%error, "cannot accept a connection")) else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let user = stream.peer_cred().map(|peer| peer.uid());
+        if !user.is_ok_and(|user| user == 0 || user == nix::unistd::geteuid().as_raw()) {
+            tracing::warn!("somebody who is not the proxy has tried the proxy's socket");
+            continue;
+        }
+        let (router, stop) = (router.clone(), stop.clone());
+        tracker.spawn(async move {
+            let address = SocketAddr::from(([127, 0, 0, 1], 0));
+            let peer = Peer { address, tls: false, is_proxy: true, certificate: None };
+            if let Err(error) = http(stream, peer, router, stop).await {
+                tracing::debug!(%error, "connection of the proxy ended");
+            }
+        });
+    }
+    tracker.close();
+    if tokio::time::timeout(drain, tracker.wait()).await.is_err() {
+        tracing::info!(open = tracker.len(), "some connections of the proxy did not end in time");
+    }
+}
+
 async fn connection(
     mut stream: TcpStream, address: SocketAddr, router: Router, acceptor: TlsAcceptor, plain: Plain,
     stop: CancellationToken,
@@ -90,7 +124,7 @@ async fn connection(
     if first[0] == HANDSHAKE {
         let stream = tokio::time::timeout(FIRST_BYTE_TIMEOUT, acceptor.accept(stream)).await??;
         let certificate = stream.get_ref().1.peer_certificates().and_then(|c| c.first()).map(|c| Arc::from(c.as_ref()));
-        return http(stream, Peer { address, tls: true, certificate }, router, stop).await;
+        return http(stream, Peer { address, tls: true, is_proxy: false, certificate }, router, stop).await;
     }
     let allowed = match plain {
         Plain::Everybody => true,
@@ -106,7 +140,7 @@ async fn connection(
         stream.write_all(answer.as_bytes()).await?;
         return Ok(stream.shutdown().await?);
     }
-    http(stream, Peer { address, tls: false, certificate: None }, router, stop).await
+    http(stream, Peer { address, tls: false, is_proxy: false, certificate: None }, router, stop).await
 }
 
 async fn http<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken) -> anyhow::Result<()>
@@ -148,7 +182,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     fn peer() -> Peer {
-        Peer { address: ([127, 0, 0, 1], 9).into(), tls: false, certificate: None }
+        Peer { address: ([127, 0, 0, 1], 9).into(), tls: false, is_proxy: false, certificate: None }
     }
 
     #[tokio::test(start_paused = true)]
