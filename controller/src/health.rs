@@ -146,7 +146,7 @@ async fn ready(app: &App) -> Result<Json<Readiness>> {
 
 /// Prometheus' text format; from loopback only, as it tells how the installation is used.
 async fn metrics(State(app): State<App>, peer: Option<Extension<Peer>>) -> Result<impl IntoResponse> {
-    if !peer.is_some_and(|p| p.address.ip().to_canonical().is_loopback()) {
+    if !peer.is_some_and(|p| p.is_here()) {
         return Err(Error::forbidden("loopback_only", "Metrics are answered on loopback only; scrape through it."));
     }
     let handle = app.metrics.as_ref().ok_or(Error::NotFound("metrics recorder"))?;

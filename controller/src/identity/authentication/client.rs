@@ -75,7 +75,7 @@ impl Client {
             refresh_cookie: CookieJar::from_headers(headers).get(refresh_cookie(https)).map(|c| c.value().to_owned()),
             has_origin,
             origin_is_ours,
-            is_local: peer.is_some_and(|p| !p.is_proxy && p.address.ip().to_canonical().is_loopback())
+            is_local: peer.is_some_and(Peer::is_here)
                 && !FORWARDED.iter().any(|name| headers.contains_key(*name))
                 && host_is_local
                 && (!has_origin || origin_is_ours),

@@ -385,6 +385,29 @@ async fn a_certificate_is_fetched_when_the_proxy_knows_the_name_and_not_before()
 }
 
 #[tokio::test]
+async fn settings_that_could_not_be_applied_do_not_keep_a_name_from_its_odoo() {
+    let shop = managed().await;
+    let path = shop.added("good.example.com").await;
+    shop.ada.post(&format!("{path}/verify"), json!({})).await.is(StatusCode::ACCEPTED);
+    let (job, _) = shop.only("proxy_apply").await;
+    shop.done(job, Value::Null).await;
+    let (issue, _) = shop.only("certificate_issue").await;
+
+    let config = format!("/api/instances/{}/config", shop.id);
+    let asked = shop.put_to(&config, json!({"limit_time_real": 500})).await.is(StatusCode::ACCEPTED);
+    shop.says([shop.failed(asked.text("job_id").parse().unwrap(), "Odoo does not start with it.")]).await;
+    assert_eq!(shop.domain(&config).await["limit_time_real"], 500, "wished, and said not to be there");
+
+    shop.done(issue, json!(shop.certificate("good.example.com", 90, "a1"))).await;
+    let (_, told) = shop.only("instance_update").await;
+    let spec = &told["spec"];
+    assert_eq!((&spec["has_proxy"], &spec["settings"]["limit_time_real"]), (&json!(true), &Value::Null));
+    assert_eq!(shop.domain(&config).await["limit_time_real"], Value::Null);
+    let newest = shop.domain(&format!("{config}/history?limit=1")).await["data"][0].clone();
+    assert!(newest["note"].as_str().unwrap().starts_with("Back to revision 1"), "{newest}");
+}
+
+#[tokio::test]
 async fn zones_give_names_and_proxies_renew_by_themselves() {
     let mut shop = managed().await;
     for (body, field) in [

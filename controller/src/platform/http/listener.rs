@@ -34,6 +34,13 @@ pub struct Peer {
     pub certificate: Option<Arc<[u8]>>,
 }
 
+impl Peer {
+    /// Somebody on this very machine, and not the proxy that stands for everybody.
+    pub fn is_here(&self) -> bool {
+        !self.is_proxy && self.address.ip().to_canonical().is_loopback()
+    }
+}
+
 /// How a port answers.
 pub struct Port {
     pub listener: TcpListener,

@@ -123,6 +123,22 @@ pub async fn revision_get(
     Ok(row.map(|r| Past { settings: r.settings.0, smtp_secret: r.smtp_secret_id.map(SecretId) }))
 }
 
+/// The newest change that was in force when the instance was at that generation, with its number.
+pub async fn revision_in_force(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId, generation: i64,
+) -> Result<Option<(i64, Past)>> {
+    let row = sqlx::query!(
+        r#"select revision, settings as "settings: Json<OdooSettings>", smtp_secret_id from instance_configs
+           where organization_id = $1 and instance_id = $2 and revision <= $3 order by revision desc limit 1"#,
+        organization.0,
+        instance.0,
+        generation
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|r| (r.revision, Past { settings: r.settings.0, smtp_secret: r.smtp_secret_id.map(SecretId) })))
+}
+
 /// Changes, newest first.
 pub async fn revision_list(
     connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId, page: &Page,

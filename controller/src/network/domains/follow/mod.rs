@@ -2,20 +2,23 @@
 
 pub mod store;
 
+use self::store::Followed;
 use super::jobs::subject_of;
 use super::store as domains;
 use crate::apps::instances::model::InstanceStatus;
 use crate::apps::instances::store as instances;
+use crate::apps::odoo::config::model::changes;
 use crate::apps::odoo::config::service::update_secrets;
-use crate::apps::odoo::config::store::config_store;
+use crate::apps::odoo::config::store::{self as revisions, NewRevision, config_store};
 use crate::error::Result;
 use crate::network::proxies::model::ProxyMode;
 use crate::network::proxies::wish::By;
+use crate::platform::http::Actor;
 use crate::platform::jobs::{NewJob, store as jobs};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use ocore_shared::ids::{DomainId, InstanceId, JobId, OrganizationId, ServerId};
-use ocore_shared::protocol::odoo::InstanceSpec;
+use ocore_shared::protocol::odoo::{InstanceSpec, secret_names};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -54,14 +57,15 @@ pub async fn zone_follow(
 pub async fn instance_follow(
     connection: &mut PgConnection, organization: OrganizationId, id: InstanceId, by: &By,
 ) -> Result<Option<JobId>> {
-    let Some(present) = store::instance_followed(connection, organization, id).await? else { return Ok(None) };
+    let Some(mut present) = store::instance_followed(connection, organization, id).await? else { return Ok(None) };
     let has_proxy = present.mode == ProxyMode::Managed && present.is_reached;
-    let public_host = present.primary_host.filter(|_| present.mode != ProxyMode::None);
+    let public_host = present.primary_host.take().filter(|_| present.mode != ProxyMode::None);
     let same = present.spec.has_proxy == has_proxy && present.spec.public_host == public_host;
     if same || present.busy || present.is_removed {
         return Ok(None);
     }
     let generation = present.spec.generation + 1;
+    settings_give_up(connection, organization, &mut present, generation).await?;
     let spec = InstanceSpec { has_proxy, public_host, generation, ..present.spec };
     // It is locked, so nobody is faster.
     config_store(connection, organization, &spec, &present.secrets, present.version).await?;
@@ -86,4 +90,38 @@ pub async fn instance_follow(
     jobs::job_enqueue_later(connection, &job, false).await?;
     instances::instance_intend(connection, organization, id, job.id, None, InstanceStatus::Updating).await?;
     Ok(Some(job.id))
+}
+
+/// Settings that could not be applied would keep this from being applied, too: those in force take their place, as a change
+/// of the history from which one can go back again.
+async fn settings_give_up(
+    connection: &mut PgConnection, organization: OrganizationId, present: &mut Followed, generation: i64,
+) -> Result<()> {
+    let (id, at) = (present.spec.instance_id, present.observed_generation);
+    if present.spec.generation <= at {
+        return Ok(());
+    }
+    let Some((revision, past)) = revisions::revision_in_force(connection, organization, id, at).await? else {
+        return Ok(());
+    };
+    let changes = changes(&present.spec.settings, &past.settings);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    present.spec.settings = past.settings;
+    match past.smtp_secret {
+        Some(secret) => drop(present.secrets.insert(secret_names::SMTP_PASSWORD.into(), secret)),
+        None => drop(present.secrets.remove(secret_names::SMTP_PASSWORD)),
+    }
+    let new = NewRevision {
+        instance: id,
+        revision: generation,
+        settings: &present.spec.settings,
+        smtp_secret: past.smtp_secret,
+        changes: &changes,
+        note: &format!("Back to revision {revision}: what was wished after it could not be applied"),
+        actor: &Actor::system(),
+        job: None,
+    };
+    revisions::revision_insert(connection, organization, &new).await
 }

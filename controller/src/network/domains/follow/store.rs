@@ -65,6 +65,8 @@ pub struct Followed {
     pub spec: InstanceSpec,
     pub secrets: BTreeMap<String, SecretId>,
     pub version: i64,
+    /// The generation of the spec that is in force on the server.
+    pub observed_generation: i64,
     pub has_container: bool,
     pub is_removed: bool,
     /// A job works on it, or is about to.
@@ -83,7 +85,7 @@ pub async fn instance_followed(
     let row = sqlx::query!(
         r#"select i.name, i.server_id, i.spec as "spec: Json<InstanceSpec>",
                   i.secret_ids as "secrets: Json<BTreeMap<String, SecretId>>", i.version,
-                  i.container_id is not null as "has_container!", i.desired_state = 'removed' as "is_removed!",
+                  i.observed_generation, i.container_id is not null as "has_container!", i.desired_state = 'removed' as "is_removed!",
                   exists (select from jobs j where j.instance_id = i.id
                       and j.status in ('queued', 'dispatched', 'running')) as "busy!",
                   coalesce((select p.mode from server_proxies p where p.server_id = i.server_id), 'none')
@@ -104,6 +106,7 @@ pub async fn instance_followed(
         spec: row.spec.0,
         secrets: row.secrets.0,
         version: row.version,
+        observed_generation: row.observed_generation,
         has_container: row.has_container,
         is_removed: row.is_removed,
         busy: row.busy,
