@@ -9,6 +9,7 @@ import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
 import { addonsOf, addonsRefused, changeModules, changeRefused, changeSteps, failedChange, failedFetch, moduleList, passwordSteps, registryAnswer, replaceAddons, upgradeSteps } from './apps.mjs';
+import { databaseAnswer, domainAnswer, healthAnswer, metricsAnswer, proxyAnswer } from './running.mjs';
 import { configuration, delivery, environments } from './projects.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
@@ -154,6 +155,7 @@ async function answer(method, url, body, match) {
       const step = length / 120;
       return { body: { from: ago(length), to: now(), step_seconds: step, data: Array.from({ length: 120 }, (_, i) => sample(server.seed, Date.now() - (120 - i) * step * 1000)).filter((_, i) => i < 50 || i > 62) } };
     }
+    if (verb === 'proxy') return proxyAnswer(method, server, body);
     if (verb === 'inventory') return { body: { data: containersOf(instances.filter((i) => i.server_id === id)), has_more: false, next_cursor: null } };
     if (verb === 'events') return { body: { data: ['connected', 'disconnected', 'installed'].map((t, i) => ({ id: `${id}${i}`, type: `server.${t}`, created_at: ago(4000 * (i + 1)), organization_id: 'org', actor: { type: 'system', id: '00000000-0000-0000-0000-000000000000', name: 'oCore' }, subject: { type: 'server', id, name: server.name }, data: i === 1 ? { message: 'The connection was silent for 15 s' } : {} })), has_more: false, next_cursor: null } };
     if (method === 'PATCH') { Object.assign(server, body); return { body: visible(server) }; }
@@ -177,6 +179,10 @@ async function answer(method, url, body, match) {
       return accepted(made.id, started.id);
     }
     if (!instance) return notFound('instance');
+    if (verb === 'domains') return domainAnswer(method, instance, instances.indexOf(instance), sub, url.pathname.split('/')[6], body);
+    if (verb === 'health') return healthAnswer(instances.indexOf(instance));
+    if (verb === 'metrics') return metricsAnswer(instance);
+    if (verb === 'database') return databaseAnswer(method, url, instance, sub, () => begin('database_settings', instance, 'updating', passwordSteps(), 2, (job) => happened('database.settings_changed', job.subject)));
     if (verb === 'stats') return { body: { at: now(), cpu_percent: 20 + Math.random() * 60, memory_used_bytes: 6.1e8, memory_limit_bytes: 2147483648, network_rx_bytes: 8.1e8, network_tx_bytes: 3.3e9, block_read_bytes: 4e8, block_write_bytes: 2e9, pids: 14 } };
     if (verb === 'modules' && method === 'GET') return moduleList(url, page, servers.find((s) => s.id === instance.server_id));
     if (verb === 'modules') return changeRefused(body) || begin('instance_modules', instance, 'updating', changeSteps(), 2, (job) => { job.result = changeModules(body); happened('instance.modules_changed', job.subject); });

@@ -152,6 +152,26 @@ async function shoot(theme, width, height) {
     await tab.waitForTimeout(6500);
   });
   await take('modules-done', null, () => tab.getByTestId('last-change').waitFor({ timeout: 20_000 }));
+  const tabOf = (name, part) => `/instances/${find(instances, name)}?tab=${part}`;
+  await take('proxy', `/servers/${find(servers, 'paris-1')}?tab=proxy`);
+  await take('proxy-none', `/servers/${find(servers, 'paris-2')}?tab=proxy`);
+  await take('domains', tabOf('Acme prod', 'domains'));
+  await take('domains-none', tabOf('Globex', 'domains'));
+  const domainAction = async (host, action) => {
+    await tab.getByLabel(`Actions for ${host}`).click();
+    await tab.getByTestId(`action-${action}`).click();
+  };
+  await take('domain-elsewhere', tabOf('Acme prod', 'domains'), () => tab.getByTestId('verify').first().click());
+  await take('domain-access', tabOf('Acme prod', 'domains'), () => domainAction('www.acme.example', 'access'));
+  await take('domain-certificate', tabOf('Acme prod', 'domains'), () => domainAction('shop.acme.example', 'certificate'));
+  await take('health', tabOf('Acme prod', 'health'));
+  await take('health-looping', tabOf('Globex', 'health'));
+  await take('metrics', tabOf('Acme prod', 'metrics'), () => tab.waitForTimeout(1000));
+  await take('database', tabOf('Acme prod', 'database'));
+  await take('database-below', tabOf('Acme prod', 'database'), () => tab.getByTestId('new-database').scrollIntoViewIfNeeded());
+  await take('database-tune', tabOf('Acme prod', 'database'), () => tab.getByTestId('tune').click());
+  await take('database-maintain', tabOf('Acme prod', 'database'), () => tab.getByTestId('maintain').click());
+  await take('database-stopped', tabOf('Acme stag', 'database'));
   const addons = `/instances/${find(instances, 'Acme prod')}?tab=addons`;
   const sourceAction = async (name, action) => {
     await tab.locator(`[data-source=${name}]`).getByTestId('source-actions').click();

@@ -1,5 +1,8 @@
 // Samples to columns, with a hole where samples are missing: a line over an outage would be a lie.
-import type { MetricsSample } from '@/api/types';
+/** A sample of whatever kind. */
+export interface Timed {
+  at: string;
+}
 
 export interface Columns {
   times: number[];
@@ -15,10 +18,11 @@ export function timeRange(first: number | null, last: number | null): [number, n
   return [Math.min(first ?? to, to - LEAST_SPAN), to];
 }
 
-export function columnsOf(
-  samples: MetricsSample[],
+/** What was not measured is a hole, too. */
+export function columnsOf<S extends Timed>(
+  samples: S[],
   stepSeconds: number,
-  values: ((sample: MetricsSample) => number)[],
+  values: ((sample: S) => number | null | undefined)[],
 ): Columns {
   const times: number[] = [];
   const columns: (number | null)[][] = values.map(() => []);
@@ -31,7 +35,7 @@ export function columnsOf(
       columns.forEach((column) => column.push(null));
     }
     times.push(time);
-    values.forEach((value, index) => columns[index]?.push(value(sample)));
+    values.forEach((value, index) => columns[index]?.push(value(sample) ?? null));
     before = time;
   }
   return { times, columns };

@@ -20,6 +20,10 @@ import { InstanceSettings } from './InstanceSettings';
 import { InstanceShell } from './InstanceShell';
 
 const InstanceAddons = lazy(retrying(() => import('./addons/InstanceAddons')));
+const InstanceDatabase = lazy(retrying(() => import('./database/InstanceDatabase')));
+const InstanceDomains = lazy(retrying(() => import('./domains/InstanceDomains')));
+const InstanceHealth = lazy(retrying(() => import('./health/InstanceHealth')));
+const InstanceMetrics = lazy(retrying(() => import('./InstanceMetrics')));
 const InstanceModules = lazy(retrying(() => import('./modules/InstanceModules')));
 
 export default function InstancePage() {
@@ -73,6 +77,44 @@ export default function InstancePage() {
             render: () => (
               <Suspense fallback={<LoadingRows rows={6} />}>
                 <InstanceAddons key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'database',
+            label: 'Database',
+            hidden: !can('view:databases'),
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={8} />}>
+                <InstanceDatabase key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'domains',
+            label: 'Domains',
+            hidden: !can('view:domains'),
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={5} />}>
+                <InstanceDomains key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'health',
+            label: 'Health',
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={6} />}>
+                <InstanceHealth key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'metrics',
+            label: 'Metrics',
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={8} />}>
+                <InstanceMetrics key={id} instance={instance} />
               </Suspense>
             ),
           },

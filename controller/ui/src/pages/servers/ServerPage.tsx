@@ -16,6 +16,7 @@ import { ServerEvents } from './ServerEvents';
 import { ServerOverview } from './ServerOverview';
 import { ServerSettings } from './ServerSettings';
 
+const ServerProxyTab = lazy(retrying(() => import('./ServerProxyTab')));
 const Terminal = lazy(retrying(() => import('@/terminal/Terminal')));
 
 export default function ServerPage() {
@@ -49,6 +50,15 @@ export default function ServerPage() {
             render: () => (
               <Suspense fallback={<Skeleton height={420} />}>
                 <Terminal path={`/api/servers/${id}/terminal`} label={`Terminal on ${server.name}`} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'proxy',
+            label: 'Proxy',
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={6} />}>
+                <ServerProxyTab key={id} serverId={id} />
               </Suspense>
             ),
           },

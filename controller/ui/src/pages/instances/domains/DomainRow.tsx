@@ -1,0 +1,251 @@
+import { ActionIcon, Anchor, Badge, Button, Group, Menu, Stack, Table, Tabs, Text } from '@mantine/core';
+import { IconCertificate, IconDots, IconRefresh, IconShieldLock, IconStar, IconTrash, IconWorldCheck } from '@tabler/icons-react';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { notifications } from '@mantine/notifications';
+import { api, unwrap } from '@/api/client';
+import { asApiError } from '@/api/errors';
+import { keys } from '@/api/queries';
+import type { Domain, Snippets } from '@/api/types';
+import { CommandBox, CopyButton } from '@/components/Copy';
+import { FormError } from '@/components/FormError';
+import { ListTable } from '@/components/ListTable';
+import { StatusBadge, toneStyle } from '@/components/StatusBadge';
+import { TimeAgo } from '@/components/Time';
+import { formatDateTime } from '@/lib/format';
+import { useNow } from '@/lib/now';
+import { stateOf } from '@/lib/status';
+import { accessText, daysLeft, domainState, expiryText, expiryTone, SOURCES } from './domains';
+import classes from './domains.module.css';
+
+export interface DomainRowProps {
+  domain: Domain;
+  /** Nothing can be changed. */
+  fixed: boolean;
+  onAccess: () => void;
+  onCertificate: () => void;
+  onDelete: () => void;
+}
+
+/** Verify, make primary and renew: each is one request, and what comes of it is seen in the row. */
+function useDomain({ id, instance_id, version, host }: Domain) {
+  const client = useQueryClient();
+  const path = { id: instance_id, domain_id: id };
+  const common = {
+    meta: { showsError: true },
+    onSettled: () => {
+      void client.invalidateQueries({ queryKey: keys.instance(instance_id) });
+      void client.invalidateQueries({ queryKey: keys.jobs });
+    },
+  };
+  return {
+    verify: useMutation({
+      mutationFn: async (force: boolean): Promise<void> =>
+        void (await unwrap(api.POST('/api/instances/{id}/domains/{domain_id}/verify', { params: { path, query: { force } } }))),
+      ...common,
+    }),
+    primary: useMutation({
+      mutationFn: () =>
+        unwrap(api.PUT('/api/instances/{id}/domains/{domain_id}/primary', { params: { path }, headers: { 'If-Match': `"${version}"` } })),
+      onSuccess: () => notifications.show({ message: `${host} is the primary domain` }),
+      ...common,
+    }),
+    renew: useMutation({
+      mutationFn: () => unwrap(api.POST('/api/instances/{id}/domains/{domain_id}/renew', { params: { path } })),
+      onSuccess: () => notifications.show({ message: `A new certificate for ${host} is being fetched` }),
+      ...common,
+    }),
+  };
+}
+
+export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: DomainRowProps) {
+  const { verify, primary, renew } = useDomain(domain);
+  const { certificate, state, snippets } = domain;
+  const isOurs = certificate.source !== 'external';
+  const waits = state === 'pending_dns' || state === 'failed';
+  const elsewhere = asApiError(verify.error).code === 'dns_not_ready';
+  return (
+    <li className={classes.domain} data-domain={domain.host} data-state={state}>
+      <div className={classes.what}>
+        <Group gap={10}>
+          <Anchor href={domain.url} target="_blank" rel="noreferrer" size="sm" fw={600}>
+            {domain.name}
+          </Anchor>
+          <StatusBadge state={stateOf(domainState, state)} title={domain.reason} />
+          {domain.is_primary && <Badge size="sm">Primary</Badge>}
+          {domain.automatic && (
+            <Badge size="sm" color="gray" title="It comes from the server’s zone">
+              Automatic
+            </Badge>
+          )}
+        </Group>
+        {domain.name !== domain.host && (
+          <Text size="xs" c="dimmed">
+            {domain.host}
+          </Text>
+        )}
+        {domain.reason && (
+          <Text size="sm" c={state === 'failed' ? 'red' : undefined} mt={4} data-testid="reason">
+            {domain.reason}
+            {domain.retry_at && (
+              <>
+                {' '}
+                It can be tried again <TimeAgo at={domain.retry_at} />.
+              </>
+            )}
+          </Text>
+        )}
+        <Certificate domain={domain} />
+        {accessText(domain.access).length > 0 && (
+          <Text size="xs" c="dimmed" mt={2}>
+            {accessText(domain.access).join(' · ')}
+          </Text>
+        )}
+      </div>
+      {!fixed && (
+        <Group gap="xs" align="flex-start" wrap="nowrap">
+          {waits && (
+            <Button
+              size="xs"
+              variant="default"
+              leftSection={<IconWorldCheck size={15} />}
+              loading={verify.isPending}
+              onClick={() => verify.mutate(false)}
+              data-testid="verify"
+            >
+              Verify
+            </Button>
+          )}
+          <Menu position="bottom-end" width={230}>
+            <Menu.Target>
+              <ActionIcon color="gray" aria-label={`Actions for ${domain.host}`} data-testid="domain-actions">
+                <IconDots size={16} />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item
+                leftSection={<IconStar size={16} />}
+                disabled={domain.is_primary || primary.isPending}
+                onClick={() => primary.mutate()}
+                data-testid="action-primary"
+              >
+                Make it the primary one
+              </Menu.Item>
+              {isOurs && (
+                <>
+                  <Menu.Item leftSection={<IconShieldLock size={16} />} onClick={onAccess} data-testid="action-access">
+                    Who may come in
+                  </Menu.Item>
+                  <Menu.Item
+                    leftSection={<IconRefresh size={16} />}
+                    disabled={certificate.source !== 'acme' || state === 'pending_dns' || renew.isPending}
+                    onClick={() => renew.mutate()}
+                    data-testid="action-renew"
+                  >
+                    Renew the certificate now
+                  </Menu.Item>
+                  <Menu.Item leftSection={<IconCertificate size={16} />} onClick={onCertificate} data-testid="action-certificate">
+                    Use a certificate of your own
+                  </Menu.Item>
+                </>
+              )}
+              <Menu.Divider />
+              <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={onDelete} data-testid="action-delete">
+                Delete
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        </Group>
+      )}
+      {[verify, primary, renew].some(({ isError }) => isError) && (
+        <Stack gap={6} className={classes.wide} align="flex-start">
+          <FormError error={verify.error ?? primary.error ?? renew.error} />
+          {elsewhere && (
+            <Button size="xs" variant="default" loading={verify.isPending} onClick={() => verify.mutate(true)} data-testid="verify-anyway">
+              Go on all the same: a proxy of mine leads it here
+            </Button>
+          )}
+        </Stack>
+      )}
+      {state === 'pending_dns' && <Records domain={domain} />}
+      {snippets && <SnippetTabs snippets={snippets} host={domain.host} />}
+    </li>
+  );
+}
+
+function Certificate({ domain: { certificate } }: { domain: Domain }) {
+  const now = useNow();
+  const { not_after, issuer, source } = certificate;
+  if (!not_after) return null;
+  const days = daysLeft(not_after, now);
+  return (
+    <Text size="xs" c="dimmed" mt={4} title={`Until ${formatDateTime(not_after)}`} data-testid="certificate">
+      Certificate by {issuer || 'an unnamed authority'},{' '}
+      <span style={{ ...toneStyle(expiryTone(days)), color: days < 14 ? 'var(--tone)' : undefined }}>{expiryText(days)}</span>. {SOURCES[source]}.
+    </Text>
+  );
+}
+
+/** What is to be set where the name is kept. */
+function Records({ domain: { dns, host } }: { domain: Domain }) {
+  return (
+    <div className={classes.wide} data-testid="records">
+      {dns.records.length > 0 ? (
+        <>
+          <Text size="sm" mb={4}>
+            Set one of these where the DNS of the name is kept, then verify:
+          </Text>
+          <ListTable label={`DNS records of ${host}`} columns={[{ label: 'Type' }, { label: 'Name' }, { label: 'Value' }]}>
+            {dns.records.map(({ type, name, value }) => (
+              <Table.Tr key={`${type} ${value}`}>
+                <Table.Td>{type}</Table.Td>
+                <Table.Td>
+                  <Copied value={name} />
+                </Table.Td>
+                <Table.Td>
+                  <Copied value={value} />
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </ListTable>
+        </>
+      ) : (
+        <Text size="sm" c="dimmed">
+          The server has not told an address yet that the name could lead to.
+        </Text>
+      )}
+      {dns.checked && !dns.checked.ok && (
+        <Text size="xs" c="dimmed" mt={6}>
+          {dns.checked.message} Looked at <TimeAgo at={dns.checked.checked_at} />.
+        </Text>
+      )}
+    </div>
+  );
+}
+
+function Copied({ value }: { value: string }) {
+  return (
+    <Group gap={2} wrap="nowrap">
+      <code style={{ overflowWrap: 'anywhere' }}>{value}</code>
+      <CopyButton value={value} label={`Copy ${value}`} />
+    </Group>
+  );
+}
+
+/** What a proxy of one's own is told. */
+function SnippetTabs({ snippets, host }: { snippets: Snippets; host: string }) {
+  return (
+    <Tabs defaultValue="nginx" className={classes.wide} data-testid="snippets">
+      <Tabs.List mb="xs">
+        <Tabs.Tab value="nginx">nginx</Tabs.Tab>
+        <Tabs.Tab value="traefik">Traefik</Tabs.Tab>
+      </Tabs.List>
+      {(['nginx', 'traefik'] as const).map((kind) => (
+        <Tabs.Panel key={kind} value={kind}>
+          <div className={classes.snippet}>
+            <CommandBox command={snippets[kind]} label={`${kind} for ${host}`} />
+          </div>
+        </Tabs.Panel>
+      ))}
+    </Tabs>
+  );
+}
