@@ -2,8 +2,8 @@
 
 use http::Method;
 use ocore_tests::client::{Client, text};
-use ocore_tests::docker;
 use ocore_tests::processes::Controller;
+use ocore_tests::{docker, free_port, wait_for};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -59,9 +59,9 @@ struct Repository {
 }
 
 impl Repository {
-    fn new() -> Self {
+    async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let server = std::process::Command::new("python3")
             .args(["-m", "http.server", "--bind", "127.0.0.1", "--directory"])
             .arg(dir.path())
@@ -70,6 +70,10 @@ impl Repository {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("needs python3");
+        wait_for("a web server", Duration::from_secs(20), || async {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
+        })
+        .await;
         let repository = Self { dir, server, url: format!("http://127.0.0.1:{port}/addons.git") };
         repository.git(&["init", "--quiet", "--initial-branch", "19.0", "work"]);
         repository.git(&["init", "--quiet", "--bare", "addons.git"]);
@@ -111,7 +115,7 @@ impl Drop for Repository {
 
 /// A module is brought from git and installed; the next commit updates it, and one that Odoo refuses changes nothing.
 async fn addons_come_from_git(shop: &Shop) {
-    let repository = Repository::new();
+    let repository = Repository::new().await;
     let first = repository.commit("Hello");
     let sources = json!({"sources": [{"url": repository.url, "reference": "19.0"}]});
     let put = async || {

@@ -90,12 +90,14 @@ impl Shop {
         let address = server["facts"]["addresses"][0].as_str().expect("an address of this machine").to_owned();
         let server = text(&server, "id");
         let name = format!("Shop {}", uuid::Uuid::now_v7().simple());
+        let major = version.split('.').next().and_then(|major| major.parse().ok()).expect("a version");
+        // Since 16 the live bus comes with the web client by itself.
+        let modules: &[&str] = if major < 16 { &["bus"] } else { &[] };
         let wish = json!({"name": name, "server_id": server, "odoo_version": version, "admin_login": "admin",
-            "admin_password": "long enough 1", "limits": {"cpus": 1.5, "memory_mb": 2048}});
+            "admin_password": "long enough 1", "limits": {"cpus": 1.5, "memory_mb": 2048}, "modules": modules});
         let accepted = ada.post("/api/instances", wish).await.is(202);
         let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
         assert_eq!(job["status"], "succeeded", "{job:#}");
-        let major = version.split('.').next().and_then(|major| major.parse().ok()).expect("a version");
         let (id, domain) = (text(&accepted, "id"), String::new());
         (Self { ada, server, id, domain, major, https, _agent: agent }, address)
     }
@@ -139,7 +141,9 @@ impl Shop {
         if self.major >= 16 {
             let upgrade = "Connection: Upgrade,Upgrade: websocket,Sec-WebSocket-Version: 13,Sec-WebSocket-Key: \
                            dGhlIHNhbXBsZSBub25jZQ==";
-            let mut args = vec!["--http1.1", "-m", "3"];
+            // Who does not say which page it is that opens it, as browsers do, is refused.
+            let origin = format!("Origin: https://{NAME}:{port}");
+            let mut args = vec!["--http1.1", "-m", "3", "-H", &origin];
             upgrade.split(',').for_each(|header| args.extend(["-H", header]));
             assert_eq!(curl("https", port, &args, "/websocket").await, "101");
             return;

@@ -1,6 +1,6 @@
 // What the mock knows of an instance that runs: its names, its database, how it is and what it has used.
 import { randomUUID } from 'node:crypto';
-import { ago, now } from './data.mjs';
+import { ago, now, odooLine } from './data.mjs';
 
 const page = (data) => ({ body: { data, has_more: false, next_cursor: null } });
 const access = (rest) => ({ allow: [], deny: [], basic_auth: [], redirect_to_primary: false, hsts_seconds: null, ...rest });
@@ -106,4 +106,14 @@ export function databaseAnswer(method, url, instance, sub, begin) {
   if (sub === 'config' && method === 'GET') return { body: { instance_id: instance.id, version: 3, postgres_version: '15.6', active_job_id: null, problem: null, settings: { work_mem: '32MB' }, available: SETTINGS } };
   if (sub === 'tune') return { body: { machine: { memory_mb: 2048, cpus: 2, connections: 24 }, shared_memory_mb: 256, recommendations: [{ name: 'shared_buffers', value: '512MB', wanted: '512MB', reason: 'A quarter of 2048 MB.', applies: 'restart', differs: false }, { name: 'work_mem', value: '8MB', wanted: '32MB', reason: 'Shared by 40 connections.', applies: 'reload', differs: true }, { name: 'effective_cache_size', value: '1536MB', wanted: null, reason: 'Three quarters of 2048 MB are used as a cache by the system.', applies: 'reload', differs: true }] } };
   return begin();
+}
+
+const TRACE = ['Traceback (most recent call last):', '  File "odoo/http.py", line 1771, in _serve_db', '    return service_model.retrying(self._serve_ir_http, self.env)', 'psycopg2.errors.SerializationFailure: could not serialize access due to concurrent update'];
+/** A line as history has it: read, with a traceback after each error. */
+export function historyLine(n) {
+  const line = odooLine(n);
+  const after = n % 41;
+  if (after > 0 && after <= TRACE.length) return { ...line, level: 'ERROR', text: TRACE[after - 1], head: null };
+  const message = line.text.replace(/\u001b\[[0-9;]*m/g, '').split(': ').slice(1).join(': ');
+  return { ...line, text: message, head: { written_at: new Date(Date.now() - (20_000 - n) * 900).toISOString(), pid: 812, database: 'acme_production', logger: n % 3 ? 'werkzeug' : 'odoo.http', message_at: 0 } };
 }

@@ -9,7 +9,7 @@ import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
 import { addonsOf, addonsRefused, changeModules, changeRefused, changeSteps, failedChange, failedFetch, moduleList, passwordSteps, registryAnswer, replaceAddons, upgradeSteps } from './apps.mjs';
-import { databaseAnswer, domainAnswer, healthAnswer, metricsAnswer, proxyAnswer } from './running.mjs';
+import { databaseAnswer, historyLine, domainAnswer, healthAnswer, metricsAnswer, proxyAnswer } from './running.mjs';
 import { configuration, delivery, environments } from './projects.mjs';
 
 const port = Number(process.env.PORT ?? 8099);
@@ -194,7 +194,7 @@ async function answer(method, url, body, match) {
     if (sub === 'history') {
       const before = Number((url.searchParams.get('before') ?? 'c:0:20000').split(':')[2]);
       const first = Math.max(0, before - 500);
-      return { body: { lines: Array.from({ length: before - first }, (_, i) => odooLine(first + i)), previous_cursor: `c:0:${first}`, has_more: first > 0 } };
+      return { body: { lines: Array.from({ length: before - first }, (_, i) => historyLine(first + i)), previous_cursor: `c:0:${first}`, has_more: first > 0 } };
     }
     if (method === 'PATCH') { Object.assign(instance, body); return { body: visible(instance) }; }
     if (method === 'GET') return { body: visible(instance) };

@@ -79,6 +79,7 @@ async function shoot(theme, width, height) {
     await tab.keyboard.press('Enter');
     await tab.waitForTimeout(2000);
   });
+  await take('log-search', `/instances/${find(instances, 'Acme prod')}?tab=logs`, () => tab.getByText('Search', { exact: true }).first().click());
   await take('shell', `/instances/${find(instances, 'Acme prod')}?tab=shell`);
   await take('instance-settings', `/instances/${find(instances, 'Acme prod')}?tab=settings`);
   await take('delete', `/instances/${find(instances, 'Acme prod')}`, async () => {

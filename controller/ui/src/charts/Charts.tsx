@@ -15,6 +15,8 @@ export interface Drawing<S> {
   title: string;
   format: (value: number) => string;
   bytes?: boolean;
+  /** Seconds from one measurement to the next, where it is not measured with each sample. */
+  every?: number;
   max?: (samples: S[]) => number | undefined;
   lines: { label: string; color: string; value: (sample: S) => number | null | undefined }[];
 }
@@ -71,7 +73,9 @@ export function Charts<S extends Timed>({ title, drawings, query, period, onPeri
 
 function OneChart<S extends Timed>({ drawing, series, syncKey }: { drawing: Drawing<S>; series: Samples<S>; syncKey: string }) {
   const { times, lines } = useMemo(() => {
-    const { times, columns } = columnsOf(series.data, series.step_seconds, drawing.lines.map((l) => l.value));
+    const values = drawing.lines.map((l) => l.value);
+    const measured = drawing.every ? series.data.filter((sample) => values.some((value) => value(sample) != null)) : series.data;
+    const { times, columns } = columnsOf(measured, Math.max(series.step_seconds, drawing.every ?? 0), values);
     return {
       times,
       lines: drawing.lines.map(({ label, color }, index) => ({ label, color, values: columns[index] ?? [] })),

@@ -44,6 +44,7 @@ const DRAWINGS: Drawing<InstanceSample>[] = [
   {
     title: 'Data',
     format: formatBytes,
+    every: 300,
     bytes: true,
     lines: [
       { label: 'Database', color: '--oc-accent', value: (s) => s.database_bytes },

@@ -10,7 +10,7 @@ import { ErrorState, LoadingRows } from '@/components/States';
 import { StatusBadge } from '@/components/StatusBadge';
 import { retrying } from '@/lib/retrying';
 import { healthState, instanceState, stateOf } from '@/lib/status';
-import { InstanceLogs } from '@/logs/InstanceLogs';
+import { InstanceLogTab } from '@/logs/InstanceLogTab';
 import { useSession } from '@/shell/session';
 import { InstanceConfiguration } from './config/InstanceConfiguration';
 import { InstanceActions } from './InstanceActions';
@@ -54,7 +54,7 @@ export default function InstancePage() {
         onChange={(value) => void navigate({ search: { tab: value === 'overview' ? undefined : value }, replace: true })}
         tabs={[
           { value: 'overview', label: 'Overview', render: () => <InstanceOverview instance={instance} /> },
-          { value: 'logs', label: 'Logs', render: () => <InstanceLogs key={id} instanceId={id} /> },
+          { value: 'logs', label: 'Logs', render: () => <InstanceLogTab key={id} instanceId={id} /> },
           {
             value: 'shell',
             label: 'Shell',
