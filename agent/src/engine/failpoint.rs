@@ -35,7 +35,7 @@ impl Failpoints {
             tracing::warn!("OCORE_FAILPOINT={text} is not NAME=kill or NAME=error");
             return Self::default();
         };
-        let marker = dir.join(format!("failpoint-{}", name.replace('/', "_")));
+        let marker = dir.join(format!("failpoint-{}", text.replace('/', "_")));
         Self { armed: Some(std::sync::Arc::new(Armed { name: name.into(), kill: action == "kill", marker })) }
     }
 
