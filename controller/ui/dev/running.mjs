@@ -115,5 +115,5 @@ export function historyLine(n) {
   const after = n % 41;
   if (after > 0 && after <= TRACE.length) return { ...line, level: 'ERROR', text: TRACE[after - 1], head: null };
   const message = line.text.replace(/\u001b\[[0-9;]*m/g, '').split(': ').slice(1).join(': ');
-  return { ...line, text: message, head: { written_at: new Date(Date.now() - (20_000 - n) * 900).toISOString(), pid: 812, database: 'acme_production', logger: n % 3 ? 'werkzeug' : 'odoo.http', message_at: 0 } };
+  return { ...line, text: message, at: new Date(Date.now() - (20_000 - n) * 900).toISOString(), head: { written_at: '2026-11-23 10:00:00,120', pid: 812, database: 'acme_production', logger: n % 3 ? 'werkzeug' : 'odoo.http', message_at: 0 } };
 }

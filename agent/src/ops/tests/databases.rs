@@ -41,6 +41,7 @@ async fn everything_is_seen(lab: &Lab) {
     assert_eq!((of("shared_buffers").value.as_str(), of("shared_buffers").default.as_str()), ("256MB", "128MB"));
     assert_eq!((of("jit").value.as_str(), of("jit").source.as_str()), ("off", "configuration file"));
     assert_eq!(of("max_connections").value, "100");
+    assert!(settings.iter().all(|s| !s.pending_restart), "the command line decides: {settings:?}");
     let metrics = look::database_metrics(host, id).await.unwrap();
     assert!(metrics.counters.commits > 0 && metrics.cache_hit_ratio.unwrap() > 0.0, "{metrics:?}");
     assert_eq!((metrics.connections.most, metrics.slow_statements.is_none()), (100, true));

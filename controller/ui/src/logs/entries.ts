@@ -32,7 +32,7 @@ export function entriesOf(lines: LogRecord[]): Entry[] {
 function entryOf({ cursor, at, level, head, text }: LogRecord): Entry {
   return {
     key: cursor,
-    at: head?.written_at ?? at,
+    at,
     level: level ?? null,
     logger: head?.logger ?? null,
     text: head ? text.slice(head.message_at) : text,

@@ -66,7 +66,8 @@ pub async fn settings_of(host: &Host, record: &Record) -> Result<SettingList, Op
     let script = format!(
         "{PATIENCE}SELECT jsonb_build_object('version', current_setting('server_version'), 'settings',
              (SELECT jsonb_agg(jsonb_build_object('name', name, 'value', current_setting(name), 'source', source,
-                 'pending_restart', pending_restart, 'unit', unit,
+                 -- It says so too of what stands in the file and is decided by the command line.
+                 'pending_restart', pending_restart AND source <> 'command line', 'unit', unit,
                  -- What the image's own file says comes before what is built in.
                  'boot', coalesce((SELECT setting FROM pg_file_settings f WHERE lower(f.name) = s.name
                      AND sourcefile NOT LIKE '%/postgresql.auto.conf' ORDER BY seqno DESC LIMIT 1), boot_val)) ORDER BY name)
