@@ -278,8 +278,8 @@ async fn jobs_of_one_instance_run_one_after_the_other() {
     let instance = Some(ocore_shared::ids::InstanceId::new());
     let ask = |input| JobRequest { instance_id: instance, ..request("noop", input) };
     let ids: Vec<JobId> = (0..4).map(|_| JobId::new()).collect();
-    for id in &ids {
-        life.engine.accept(*id, ask(json!({ "sleep_ms": 30 }))).await.unwrap();
+    for (id, sleep_ms) in ids.iter().zip([1000, 30, 30, 30]) {
+        life.engine.accept(*id, ask(json!({ "sleep_ms": sleep_ms }))).await.unwrap();
     }
     life.engine.cancel(ids[1]).await.unwrap();
     assert_eq!(life.ended(ids[1]).await.status, JobStatus::Cancelled, "a waiting job need not wait to be cancelled");

@@ -54,7 +54,6 @@ impl Home {
                 host: &domain.host,
                 upstream: &upstream,
                 odoo_version: &self.instance.odoo_version,
-                slug: &self.instance.slug,
                 noindex: self.instance.environment_type != "production",
             }));
         }

@@ -19,7 +19,6 @@ pub struct Route<'a> {
     pub upstream: &'a str,
     /// `17.0`.
     pub odoo_version: &'a str,
-    pub slug: &'a str,
     pub noindex: bool,
 }
 
@@ -33,17 +32,23 @@ fn realtime(odoo_version: &str) -> &'static str {
     if major >= 16 { "/websocket" } else { "/longpolling/" }
 }
 
+/// What things of a name are called in a proxy's files: another name has another one.
+fn key_of(host: &str, dot: &str) -> String {
+    host.replace('-', &dot.repeat(2)).replace('.', dot)
+}
+
 pub fn snippets(route: &Route<'_>) -> Snippets {
     Snippets { nginx: nginx(route), traefik: traefik(route) }
 }
 
 fn nginx(route: &Route<'_>) -> String {
-    let Route { host, upstream, slug, .. } = route;
+    let Route { host, upstream, .. } = route;
+    let key = key_of(host, "_");
     let realtime = realtime(route.odoo_version);
     let noindex = if route.noindex { "    add_header X-Robots-Tag noindex always;\n" } else { "" };
     // What a client says of itself is replaced, not appended to: Odoo believes the last entry.
     format!(
-        r#"upstream ocore_{slug} {{
+        r#"upstream ocore_{key} {{
     server {upstream};
 }}
 server {{
@@ -74,7 +79,7 @@ server {{
         return 403;
     }}
     location {realtime} {{
-        proxy_pass http://ocore_{slug};
+        proxy_pass http://ocore_{key};
         proxy_buffering off;
         proxy_set_header Host              $host;
         proxy_set_header X-Forwarded-Host  $host;
@@ -84,17 +89,17 @@ server {{
         proxy_set_header Connection        "upgrade";
     }}
     location / {{
-        proxy_pass http://ocore_{slug};
+        proxy_pass http://ocore_{key};
         proxy_redirect off;
     }}
 }}
 "#,
-        slug = slug.replace('-', "_"),
     )
 }
 
 fn traefik(route: &Route<'_>) -> String {
-    let Route { host, upstream, slug, .. } = route;
+    let Route { host, upstream, .. } = route;
+    let key = key_of(host, "-");
     let noindex = if route.noindex { "\n          X-Robots-Tag: noindex" } else { "" };
     let custom = if route.noindex { format!("\n        customResponseHeaders:{noindex}") } else { String::new() };
     // Upgrades and streams pass by themselves; only what is not to be reached needs a rule of its own.
@@ -103,59 +108,59 @@ fn traefik(route: &Route<'_>) -> String {
 #   transport.respondingTimeouts: {{readTimeout: {SECONDS}s, writeTimeout: {SECONDS}s, idleTimeout: {SECONDS}s}}
 http:
   routers:
-    ocore-{slug}:
+    ocore-{key}:
       rule: Host(`{host}`)
       priority: 1
       entryPoints: [websecure]
-      service: ocore-{slug}
-      middlewares: [ocore-{slug}-body, ocore-{slug}-headers, ocore-{slug}-compress]
+      service: ocore-{key}
+      middlewares: [ocore-{key}-body, ocore-{key}-headers, ocore-{key}-compress]
       tls: {{}}
-    ocore-{slug}-realtime:
+    ocore-{key}-realtime:
       rule: Host(`{host}`) && PathPrefix(`{realtime}`)
       priority: 20
       entryPoints: [websecure]
-      service: ocore-{slug}
-      middlewares: [ocore-{slug}-headers]
+      service: ocore-{key}
+      middlewares: [ocore-{key}-headers]
       tls: {{}}
-    ocore-{slug}-database:
+    ocore-{key}-database:
       rule: Host(`{host}`) && PathPrefix(`/web/database`)
       priority: 30
       entryPoints: [websecure]
-      service: ocore-{slug}
-      middlewares: [ocore-{slug}-nobody]
+      service: ocore-{key}
+      middlewares: [ocore-{key}-nobody]
       tls: {{}}
-    ocore-{slug}-http:
+    ocore-{key}-http:
       rule: Host(`{host}`)
       entryPoints: [web]
-      service: ocore-{slug}
-      middlewares: [ocore-{slug}-https]
+      service: ocore-{key}
+      middlewares: [ocore-{key}-https]
   middlewares:
-    ocore-{slug}-body:
+    ocore-{key}-body:
       buffering:
         maxRequestBodyBytes: {bytes}
-    ocore-{slug}-headers:
+    ocore-{key}-headers:
       headers:
         customRequestHeaders:
           X-Forwarded-Proto: https
           X-Forwarded-Host: {host}{custom}
-    ocore-{slug}-compress:
+    ocore-{key}-compress:
       compress: {{}}
-    ocore-{slug}-nobody:
+    ocore-{key}-nobody:
       ipAllowList:
         sourceRange: ["255.255.255.255/32"]
-    ocore-{slug}-https:
+    ocore-{key}-https:
       redirectScheme:
         scheme: https
         permanent: true
   services:
-    ocore-{slug}:
+    ocore-{key}:
       loadBalancer:
         passHostHeader: true
-        serversTransport: ocore-{slug}
+        serversTransport: ocore-{key}
         servers:
           - url: http://{upstream}
   serversTransports:
-    ocore-{slug}:
+    ocore-{key}:
       forwardingTimeouts:
         responseHeaderTimeout: {SECONDS}s
 "#,
@@ -170,7 +175,13 @@ mod tests {
 
     fn made(odoo_version: &str, noindex: bool) -> Snippets {
         let host = "shop.example.com";
-        snippets(&Route { host, upstream: "192.0.2.7:20000", odoo_version, slug: "acme-shop", noindex })
+        snippets(&Route { host, upstream: "192.0.2.7:20000", odoo_version, noindex })
+    }
+
+    #[test]
+    fn each_name_has_names_of_its_own() {
+        let keys = ["shop.example.com", "www.example.com", "a-b.test", "a.b-test"].map(|host| key_of(host, "_"));
+        assert_eq!(keys, ["shop_example_com", "www_example_com", "a__b_test", "a_b__test"]);
     }
 
     #[test]
@@ -183,7 +194,7 @@ mod tests {
             "client_max_body_size 128m;",
             "proxy_read_timeout 720s;",
             "X-Forwarded-Proto $scheme;",
-            "upstream ocore_acme_shop",
+            "upstream ocore_shop_example_com",
             "X-Forwarded-For   $remote_addr;",
         ] {
             assert!(nginx.contains(text), "{text}: {nginx}");

@@ -4,6 +4,7 @@ import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { IconPlus, IconUpload, IconX } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
 import { keys } from '@/api/queries';
@@ -139,6 +140,8 @@ export function CertificateDialog({ domain, onClose }: { domain: Domain; onClose
 }
 
 export function AccessDialog({ domain, onClose }: { domain: Domain; onClose: () => void }) {
+  // Of what is shown: what somebody else changes meanwhile is not written over.
+  const [version] = useState(domain.version);
   const onSettled = useStale(domain.instance_id);
   const form = useForm<AccessValues>({
     initialValues: accessValues(domain.access),
@@ -158,7 +161,7 @@ export function AccessDialog({ domain, onClose }: { domain: Domain; onClose: () 
       unwrap(
         api.PUT('/api/instances/{id}/domains/{domain_id}/access', {
           params: { path: { id: domain.instance_id, domain_id: domain.id } },
-          headers: { 'If-Match': `"${domain.version}"` },
+          headers: { 'If-Match': `"${version}"` },
           body: accessBody(values),
         }),
       ),

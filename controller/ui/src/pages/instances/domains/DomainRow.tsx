@@ -62,7 +62,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
   const { certificate, state, snippets } = domain;
   const isOurs = certificate.source !== 'external';
   const waits = state === 'pending_dns' || state === 'failed';
-  const elsewhere = asApiError(verify.error).code === 'dns_not_ready';
+  const elsewhere = state === 'pending_dns' && (asApiError(verify.error).code === 'dns_not_ready' || domain.dns.checked?.ok === false);
   return (
     <li className={classes.domain} data-domain={domain.host} data-state={state}>
       <div className={classes.what}>
@@ -156,7 +156,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
           </Menu>
         </Group>
       )}
-      {[verify, primary, renew].some(({ isError }) => isError) && (
+      {(elsewhere || [verify, primary, renew].some(({ isError }) => isError)) && (
         <Stack gap={6} className={classes.wide} align="flex-start">
           <FormError error={verify.error ?? primary.error ?? renew.error} />
           {elsewhere && (
@@ -166,7 +166,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
           )}
         </Stack>
       )}
-      {state === 'pending_dns' && <Records domain={domain} />}
+      {(state === 'pending_dns' || (state === 'failed' && domain.dns.checked?.ok === false)) && <Records domain={domain} />}
       {snippets && <SnippetTabs snippets={snippets} host={domain.host} />}
     </li>
   );
@@ -192,7 +192,7 @@ function Records({ domain: { dns, host } }: { domain: Domain }) {
       {dns.records.length > 0 ? (
         <>
           <Text size="sm" mb={4}>
-            Set one of these where the DNS of the name is kept, then verify:
+            Where the DNS of the name is kept, let it lead to these addresses (one is enough) and to no others, then verify:
           </Text>
           <ListTable label={`DNS records of ${host}`} columns={[{ label: 'Type' }, { label: 'Name' }, { label: 'Value' }]}>
             {dns.records.map(({ type, name, value }) => (

@@ -46,7 +46,7 @@ export interface AccessValues {
   users: { username: string; password: string; stored: boolean }[];
   redirect: boolean;
   hsts: boolean;
-  hstsSeconds: number;
+  hstsSeconds: number | string;
 }
 
 /** A year, as browsers' lists ask for. */
@@ -74,7 +74,7 @@ export function accessBody(values: AccessValues): AccessInput {
     deny: addressList(values.deny),
     basic_auth: values.users.map(({ username, password }) => ({ username: username.trim(), ...(password && { password }) })),
     redirect_to_primary: values.redirect,
-    hsts_seconds: values.hsts ? values.hstsSeconds : null,
+    hsts_seconds: values.hsts ? Number(values.hstsSeconds) || 0 : null,
   };
 }
 
