@@ -1,11 +1,10 @@
 import { ActionIcon, Badge, Button, Group, Menu, Modal, Stack, Table, Text, TextInput } from '@mantine/core';
 import { IconCopy, IconDots, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { databaseListQuery } from '@/api/databaseQueries';
 import { asApiError, fieldMessages } from '@/api/errors';
-import { keys } from '@/api/queries';
 import type { DatabaseEntry, Instance } from '@/api/types';
 import { ConfirmByName } from '@/components/ConfirmByName';
 import { FormButtons } from '@/components/FormButtons';
@@ -14,6 +13,7 @@ import { ListTable } from '@/components/ListTable';
 import { Panel } from '@/components/Panel';
 import { Loaded } from '@/components/States';
 import { formatBytes } from '@/lib/format';
+import { useStale } from '../useStale';
 import { useForm } from '@mantine/form';
 import { databaseNameProblem } from './database';
 
@@ -103,14 +103,6 @@ function Actions({ entry, onName, onDrop }: { entry: DatabaseEntry; onName: (nam
       </Menu.Dropdown>
     </Menu>
   );
-}
-
-function useStale(instanceId: string) {
-  const client = useQueryClient();
-  return () => {
-    void client.invalidateQueries({ queryKey: keys.instance(instanceId) });
-    void client.invalidateQueries({ queryKey: keys.jobs });
-  };
 }
 
 const TITLES = { create: 'New database', duplicate: 'Duplicate', rename: 'Rename' };

@@ -1,7 +1,7 @@
 import { Badge, Button, Checkbox, Group, Modal, NativeSelect, Stack, Table, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAdjustments, IconArrowBackUp } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { databaseConfigQuery } from '@/api/databaseQueries';
@@ -13,6 +13,7 @@ import { Panel } from '@/components/Panel';
 import { SearchInput } from '@/components/SearchInput';
 import { Loaded } from '@/components/States';
 import { plural } from '@/lib/format';
+import { useStale } from '../useStale';
 import { changesOf, rangeText, takesRestart, type Wishes } from './database';
 
 const SOURCES: Record<SettingSource, string> = { set: 'Set here', ocore: 'By oCore', postgresql: 'PostgreSQL’s own' };
@@ -25,7 +26,6 @@ export function DatabaseSettings({ instance, editable }: { instance: Instance; e
 
 /** A text to send as the API takes it. */
 function useSave({ instance_id, version }: DatabaseConfig, onDone: () => void) {
-  const client = useQueryClient();
   return useMutation({
     mutationFn: (settings: Wishes) =>
       unwrap(
@@ -41,10 +41,7 @@ function useSave({ instance_id, version }: DatabaseConfig, onDone: () => void) {
       onDone();
       window.scrollTo({ top: 0 });
     },
-    onSettled: () => {
-      void client.invalidateQueries({ queryKey: keys.instance(instance_id) });
-      void client.invalidateQueries({ queryKey: keys.jobs });
-    },
+    onSettled: useStale(instance_id),
   });
 }
 

@@ -1,10 +1,9 @@
 import { Button, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { IconDatabase, IconKey, IconPlayerPlay, IconTool } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { databaseMetricsQuery, databaseQuery } from '@/api/databaseQueries';
-import { keys } from '@/api/queries';
 import type { DatabaseInfo, DatabaseMetrics, Instance } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { FactList, Panel } from '@/components/Panel';
@@ -14,6 +13,7 @@ import { UsageBar } from '@/components/UsageBar';
 import { formatBytes, formatCount, formatDuration, formatMegabytes, share } from '@/lib/format';
 import { JobPanel } from '@/pages/jobs/JobView';
 import { useSession } from '@/shell/session';
+import { useStale } from '../useStale';
 import { cacheText, ratesOf, readingOf, type Reading } from './database';
 import { DatabaseList } from './DatabaseList';
 import { DatabaseSettings } from './DatabaseSettings';
@@ -156,7 +156,6 @@ function Figures({ metrics }: { metrics: DatabaseMetrics }) {
 }
 
 function PasswordDialog({ instance, opened, onClose }: { instance: Instance; opened: boolean; onClose: () => void }) {
-  const client = useQueryClient();
   const rotate = useMutation({
     mutationFn: () => unwrap(api.POST('/api/instances/{id}/database/password', { params: { path: { id: instance.id } } })),
     meta: { showsError: true },
@@ -164,10 +163,7 @@ function PasswordDialog({ instance, opened, onClose }: { instance: Instance; ope
       onClose();
       window.scrollTo({ top: 0 });
     },
-    onSettled: () => {
-      void client.invalidateQueries({ queryKey: keys.instance(instance.id) });
-      void client.invalidateQueries({ queryKey: keys.jobs });
-    },
+    onSettled: useStale(instance.id),
   });
   return (
     <Confirm

@@ -1,15 +1,14 @@
 import { Radio, Stack, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
-import { keys } from '@/api/queries';
 import type { MaintenanceAction } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
+import { useStale } from '../useStale';
 import { ACTIONS } from './database';
 
 /** Cleaning of tables, all or one, as a job. */
 export function MaintenanceDialog({ instanceId, onClose }: { instanceId: string; onClose: () => void }) {
-  const client = useQueryClient();
   const [action, setAction] = useState<MaintenanceAction>('vacuum');
   const [table, setTable] = useState('');
   const maintain = useMutation({
@@ -25,10 +24,7 @@ export function MaintenanceDialog({ instanceId, onClose }: { instanceId: string;
       onClose();
       window.scrollTo({ top: 0 });
     },
-    onSettled: () => {
-      void client.invalidateQueries({ queryKey: keys.instance(instanceId) });
-      void client.invalidateQueries({ queryKey: keys.jobs });
-    },
+    onSettled: useStale(instanceId),
   });
   return (
     <Confirm

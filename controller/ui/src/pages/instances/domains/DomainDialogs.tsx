@@ -3,24 +3,15 @@ import { ActionIcon, Button, Checkbox, FileButton, Group, Modal, NumberInput, Pa
 import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { IconPlus, IconUpload, IconX } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, unwrap } from '@/api/client';
 import { asApiError, fieldMessages } from '@/api/errors';
-import { keys } from '@/api/queries';
 import type { Domain } from '@/api/types';
 import { FormButtons } from '@/components/FormButtons';
 import { FormError } from '@/components/FormError';
+import { useStale } from '../useStale';
 import { accessBody, accessField, accessValues, type AccessValues } from './domains';
-
-/** What every dialog does when it has been sent. */
-function useStale(instanceId: string) {
-  const client = useQueryClient();
-  return () => {
-    void client.invalidateQueries({ queryKey: keys.instance(instanceId) });
-    void client.invalidateQueries({ queryKey: keys.jobs });
-  };
-}
 
 export function AddDomainDialog({ instanceId, onClose }: { instanceId: string; onClose: () => void }) {
   const onSettled = useStale(instanceId);

@@ -1,10 +1,9 @@
 import { ActionIcon, Anchor, Badge, Button, Group, Menu, Stack, Table, Tabs, Text } from '@mantine/core';
 import { IconCertificate, IconDots, IconRefresh, IconShieldLock, IconStar, IconTrash, IconWorldCheck } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { notifications } from '@mantine/notifications';
 import { api, unwrap } from '@/api/client';
 import { asApiError } from '@/api/errors';
-import { keys } from '@/api/queries';
 import type { Domain, Snippets } from '@/api/types';
 import { CommandBox, CopyButton } from '@/components/Copy';
 import { FormError } from '@/components/FormError';
@@ -14,6 +13,7 @@ import { TimeAgo } from '@/components/Time';
 import { formatDateTime } from '@/lib/format';
 import { useNow } from '@/lib/now';
 import { stateOf } from '@/lib/status';
+import { useStale } from '../useStale';
 import { accessText, daysLeft, domainState, expiryText, expiryTone, SOURCES } from './domains';
 import classes from './domains.module.css';
 
@@ -28,14 +28,10 @@ export interface DomainRowProps {
 
 /** Verify, make primary and renew: each is one request, and what comes of it is seen in the row. */
 function useDomain({ id, instance_id, version, host }: Domain) {
-  const client = useQueryClient();
   const path = { id: instance_id, domain_id: id };
   const common = {
     meta: { showsError: true },
-    onSettled: () => {
-      void client.invalidateQueries({ queryKey: keys.instance(instance_id) });
-      void client.invalidateQueries({ queryKey: keys.jobs });
-    },
+    onSettled: useStale(instance_id),
   };
   return {
     verify: useMutation({
