@@ -1,12 +1,11 @@
 //! Many people follow one log: a flood, a cut wire and a reader that stops. Every line is seen or counted.
 
 use ocore_tests::client::{Client, Events, text};
-use ocore_tests::docker;
 use ocore_tests::processes::Controller;
 use ocore_tests::provisioning::{PROVISION, Provisioning};
+use ocore_tests::{docker, odoo_log};
 use serde_json::Value;
 use std::time::Duration;
-use tokio::process::Command;
 
 const READERS: usize = 8;
 /// More than every ring and every socket's buffer on the way holds.
@@ -25,9 +24,7 @@ for number in range(first, first + count):
 ";
 
 async fn write(container: &str, first: u64, count: u64) {
-    let mut command = Command::new("docker");
-    command.args(["exec", container, "python3", "-c", WRITER, &first.to_string(), &count.to_string()]);
-    assert!(command.status().await.is_ok_and(|status| status.success()), "the lines are written");
+    odoo_log::run(container, WRITER, &[first, count]).await;
 }
 
 /// Follow from the newest line on, which is seen at once: from then on no line may be lost.

@@ -4,6 +4,7 @@ pub mod authority;
 pub mod client;
 pub mod docker;
 pub mod hosts;
+pub mod odoo_log;
 pub mod postgres;
 pub mod processes;
 pub mod provisioning;

@@ -14,6 +14,9 @@ pub const CONTROL: Duration = Duration::from_secs(120);
 /// series, which is set up in a tenth of the time.
 pub const VERSION: &str = if cfg!(feature = "full") { "14.0" } else { "16.0" };
 
+/// The series of real Odoo that a test of its own manners goes through.
+pub const REAL: &[&str] = if cfg!(feature = "full") { &["14.0", "19.0"] } else { &["14.0"] };
+
 /// Steps of provisioning, in order.
 pub const STEPS: [&str; 10] = [
     "pull_image",

@@ -32,13 +32,13 @@ enum Group {
     Console,
     /// P6: a no-op job.
     Job,
-    /// P8, P9: log lines and keystrokes of an instance.
+    /// P8, P9, L2: log lines, keystrokes and searches of an instance.
     Instance,
     /// P12: provisioning beside the engine alone.
     Provision,
     /// P11: an agent's own cost.
     Agent,
-    /// L1: ten instances in use for a quarter of an hour. Only when it is asked for.
+    /// L1: ten instances in use for long. Only when it is asked for.
     Endurance,
     /// P16: the compiler's time.
     Build,
@@ -51,6 +51,9 @@ struct Cli {
     agents: usize,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// How long ten instances are used for L1.
+    #[arg(long, default_value_t = 15)]
+    minutes: u64,
     /// Where the rows are kept; without it they are only printed.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -108,7 +111,7 @@ async fn main() {
             rows.extend(rows::instance::run(&client, &server, cli.rounds).await);
         }
         if endurance {
-            rows.extend(rows::endurance::run(&client, &server).await);
+            rows.extend(rows::endurance::run(&client, &server, cli.minutes).await);
         }
     }
     if wanted(Group::Build) {

@@ -1,7 +1,6 @@
 //! PostgreSQL of a real instance: what is seen of it, set, maintained, copied; and that Odoo goes on serving.
 
 use super::*;
-use crate::host::http;
 use crate::ops::odoo::databases::look;
 use crate::ops::postgres;
 use ocore_shared::protocol::databases::{
@@ -10,21 +9,26 @@ use ocore_shared::protocol::databases::{
 };
 use ocore_shared::protocol::jobs::JobFailure;
 use ocore_shared::protocol::odoo::InstanceRunning;
+use ocore_tests::provisioning::REAL;
 use serde::de::DeserializeOwned;
-use std::net::SocketAddr;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_is_looked_at_set_maintained_and_copied() {
-    let lab = Lab::new().await;
+    for version in REAL {
+        looked_at_set_maintained_and_copied(&Lab::of(version).await).await;
+    }
+}
+
+async fn looked_at_set_maintained_and_copied(lab: &Lab) {
     let provisioned = lab.provision().await;
     succeeded(&provisioned);
     let running: InstanceRunning = serde_json::from_value(provisioned.result.unwrap()).unwrap();
     let address: SocketAddr = ([127, 0, 0, 1], running.http_port).into();
-    everything_is_seen(&lab).await;
-    settings_are_tried_and_applied(&lab, address).await;
-    tables_are_maintained(&lab).await;
-    others_come_and_go(&lab).await;
-    another_password_is_set(&lab, address).await;
+    everything_is_seen(lab).await;
+    settings_are_tried_and_applied(lab, address).await;
+    tables_are_maintained(lab).await;
+    others_come_and_go(lab).await;
+    another_password_is_set(lab, address).await;
     succeeded(&lab.remove(true).await);
     assert_eq!(lab.leftovers().await, Vec::<String>::new());
     lab.finish().await;
@@ -75,7 +79,8 @@ async fn settings_are_tried_and_applied(lab: &Lab, address: SocketAddr) {
     // After a restart, through which Odoo is left alone; null takes one back.
     let odoo = lab.started("odoo").await;
     let libraries = ("shared_preload_libraries", Some("pg_stat_statements"));
-    let set = lab.set(&[libraries, ("shared_buffers", Some("200MB")), ("work_mem", None)]).await.unwrap();
+    let settings = [libraries, ("shared_buffers", Some("200MB")), ("work_mem", None)];
+    let set = watched("other settings", address, lab.set(&settings)).await.unwrap();
     println!("  PostgreSQL was down for {} ms", set.down_milliseconds);
     assert!(set.restarted && set.down_milliseconds > 0 && set.settings.len() == 3, "{set:?}");
     assert_eq!((lab.show("shared_buffers").await.as_str(), lab.show("work_mem").await.as_str()), ("200MB", "4MB"));
@@ -152,7 +157,7 @@ async fn another_password_is_set(lab: &Lab, address: SocketAddr) {
         timeout_seconds: None,
     };
     lab.agent.engine.accept(id, request).await.unwrap();
-    let job = lab.end(id).await;
+    let job = watched("another password", address, lab.end(id)).await;
     succeeded(&job);
     let set: DatabasePasswordSet = serde_json::from_value(job.result.unwrap()).unwrap();
     println!("  Odoo was down for {} ms", set.down_milliseconds);

@@ -1,5 +1,4 @@
 use super::*;
-use crate::host::http;
 use crate::logs::{From, HistoryQuery};
 use crate::ops::postgres;
 use futures::StreamExt;

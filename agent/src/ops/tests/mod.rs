@@ -15,6 +15,7 @@ mod upgrade;
 use crate::app;
 use crate::config::Config;
 use crate::host::docker::labels;
+use crate::host::http;
 use crate::journal::RedbJournal;
 use crate::state::AgentState;
 use bollard::query_parameters::{ListNetworksOptionsBuilder, ListVolumesOptionsBuilder};
@@ -24,6 +25,7 @@ use ocore_shared::protocol::jobs::{JobRequest, JobSnapshot, JobStatus, StepStatu
 use ocore_shared::protocol::odoo::{InstanceControl, InstanceRemove, InstanceSpec, Limits, secret_names};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,13 @@ struct Lab {
 impl Lab {
     async fn new() -> Self {
         Self::open(tempfile::tempdir().unwrap(), spec()).await
+    }
+
+    /// With Odoo of this series.
+    async fn of(version: &str) -> Self {
+        println!("Odoo {version}");
+        let image = format!("localhost:5000/odoo:{version}");
+        Self::open(tempfile::tempdir().unwrap(), InstanceSpec { image, odoo_version: version.into(), ..spec() }).await
     }
 
     async fn open(dir: tempfile::TempDir, spec: InstanceSpec) -> Self {
@@ -198,6 +207,30 @@ fn spec() -> InstanceSpec {
 /// With everything that could break a quotation.
 fn password(name: &str) -> String {
     format!("{name} 'q\"\\%:x$1")
+}
+
+/// Do this, and print for how long nobody got Odoo's sign-in page meanwhile.
+async fn watched<T>(what: &str, address: SocketAddr, work: impl Future<Output = T>) -> T {
+    let (mut longest, mut since) = (Duration::ZERO, None);
+    let watch = async {
+        loop {
+            let asked = Instant::now();
+            let answer = tokio::time::timeout(Duration::from_secs(5), http::request(address, "/web/login", None)).await;
+            if answer.is_ok_and(|answer| answer.is_ok_and(|(status, _)| status == 200)) {
+                longest = longest.max(since.take().map_or(Duration::ZERO, |since: Instant| since.elapsed()));
+            } else {
+                since.get_or_insert(asked);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        () = watch => unreachable!("it watches on"),
+    };
+    longest = longest.max(since.map_or(Duration::ZERO, |since| since.elapsed()));
+    println!("  {what}: nobody was answered for {} ms", longest.as_millis());
+    done
 }
 
 async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {

@@ -1,7 +1,6 @@
 //! Modules of a real Odoo: what there is, what a change comes to, and how one that does not end well is taken back.
 
 use super::*;
-use crate::host::http;
 use crate::ops::odoo::modules::module_list;
 use crate::ops::postgres;
 use ocore_shared::protocol::modules::{ModuleInfo, ModulesChange, ModulesChanged};

@@ -1,7 +1,6 @@
 //! The series between the two real ones, by a stand-in with their command line, files, ports and health.
 
 use super::*;
-use crate::host::http;
 use crate::ops::odoo::modules::module_list;
 use ocore_shared::odoo::series::Series;
 use ocore_shared::protocol::odoo::{InstanceRunning, InstanceUpdate};

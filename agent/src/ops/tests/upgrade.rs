@@ -3,21 +3,25 @@
 use super::git_server::{GitServer, TOKEN, USER, package_index};
 use super::*;
 use crate::host::docker::build::Build;
-use crate::host::http;
 use ocore_shared::protocol::addons::{AddonSource, GitCredential, InstanceUpgrade, InstanceUpgraded, UpdateModules};
 use ocore_shared::protocol::jobs::JobFailure;
 use ocore_shared::protocol::odoo::InstanceRunning;
-use std::net::SocketAddr;
+use ocore_tests::provisioning::REAL;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_image_and_addons_come_up_or_go_back() {
-    let lab = Lab::new().await;
+    for version in REAL {
+        come_up_or_go_back(&Lab::of(version).await).await;
+    }
+}
+
+async fn come_up_or_go_back(lab: &Lab) {
     let provisioned = lab.provision().await;
     succeeded(&provisioned);
     let running: InstanceRunning = serde_json::from_value(provisioned.result.unwrap()).unwrap();
     let address = ([127, 0, 0, 1], running.http_port).into();
-    addons_are_brought_from_git(&lab, address).await;
-    an_image_that_does_not_serve_goes_back(&lab, address).await;
+    addons_are_brought_from_git(lab, address).await;
+    an_image_that_does_not_serve_goes_back(lab, address).await;
     succeeded(&lab.remove(true).await);
     assert_eq!(lab.leftovers().await, Vec::<String>::new());
     let built = format!("ocore-addons-{}", lab.spec.instance_id);
@@ -26,8 +30,11 @@ async fn another_image_and_addons_come_up_or_go_back() {
     lab.finish().await;
 }
 
-const MANIFEST: &str =
-    "{'name': 'Probe', 'version': '14.0.1.0.0', 'depends': ['base'], 'data': ['data.xml'], 'license': 'LGPL-3'}\n";
+fn manifest(series: &str, data: &str) -> String {
+    format!(
+        "{{'name': 'Probe', 'version': '{series}.1.0.0', 'depends': ['base'], 'data': [{data}], 'license': 'LGPL-3'}}\n"
+    )
+}
 
 fn partner(name: &str) -> String {
     format!(
@@ -37,16 +44,17 @@ fn partner(name: &str) -> String {
 
 async fn addons_are_brought_from_git(lab: &Lab, address: SocketAddr) {
     let server = GitServer::start().await;
-    let branch = "14.0";
+    let branch = lab.spec.odoo_version.as_str();
+    let idle = manifest(branch, "");
     let first = server.commit(
         "oca-probe",
         branch,
         &[
             ("README.md", "modules\n"),
-            ("ocore_git/__manifest__.py", MANIFEST),
+            ("ocore_git/__manifest__.py", &manifest(branch, "'data.xml'")),
             ("ocore_git/__init__.py", ""),
             ("ocore_git/data.xml", &partner("First")),
-            ("ocore_idle/__manifest__.py", &MANIFEST.replace("'data.xml'", "")),
+            ("ocore_idle/__manifest__.py", &idle),
             ("ocore_idle/__init__.py", ""),
         ],
     );
@@ -55,7 +63,7 @@ async fn addons_are_brought_from_git(lab: &Lab, address: SocketAddr) {
         branch,
         &[
             ("requirements.txt", &format!("{}ocore-probe-lib==1.0\n", package_index().await)),
-            ("ocore_needy/__manifest__.py", &MANIFEST.replace("'data.xml'", "")),
+            ("ocore_needy/__manifest__.py", &idle),
             ("ocore_needy/__init__.py", "import ocore_probe_lib\nassert ocore_probe_lib.ANSWER == 42\n"),
         ],
     );
@@ -141,11 +149,7 @@ async fn addons_are_brought_from_git(lab: &Lab, address: SocketAddr) {
     assert!(error.message.ends_with("The instance runs as before."), "{}", error.message);
     assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
     assert_eq!(lab.partner().await, "Second");
-    server.commit(
-        "oca-probe",
-        branch,
-        &[("ocore_idle/__manifest__.py", &MANIFEST.replace("14.0.1", "15.0.1").replace("'data.xml'", ""))],
-    );
+    server.commit("oca-probe", branch, &[("ocore_idle/__manifest__.py", &manifest("15.0", ""))]);
     assert_eq!(put(&[&https]).await.unwrap_err().code, "series_differs");
     assert_eq!(put(&[&ssh]).await.unwrap_err().code, "module_missing");
 
@@ -165,7 +169,8 @@ async fn an_image_that_does_not_serve_goes_back(lab: &Lab, address: SocketAddr) 
     let broken = "#!/bin/sh\nfor arg; do case $arg in --stop-after-init|--version) exec /usr/bin/odoo \"$@\";; esac; done\necho broken >&2\nexit 3\n";
     let wrapper = |script: &str, more: &str| {
         let dockerfile = format!(
-            "FROM {ODOO}\nUSER root\nCOPY odoo /usr/local/bin/odoo\nRUN [\"chmod\", \"755\", \"/usr/local/bin/odoo\"]\n{more}USER odoo\n"
+            "FROM {}\nUSER root\nCOPY odoo /usr/local/bin/odoo\nRUN [\"chmod\", \"755\", \"/usr/local/bin/odoo\"]\n{more}USER odoo\n",
+            lab.spec.image
         );
         [("Dockerfile".to_owned(), dockerfile), ("odoo".to_owned(), script.to_owned())]
     };
@@ -177,7 +182,8 @@ async fn an_image_that_does_not_serve_goes_back(lab: &Lab, address: SocketAddr) 
     build("broken", &wrapper(broken, "")).await;
     lab.sql("UPDATE res_partner SET comment = 'kept' WHERE ref = 'ocore-git' RETURNING id").await;
     let before = lab.agent.host.records.get(lab.spec.instance_id).unwrap();
-    let error = lab.upgrade("instance_upgrade", |w| w.image = Some(name("broken")), &[]).await.unwrap_err();
+    let upgrade = lab.upgrade("instance_upgrade", |w| w.image = Some(name("broken")), &[]);
+    let error = watched("an image whose Odoo does not start", address, upgrade).await.unwrap_err();
     println!("  {}", error.message);
     assert_eq!(error.code, "odoo_exited", "{}", error.message);
     assert!(error.message.ends_with("The instance runs as before."), "{}", error.message);
@@ -191,9 +197,9 @@ async fn an_image_that_does_not_serve_goes_back(lab: &Lab, address: SocketAddr) 
     // Its user has another number: the files go along.
     let other = wrapper("#!/bin/sh\nexec /usr/bin/odoo \"$@\"\n", "RUN [\"usermod\", \"-u\", \"4242\", \"odoo\"]\n");
     build("other", &other).await;
-    let done = lab.upgrade("instance_upgrade", |w| w.image = Some(name("other")), &[]).await;
-    let done = done.unwrap();
-    println!("  another image: nobody was served for {} ms", done.down_milliseconds);
+    let upgrade = lab.upgrade("instance_upgrade", |w| w.image = Some(name("other")), &[]);
+    let done = watched("another image", address, upgrade).await.unwrap();
+    println!("  told: {} ms", done.down_milliseconds);
     assert!(done.built_image.is_some_and(|image| !image.contains("test")));
     assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
     let spec = crate::host::docker::ExecSpec::new(["find", "/var/lib/odoo", "!", "-user", "4242"]);

@@ -1,4 +1,4 @@
-//! L1: what ten instances in use for a quarter of an hour leave behind in the controller and in the agent.
+//! L1: what ten instances in use leave behind in the controller and in the agent.
 
 use crate::machine::{child, cpu_seconds, open_files, resident};
 use crate::report::Row;
@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const INSTANCES: usize = 10;
-const USE: Duration = Duration::from_secs(15 * 60);
 /// Caches and pools fill in that time; it is not looked at.
 const WARM_UP: Duration = Duration::from_secs(3 * 60);
 const SAMPLE: Duration = Duration::from_secs(5);
 const JOB: Duration = Duration::from_secs(600);
 
 /// Make ten instances, use them, and remove them whatever happened meanwhile.
-pub async fn run(client: &Client, server: &str) -> Vec<Row> {
+pub async fn run(client: &Client, server: &str, minutes: u64) -> Vec<Row> {
     let mut made = Vec::new();
     for number in 1..=INSTANCES {
         let wish = json!({"name": format!("Used {} {number}", std::process::id()), "server_id": server,
@@ -28,10 +27,12 @@ pub async fn run(client: &Client, server: &str) -> Vec<Row> {
         made.push(text(&accepted, "id"));
     }
     let (user, ids) = (client.clone(), made.clone());
-    let rows = tokio::spawn(async move { watched(&user, &ids).await }).await.unwrap_or_else(|error| {
-        println!("L1 is left out: {error}");
-        Vec::new()
-    });
+    let rows = tokio::spawn(async move { watched(&user, &ids, Duration::from_secs(minutes * 60)).await })
+        .await
+        .unwrap_or_else(|error| {
+            println!("L1 is left out: {error}");
+            Vec::new()
+        });
     for id in made {
         let accepted = client.delete(&format!("/api/instances/{id}?purge=true")).await.is(202);
         client.job_end(&text(&accepted, "job_id"), JOB).await;
@@ -75,17 +76,17 @@ impl Watched {
     }
 }
 
-async fn watched(client: &Client, ids: &[String]) -> Vec<Row> {
+async fn watched(client: &Client, ids: &[String], time: Duration) -> Vec<Row> {
     let began = Instant::now();
     let users: Vec<_> = ids
         .iter()
         .enumerate()
-        .map(|(number, id)| tokio::spawn(one_user(client.clone(), id.clone(), number, began + USE)))
+        .map(|(number, id)| tokio::spawn(one_user(client.clone(), id.clone(), number, began + time)))
         .collect();
     tokio::time::sleep(WARM_UP).await;
     let mut processes = [Watched::new("ocore-controller"), Watched::new("ocore-agent")];
     let since = Instant::now();
-    while began.elapsed() < USE {
+    while began.elapsed() < time {
         processes.iter_mut().for_each(|process| process.look(since.elapsed().as_secs_f64() / 3600.0));
         tokio::time::sleep(SAMPLE).await;
     }
@@ -96,7 +97,7 @@ async fn watched(client: &Client, ids: &[String]) -> Vec<Row> {
         let (good, bad) = user.await.expect("no panic");
         (done, failed) = (done + good, failed + bad);
     }
-    let minutes = USE.as_secs_f64() / 60.0;
+    let minutes = time.as_secs_f64() / 60.0;
     rows.insert(
         0,
         Row::of("L1", format!("requests by {INSTANCES} people in {minutes} min"), "", &[f64::from(done + failed)]),

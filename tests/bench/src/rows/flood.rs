@@ -6,12 +6,13 @@ use crate::report::Row;
 use crate::stats::percentile;
 use futures::{StreamExt, stream};
 use ocore_tests::client::{Client, Events};
+use ocore_tests::odoo_log;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-const LINES: usize = 200_000;
+const LINES: u64 = 200_000;
 const READERS: usize = 1000;
 /// Opened at once.
 const PARALLEL: usize = 16;
@@ -26,9 +27,7 @@ for number in range(int(sys.argv[1])):
 ";
 
 async fn write(container: &str) {
-    let mut command = Command::new("docker");
-    command.args(["exec", container, "python3", "-c", WRITER, &LINES.to_string()]);
-    assert!(command.status().await.is_ok_and(|status| status.success()), "the lines are written");
+    odoo_log::run(container, WRITER, &[LINES]).await;
 }
 
 /// Bytes of the log that the engine hands out from this time on, and the seconds that it took.

@@ -1,6 +1,6 @@
-//! P8 and P9: log lines and keystrokes of a real Odoo container, beside `docker logs -f` and `docker exec -it`.
+//! P8, P9 and L2: log lines and keystrokes of a real Odoo container, beside `docker logs -f` and `docker exec -it`.
 
-use super::flood;
+use super::{flood, history};
 use crate::keys::{DockerShell, keystrokes};
 use crate::lines::{docker_lines, our_lines};
 use crate::report::Row;
@@ -28,14 +28,15 @@ pub async fn run(client: &Client, server: &str, rounds: usize) -> Vec<Row> {
     let accepted = client.delete(&format!("/api/instances/{id}?purge=true")).await.is(202);
     client.job_end(&text(&accepted, "job_id"), PROVISION).await;
     measured.unwrap_or_else(|error| {
-        println!("P8 and P9 are left out: {error}");
+        println!("P8, P9 and L2 are left out: {error}");
         Vec::new()
     })
 }
 
 async fn measure(client: &Client, id: &str, server: &str, rounds: usize) -> Vec<Row> {
+    let mut rows = history::run(client, id, rounds).await;
     let container = docker::odoo_container(id).await;
-    let mut rows = log_lines(client, id, &container, rounds).await;
+    rows.extend(log_lines(client, id, &container, rounds).await);
     rows.extend(flood::run(client, id, &container, rounds).await);
     rows.extend(typing(client, id, server, &container, rounds).await);
     rows

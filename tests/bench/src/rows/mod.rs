@@ -8,6 +8,7 @@ pub mod console;
 pub mod endurance;
 pub mod fleet;
 pub mod flood;
+pub mod history;
 pub mod instance;
 pub mod job;
 pub mod provision;
