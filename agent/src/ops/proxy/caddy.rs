@@ -137,7 +137,7 @@ fn odoo(upstream: &Upstream) -> Vec<Value> {
     routes.push(json!({"handle": [
         {"handler": "encode", "encodings": {"gzip": {}}},
         {"handler": "reverse_proxy", "upstreams": [{"dial": upstream.http}], "load_balancing": hold,
-            "transport": {"protocol": "http", "dial_timeout": dial_timeout, "read_timeout": format!("{}s", upstream.seconds)}},
+            "transport": {"protocol": "http", "dial_timeout": dial_timeout}},
     ]}));
     routes
 }
@@ -173,7 +173,7 @@ mod tests {
 
     fn upstream(workers: bool) -> Upstream {
         let realtime = workers.then(|| ("/websocket".to_owned(), "odoo-1:8072".to_owned()));
-        Upstream { http: "odoo-1:8069".into(), realtime, seconds: 1200 }
+        Upstream { http: "odoo-1:8069".into(), realtime }
     }
 
     #[test]
@@ -198,7 +198,6 @@ mod tests {
         assert_eq!(routes[0]["handle"][0]["status_code"], 403);
         assert_eq!(routes[1]["handle"][0]["upstreams"][0]["dial"], "odoo-1:8072");
         assert_eq!(routes[2]["handle"][1]["load_balancing"]["try_duration"], "45s");
-        assert_eq!(routes[2]["handle"][1]["transport"]["read_timeout"], "1200s");
         let policy = &config["apps"]["tls"]["automation"]["policies"][0];
         assert_eq!(policy["subjects"], json!(["erp.example.com"]));
         assert_eq!(

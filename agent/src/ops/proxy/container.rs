@@ -18,6 +18,13 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
 
+/// With each new configuration Caddy opens new listening sockets and closes the old ones. Connections that wait to be
+/// accepted there would be reset; since Linux 5.14 the kernel can hand them over.
+fn migration(sys: &Path) -> Option<HashMap<String, String>> {
+    let known = sys.join("net/ipv4/tcp_migrate_req").exists();
+    known.then(|| HashMap::from([("net.ipv4.tcp_migrate_req".into(), "1".into())]))
+}
+
 /// Where the proxy finds the controller's socket.
 pub const CONSOLE_DIRECTORY: &str = "/run/ocore-console";
 
@@ -34,7 +41,7 @@ fn labels_of(ctx: &JobContext, role: &str, hash: &str) -> HashMap<String, String
 
 /// The same for wishes that take the same container.
 fn hash(wish: &ProxyApply) -> String {
-    let mut text = format!("{} {} {}", wish.image, wish.http_port, wish.https_port);
+    let mut text = format!("migrating {} {} {}", wish.image, wish.http_port, wish.https_port);
     if let Some(console) = &wish.console {
         text += &format!(" {}", console.directory);
     }
@@ -206,6 +213,7 @@ fn body(files: &ProxyFiles, labels: HashMap<String, String>, wish: &ProxyApply) 
             cap_add: Some(vec!["NET_BIND_SERVICE".into()]),
             security_opt: Some(vec!["no-new-privileges".into()]),
             pids_limit: Some(512),
+            sysctls: migration(Path::new("/proc/sys")),
             restart_policy: Some(RestartPolicy {
                 name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
                 maximum_retry_count: None,
@@ -217,5 +225,21 @@ fn body(files: &ProxyFiles, labels: HashMap<String, String>, wish: &ProxyApply) 
             ..Default::default()
         }),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_handed_over_where_the_kernel_can() {
+        let sys = tempfile::tempdir().unwrap();
+        assert_eq!(migration(sys.path()), None);
+        let directory = sys.path().join("net/ipv4");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("tcp_migrate_req"), "0\n").unwrap();
+        let wanted = HashMap::from([("net.ipv4.tcp_migrate_req".to_owned(), "1".to_owned())]);
+        assert_eq!(migration(sys.path()), Some(wanted));
     }
 }

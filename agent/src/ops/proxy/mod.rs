@@ -36,15 +36,14 @@ pub fn alias(instance: InstanceId) -> String {
     format!("odoo-{instance}")
 }
 
-/// What one Odoo wants of a proxy.
+/// What one Odoo wants of a proxy. How long a request may take is Odoo's own business: another limit there is no reason to
+/// give the proxy, and all the names that it serves, another configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upstream {
     /// `name:port`.
     pub http: String,
     /// Path and `name:port` of the live bus, where it has a port of its own.
     pub realtime: Option<(String, String)>,
-    /// Longest request, in seconds.
-    pub seconds: u32,
 }
 
 impl Upstream {
@@ -55,7 +54,7 @@ impl Upstream {
         let realtime = Series::of(&spec.odoo_version)
             .filter(|_| sized.workers > 0)
             .map(|series| (series.realtime.path().to_owned(), format!("{name}:{REALTIME_PORT}")));
-        Self { http: format!("{name}:{HTTP_PORT}"), realtime, seconds: conf::time_limits(&spec.settings).1.max(720) }
+        Self { http: format!("{name}:{HTTP_PORT}"), realtime }
     }
 }
 
