@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const NAME: &str = "shop.example.test";
 const CONSOLE: &str = "console.example.test";
@@ -246,19 +247,18 @@ async fn odoo_serves_over_https(version: &str) {
 /// A proxy of one's own, set up with what the domain shows for it.
 struct Nginx {
     child: Child,
-    https: u16,
     _dir: tempfile::TempDir,
 }
 
 impl Nginx {
-    async fn start(snippet: &str) -> Self {
+    async fn start(snippet: &str, https: u16) -> Self {
         let dir = tempfile::Builder::new().prefix("ocore-nginx-").tempdir_in("/var/tmp").expect("a directory");
         let place = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
         let key = KeyPair::generate().expect("a key");
         let own = CertificateParams::new(vec![NAME.into()]).and_then(|own| own.self_signed(&key));
         std::fs::write(place("fullchain.pem"), own.expect("a certificate").pem()).expect("a file");
         std::fs::write(place("privkey.pem"), key.serialize_pem()).expect("a file");
-        let (http, https) = (free_port(), free_port());
+        let http = free_port();
         // Its own ports may be somebody's here, and its certificate is where whoever runs it has it.
         let site = snippet
             .replace("listen 80;", &format!("listen {http};"))
@@ -271,7 +271,7 @@ impl Nginx {
         );
         std::fs::write(place("nginx.conf"), whole).expect("a file");
         let child = Command::new("nginx").args(["-p", &place(""), "-c", &place("nginx.conf")]).spawn();
-        let this = Self { child: child.expect("needs nginx, installed by tests/lab/up"), https, _dir: dir };
+        let this = Self { child: child.expect("needs nginx, installed by tests/lab/up"), _dir: dir };
         wait_for("nginx", Duration::from_secs(20), || async {
             tokio::net::TcpStream::connect(("127.0.0.1", https)).await.ok()
         })
@@ -292,15 +292,60 @@ impl Drop for Nginx {
 }
 
 async fn nginx_leads_there_too(shop: &Shop, proxy: &str) {
-    shop.done(&shop.put(proxy, json!({"mode": "external"})).await.is(202)).await;
+    let https = free_port();
+    shop.done(&shop.put(proxy, json!({"mode": "external", "https_port": https})).await.is(202)).await;
     shop.settled(0..1).await;
-    let nginx = Nginx::start(&text(&shop.domain().await["snippets"], "nginx")).await;
-    wait_for("Odoo behind nginx", CHANGE, || async {
-        (curl("https", nginx.https, &[], "/web/login").await == "200").then_some(())
-    })
-    .await;
-    assert_eq!(curl("https", nginx.https, &[], "/web/database/manager").await, "403");
-    shop.live_bus_is_reached(nginx.https).await;
+    let reach = async || -> Value {
+        // Its DNS leads here, so nothing is left to do but to look.
+        let verified = shop.ada.post(&shop.path(&format!("/domains/{}/verify", shop.domain)), json!({})).await;
+        verified.is(200)["reach"].clone()
+    };
+    let wrong = |reach: &Value, why: &str| {
+        assert!(reach["ok"] == false && text(reach, "message").contains(why), "{reach}");
+    };
+    wrong(&reach().await, "Nobody answers");
+    {
+        let _nginx = Nginx::start(&text(&shop.domain().await["snippets"], "nginx"), https).await;
+        assert_eq!(reach().await["ok"], true, "one process serves the live bus, too");
+        assert_eq!(curl("https", https, &[], "/web/database/manager").await, "403");
+        shop.live_bus_is_reached(https).await;
+    }
+
+    // With workers the live bus has a port of its own, and a proxy that does not know it is found out.
+    shop.done(&shop.put(&shop.path("/config"), json!({"workers": 2})).await.is(202)).await;
+    shop.settled(2..3).await;
+    let port = |instance: &Value, which: &str| instance[which].as_u64().expect("a port").to_string();
+    let instance = shop.ada.get(&shop.path("")).await.is(200);
+    let (plain, realtime) = (port(&instance, "http_port"), port(&instance, "realtime_port"));
+    let snippet = text(&shop.domain().await["snippets"], "nginx");
+    for (other, why) in [(plain, "live bus"), (free_port().to_string(), "live bus")] {
+        let _nginx = Nginx::start(&snippet.replace(&format!(":{realtime};"), &format!(":{other};")), https).await;
+        wrong(&reach().await, why);
+    }
+    {
+        let stranger = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let elsewhere = stranger.local_addr().expect("its port").port();
+        let http = port(&instance, "http_port");
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = stranger.accept().await {
+                let (mut asked, page) =
+                    ([0; 4096], b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+                let _ = socket.read(&mut asked).await;
+                let _ = socket.write_all(page).await;
+            }
+        });
+        let _nginx = Nginx::start(&snippet.replace(&format!(":{http};"), &format!(":{elsewhere};")), https).await;
+        wrong(&reach().await, "but not this instance");
+    }
+    let _nginx = Nginx::start(&snippet, https).await;
+    assert_eq!(reach().await["ok"], true);
+    let domain = shop.domain().await;
+    assert!(
+        domain["certificate"]["source"] == "external" && domain["certificate"]["not_after"].is_string(),
+        "{domain}"
+    );
+    assert_eq!(curl("https", https, &[], "/web/login").await, "200");
+    shop.live_bus_is_reached(https).await;
 }
 
 #[cfg(not(feature = "full"))]

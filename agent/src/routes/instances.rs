@@ -13,7 +13,7 @@ use ocore_shared::protocol::databases::{
     DatabaseInfo, DatabaseList, DatabaseMetrics, SettingList, TableList, TableQuery,
 };
 use ocore_shared::protocol::modules::ModuleList;
-use ocore_shared::protocol::proxy::ProxyState;
+use ocore_shared::protocol::proxy::{NameCheck, NameQuery, ProxyState};
 
 pub fn router() -> Router<AgentState> {
     Router::new()
@@ -24,6 +24,7 @@ pub fn router() -> Router<AgentState> {
         .route("/instances/{id}/database/tables", get(table_list))
         .route("/instances/{id}/database/databases", get(database_list))
         .route("/proxy", get(proxy_state))
+        .route("/proxy/name", get(name_check))
 }
 
 async fn module_list(State(state): State<AgentState>, Path(id): Path<InstanceId>) -> ApiResult<Json<ModuleList>> {
@@ -32,6 +33,10 @@ async fn module_list(State(state): State<AgentState>, Path(id): Path<InstanceId>
 
 async fn proxy_state(State(state): State<AgentState>) -> ApiResult<Json<ProxyState>> {
     Ok(Json(proxy::proxy_state(&state.host).await?))
+}
+
+async fn name_check(State(state): State<AgentState>, Query(query): Query<NameQuery>) -> ApiResult<Json<NameCheck>> {
+    Ok(Json(proxy::name_check(&state.host, &query).await?))
 }
 
 async fn database_info(State(state): State<AgentState>, Path(id): Path<InstanceId>) -> ApiResult<Json<DatabaseInfo>> {

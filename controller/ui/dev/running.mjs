@@ -9,13 +9,17 @@ const soon = (days) => new Date(Date.now() + days * 86_400_000).toISOString();
 function domain(instance, host, state, rest = {}) {
   return {
     id: randomUUID(), instance_id: instance.id, host, name: host, url: `https://${host}`, is_primary: false, automatic: false, state,
-    reason: null, retry_at: null, snippets: null, access: access({}), version: 1, created_at: ago(9e5), updated_at: ago(600),
+    reason: null, retry_at: null, snippets: null, reach: null, active_job_id: null, access: access({}), version: 1, created_at: ago(9e5), updated_at: ago(600),
     dns: { records: [{ type: 'A', name: host, value: '203.0.113.7' }, { type: 'AAAA', name: host, value: '2001:db8::7' }], checked: null },
     certificate: { source: 'acme', issuer: null, not_before: null, not_after: null, serial: null }, ...rest,
   };
 }
 const certificate = (days, rest) => ({ source: 'acme', issuer: 'R11', not_before: ago(1e6), not_after: soon(days), serial: '04af', ...rest });
 
+const snippets = (host) => ({
+  nginx: `upstream ocore {\n    server 127.0.0.1:20004;\n}\nserver {\n    listen 443 ssl;\n    server_name ${host};\n    location / {\n        proxy_pass http://ocore;\n    }\n}\n`,
+  traefik: `http:\n  routers:\n    ocore:\n      rule: Host(\`${host}\`)\n      service: ocore\n`,
+});
 const names = new Map();
 function domainsOf(instance, place) {
   if (!names.has(instance.id)) {
@@ -25,6 +29,9 @@ function domainsOf(instance, place) {
       domain(instance, 'boutique.acme.example', 'pending_dns', { dns: { records: [{ type: 'A', name: 'boutique.acme.example', value: '203.0.113.7' }], checked: { ok: false, addresses: ['198.51.100.4'], aliases: [], checked_at: ago(70), message: 'boutique.acme.example leads to 198.51.100.4, and the server is 203.0.113.7.' } } }),
       domain(instance, 'erp.acme.example', 'failed', { reason: 'The authority has issued enough for now: too many certificates for acme.example.', retry_at: soon(0.4) }),
       domain(instance, 'acme-production.apps.example.com', 'issuing', { automatic: true }),
+    ] : place === 5 ? [
+      domain(instance, 'crm.acme.example', 'active', { is_primary: true, certificate: certificate(40, { source: 'external', issuer: 'R12' }), snippets: snippets('crm.acme.example'), reach: { ok: true, message: null, checked_at: ago(200) } }),
+      domain(instance, 'old.acme.example', 'active', { certificate: certificate(5, { source: 'external', issuer: 'R12' }), snippets: snippets('old.acme.example'), reach: { ok: false, message: 'The live bus (chat, notifications) does not come through: /websocket answers 502 Bad Gateway. Lead it to port 20005.', checked_at: ago(40) } }),
     ] : []);
   }
   return names.get(instance.id);
@@ -50,7 +57,7 @@ export function domainAnswer(method, instance, place, sub, leaf, body) {
 const proxies = new Map();
 export function proxyAnswer(method, server, body) {
   const stored = proxies.get(server.id) ?? {
-    server_id: server.id, mode: server.name === 'paris-1' ? 'managed' : 'none', http_port: 80, https_port: 443, image: 'caddy:2', acme_email: 'ops@acme.example',
+    server_id: server.id, mode: server.name === 'paris-1' ? 'managed' : server.name === 'oslo-1' ? 'external' : 'none', http_port: 80, https_port: 443, image: 'caddy:2', acme_email: 'ops@acme.example',
     acme_directory: null, acme_ca_certificate: null, zone: 'apps.example.com', status: server.name === 'paris-1' ? 'active' : 'off', status_message: null,
     applied_at: server.name === 'paris-1' ? ago(4000) : null, console_host: server.name === 'paris-1' ? 'ocore.acme.example' : null, version: 1,
   };

@@ -157,6 +157,7 @@ async function shoot(theme, width, height) {
   await take('proxy', `/servers/${find(servers, 'paris-1')}?tab=proxy`);
   await take('proxy-none', `/servers/${find(servers, 'paris-2')}?tab=proxy`);
   await take('domains', tabOf('Acme prod', 'domains'));
+  await take('domains-own-proxy', tabOf('Hooli', 'domains'));
   await take('domains-none', tabOf('Globex', 'domains'));
   const domainAction = async (host, action) => {
     await tab.getByLabel(`Actions for ${host}`).click();

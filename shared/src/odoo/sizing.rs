@@ -53,7 +53,7 @@ pub fn size(cpus: f64, memory_mb: u32, settings: &OdooSettings, has_realtime_rou
         Some(asked) => (asked, format!("{} asked for.", counted(asked))),
         None if !has_realtime_route => (
             0,
-            "One process with threads: no proxy leads to this instance, and without one browsers cannot reach the live bus of several workers.".into(),
+            "One process with threads: the server's own proxy does not lead to this instance, and another one has to be told of the live bus of several workers. Ask for workers to have them.".into(),
         ),
         None if least < 2 => (
             0,

@@ -111,6 +111,8 @@ pub struct InstanceUpgraded {
     /// `sha256:…` of the image that was asked for.
     pub image_digest: String,
     pub http_port: u16,
+    #[serde(default)]
+    pub realtime_port: Option<u16>,
     /// What it runs now, as in [`crate::protocol::odoo::InstanceSpec`].
     pub image: String,
     #[serde(default)]

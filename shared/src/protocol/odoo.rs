@@ -151,6 +151,9 @@ pub struct InstanceRunning {
     /// `sha256:…` of the image in use.
     pub image_digest: String,
     pub http_port: u16,
+    /// Where the live bus is published, if it has a port of its own.
+    #[serde(default)]
+    pub realtime_port: Option<u16>,
     /// From the first `create` to the first good answer.
     pub start_milliseconds: u64,
 }

@@ -5,6 +5,7 @@ use crate::protocol::registries::RegistryLogin;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Input of `proxy_apply`: everything that the proxy of a server serves, always whole. Without sites and with `enabled`
 /// it runs and serves nothing; not `enabled`, it is removed. Applied twice it changes nothing.
@@ -124,6 +125,26 @@ pub struct CertificateInfo {
     pub issuer: String,
     /// Serial number in hexadecimal.
     pub serial: String,
+}
+
+/// Query of `GET /proxy/name`: a name to which somebody's own proxy is to lead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NameQuery {
+    pub host: String,
+    /// Where the name leads; when nobody listens there, this server's own loopback is asked.
+    pub address: Option<IpAddr>,
+    /// Where HTTPS is expected.
+    pub port: u16,
+    pub instance_id: InstanceId,
+}
+
+/// Answer of `GET /proxy/name`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NameCheck {
+    /// Why people do not reach the instance by that name, and what to do.
+    pub problem: Option<String>,
+    /// Whatever certificate is shown for it.
+    pub certificate: Option<CertificateInfo>,
 }
 
 /// Result of `proxy_apply`.

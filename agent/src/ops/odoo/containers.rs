@@ -23,6 +23,7 @@ pub const CONF: &str = "/etc/odoo/odoo.conf";
 /// How long a stop may take before it becomes a kill.
 pub const STOP_SECONDS: i32 = 60;
 const HTTP: &str = "8069/tcp";
+const REALTIME: &str = "8072/tcp";
 /// Whatever the instance's own log level is: the line that says how it ended is one of these.
 pub const TOLD: [&str; 2] = ["--log-level=info", "--log-handler=:INFO"];
 
@@ -152,17 +153,22 @@ pub fn odoo(record: &Record, job: JobId, step: &str, records: &Records) -> Conta
     let spec = &record.spec;
     // Behind the proxy only the agent itself asks there.
     let address = if spec.has_proxy { "127.0.0.1".into() } else { spec.bind_address.clone() };
-    let binding = PortBinding { host_ip: Some(address), host_port: Some(record.http_port.to_string()) };
+    let binding =
+        |port: u16| Some(vec![PortBinding { host_ip: Some(address.clone()), host_port: Some(port.to_string()) }]);
+    let mut ports = HashMap::from([(HTTP.to_owned(), binding(record.http_port))]);
+    if let Some(port) = record.published_realtime_port() {
+        ports.insert(REALTIME.into(), binding(port));
+    }
     let body = odoo_like(spec, job, ("odoo", step), &records.conf_path(spec.instance_id), records, vec![]);
     let host_config = HostConfig {
-        port_bindings: Some(HashMap::from([(HTTP.to_owned(), Some(vec![binding]))])),
+        port_bindings: Some(ports.clone()),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
             maximum_retry_count: None,
         }),
         ..body.host_config.unwrap_or_default()
     };
-    ContainerCreateBody { exposed_ports: Some(vec![HTTP.into()]), host_config: Some(host_config), ..body }
+    ContainerCreateBody { exposed_ports: Some(ports.into_keys().collect()), host_config: Some(host_config), ..body }
 }
 
 /// The container that fills the database and ends.

@@ -183,13 +183,19 @@ pub async fn reserve(host: &Host, ctx: &JobContext, spec: &InstanceSpec, at_leas
         Some(port) => wished(host, spec, port).await?,
         None => first_free(host, spec, at_least).await?,
     };
+    let realtime_port = match record::publishes_realtime(spec) {
+        true => Some(first_free(host, spec, http_port.saturating_add(1)).await?),
+        false => None,
+    };
     let record = Record {
         http_port,
+        realtime_port,
         ..before.unwrap_or_else(|| Record {
             spec: spec.clone(),
             stage: Stage::Provisioning,
             job: ctx.id(),
             http_port,
+            realtime_port,
             image_digest: String::new(),
             postgres_digest: String::new(),
             running: false,
@@ -203,7 +209,7 @@ pub async fn reserve(host: &Host, ctx: &JobContext, spec: &InstanceSpec, at_leas
 async fn taken(host: &Host, spec: &InstanceSpec) -> Result<BTreeSet<u16>, OpError> {
     let mut taken: BTreeSet<u16> = ports::listening(Path::new("/proc")).into_keys().collect();
     let others = host.records.all().into_iter().filter(|r| r.spec.instance_id != spec.instance_id);
-    taken.extend(others.filter(|r| r.stage != Stage::Removed).map(|r| r.http_port));
+    taken.extend(others.filter(|r| r.stage != Stage::Removed).flat_map(|r| r.ports()));
     taken.extend(published(host).await?.into_keys());
     Ok(taken)
 }
@@ -220,6 +226,18 @@ async fn published(host: &Host) -> Result<HashMap<u16, String>, OpError> {
     Ok(published)
 }
 
+/// The record with a port for the live bus, if its specification wants one and it has none yet: chosen and written down.
+pub async fn reserve_realtime(host: &Host, record: Record, spec: &InstanceSpec) -> Result<Record, OpError> {
+    if record.realtime_port.is_some() || !record::publishes_realtime(spec) {
+        return Ok(record);
+    }
+    let _ports = host.records.ports.lock().await;
+    let port = first_free(host, spec, record.http_port.saturating_add(1)).await?;
+    let record = Record { realtime_port: Some(port), ..record };
+    host.records.write(&record)?;
+    Ok(record)
+}
+
 async fn first_free(host: &Host, spec: &InstanceSpec, at_least: u16) -> Result<u16, OpError> {
     let taken = taken(host, spec).await?;
     let range = &host.instance_ports;
@@ -234,7 +252,7 @@ async fn first_free(host: &Host, spec: &InstanceSpec, at_least: u16) -> Result<u
 
 pub async fn wished(host: &Host, spec: &InstanceSpec, port: u16) -> Result<u16, OpError> {
     let others = host.records.all().into_iter().filter(|r| r.spec.instance_id != spec.instance_id);
-    let reserved = others.filter(|r| r.stage != Stage::Removed).find(|r| r.http_port == port);
+    let reserved = others.filter(|r| r.stage != Stage::Removed).find(|r| r.ports().any(|own| own == port));
     let holder = if let Some(container) = published(host).await?.get(&port) {
         Some(format!("the container {container}"))
     } else if let Some(record) = reserved {

@@ -276,6 +276,7 @@ pub async fn running(host: &Host, record: &Record, start_milliseconds: u64) -> R
         container_name: name,
         image_digest: record.image_digest.clone(),
         http_port: record.http_port,
+        realtime_port: record.published_realtime_port(),
         start_milliseconds,
     })
 }

@@ -4,6 +4,7 @@
 use crate::config::{create_private_dir, write_atomically};
 use crate::engine::OpError;
 use ocore_shared::ids::{InstanceId, JobId};
+use ocore_shared::odoo::conf;
 use ocore_shared::protocol::odoo::InstanceSpec;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ pub struct Record {
     pub job: JobId,
     /// The published port; decided at the start of provisioning and kept.
     pub http_port: u16,
+    /// Where the live bus was published for a proxy of somebody's own; kept, too.
+    #[serde(default)]
+    pub realtime_port: Option<u16>,
     #[serde(default)]
     pub image_digest: String,
     #[serde(default)]
@@ -44,6 +48,22 @@ impl Record {
     pub fn postgres_container(&self) -> String {
         postgres_container(&self.spec.slug)
     }
+
+    /// Where the live bus is published now, if it has a port of its own.
+    pub fn published_realtime_port(&self) -> Option<u16> {
+        self.realtime_port.filter(|_| publishes_realtime(&self.spec))
+    }
+
+    /// Ports of the server that it has, or will want back.
+    pub fn ports(&self) -> impl Iterator<Item = u16> + use<> {
+        std::iter::once(self.http_port).chain(self.realtime_port)
+    }
+}
+
+/// Workers have a process of their own for the live bus. The server's proxy reaches it inside Docker; anybody else needs
+/// a port.
+pub fn publishes_realtime(spec: &InstanceSpec) -> bool {
+    !spec.has_proxy && conf::sizing(spec).workers > 0
 }
 
 pub fn odoo_container(slug: &str) -> String {
@@ -235,6 +255,7 @@ pub mod tests {
             stage: Stage::Provisioning,
             job: JobId::new(),
             http_port: 20001,
+            realtime_port: None,
             image_digest: String::new(),
             postgres_digest: String::new(),
             running: false,

@@ -63,6 +63,7 @@ impl Rig {
             stage,
             job: JobId::new(),
             http_port: 20001,
+            realtime_port: None,
             image_digest: String::new(),
             postgres_digest: String::new(),
             running: true,

@@ -144,6 +144,7 @@ async fn compare(host: &Host, ctx: &JobContext, wanted: &InstanceSpec) -> Result
         Some(port) => preflight::wished(host, &spec, port).await?,
         None => before.http_port,
     };
+    let before = preflight::reserve_realtime(host, before, &spec).await?;
     let after = Record { spec, http_port, ..before.clone() };
     // A file that cannot be written is refused before anything is touched.
     conf::render(&after.spec, "", &passwords_after(host, ctx, &after)?)?;

@@ -398,6 +398,7 @@ impl Upgrade<'_> {
             container_name: running.container_name,
             image_digest: running.image_digest,
             http_port: running.http_port,
+            realtime_port: running.realtime_port,
             image: after.spec.image.clone(),
             built_image: after.spec.built_image.clone(),
             addons: after.spec.addons.clone(),

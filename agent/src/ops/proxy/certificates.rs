@@ -12,13 +12,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -59,22 +59,39 @@ async fn handshake(port: u16, host: &str) -> Option<CertificateInfo> {
     described(host, connection.peer_certificates()?.first()?)
 }
 
-/// Whoever answers is taken.
+/// A connection to this machine's own proxy; whoever answers is taken.
 pub async fn connect(port: u16, host: &str) -> Option<TlsStream<TcpStream>> {
+    connect_to(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), host).await.ok()
+}
+
+/// A connection for that name; whoever answers is taken. The error says what was wrong.
+pub async fn connect_to(address: SocketAddr, host: &str) -> Result<TlsStream<TcpStream>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().ok()?;
+    let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let config = config
+        .map_err(|e| e.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody(
             provider.signature_verification_algorithms.supported_schemes(),
         )))
         .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).ok()?;
-    let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
-    TlsConnector::from(Arc::new(config)).connect(name, socket).await.ok()
+    let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
+    let socket = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.map_err(|e| e.to_string())
 }
 
-fn described(host: &str, der: &CertificateDer<'_>) -> Option<CertificateInfo> {
+/// Names that a certificate is for.
+pub fn names(der: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    names.value.general_names.iter().filter_map(name).collect()
+}
+
+pub fn described(host: &str, der: &CertificateDer<'_>) -> Option<CertificateInfo> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let at = |time: x509_parser::time::ASN1Time| DateTime::from_timestamp(time.timestamp(), 0);
     let issuer = certificate.issuer();

@@ -119,6 +119,7 @@ fn succeeded<'a>(
         container: running.map(|r| r.container_id.as_str()).filter(|id| !id.is_empty()),
         image_digest: running.map(|r| r.image_digest.as_str()),
         http_port: running.map(|r| i32::from(r.http_port)),
+        realtime_port: running.map(|r| r.realtime_port.map(i32::from)),
         ..outcome
     };
     (Some(event), outcome)

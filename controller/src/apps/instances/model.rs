@@ -80,6 +80,8 @@ pub struct Instance {
     /// Where Odoo answers, once it runs.
     pub url: Option<String>,
     pub http_port: Option<u16>,
+    /// Where the live bus (chat, notifications) is published for a proxy of your own, where it has a port of its own.
+    pub realtime_port: Option<u16>,
     pub bind_address: String,
     pub admin_login: String,
     pub language: String,

@@ -327,6 +327,7 @@ async fn domains(app: &App, steps: &mut Steps, ada: &Visitor, server: &str, inst
     let own = rcgen::generate_simple_self_signed(["shop.example.com".to_owned()]).unwrap();
     let upload = json!({ "certificate": own.cert.pem(), "private_key": own.signing_key.serialize_pem() });
     steps.put(ada, &format!("{domain}/certificate"), upload).await;
+    steps.delete(ada, &format!("{domain}/certificate")).await;
     steps.delete(ada, &domain).await;
 }
 

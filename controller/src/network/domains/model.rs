@@ -4,7 +4,7 @@ use super::access::DomainAccess;
 use super::snippets::Snippets;
 use crate::platform::http::HasVersion;
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{DomainId, InstanceId};
+use ocore_shared::ids::{DomainId, InstanceId, JobId};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use utoipa::ToSchema;
@@ -57,9 +57,13 @@ pub struct Domain {
     pub dns: DomainDns,
     pub certificate: DomainCertificate,
     pub access: DomainAccess,
+    /// What was found when it was last asked for through a proxy of one's own (`external`); null before the first time.
+    pub reach: Option<DomainReach>,
     /// For a proxy of one's own (`external`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippets: Option<Snippets>,
+    /// The job by which its server's proxy serves it or fetches its certificate now.
+    pub active_job_id: Option<JobId>,
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -100,6 +104,16 @@ pub struct DnsCheck {
     pub addresses: Vec<IpAddr>,
     /// Names that it is another name for.
     pub aliases: Vec<String>,
+    /// What is to be changed.
+    pub message: Option<String>,
+    pub checked_at: DateTime<Utc>,
+}
+
+/// Whether people reach an instance through somebody's own proxy: its server has asked there for the sign-in page and the
+/// live bus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DomainReach {
+    pub ok: bool,
     /// What is to be changed.
     pub message: Option<String>,
     pub checked_at: DateTime<Utc>,
@@ -160,8 +174,8 @@ pub fn check_of(
     } else if !strange.is_empty() {
         let strange = list(&strange);
         Some(format!(
-            "{host} leads to {strange}, which is not this server ({wanted}). Correct the DNS, or add ?force=true where a \
-             proxy of your own stands before the server."
+            "{host} leads to {strange}, which is not this server ({wanted}). Correct the DNS, or go on all the same \
+             (force) where a proxy of your own stands before the server."
         ))
     } else {
         None

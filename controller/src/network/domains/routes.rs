@@ -2,7 +2,7 @@
 
 use super::access::AccessInput;
 use super::model::Domain;
-use super::service;
+use super::{certificates, service};
 use crate::app::App;
 use crate::error::{ErrorBody, Result};
 use crate::platform::http::{
@@ -27,7 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(guard(Permission::ManageDomains, routes!(domain_delete)))
         .routes(guard(Permission::ManageDomains, routes!(domain_verify)))
         .routes(guard(Permission::ManageDomains, routes!(domain_primary)))
-        .routes(guard(Permission::ManageDomains, routes!(domain_certificate)))
+        .routes(guard(Permission::ManageDomains, routes!(domain_certificate, domain_certificate_drop)))
         .routes(guard(Permission::ManageDomains, routes!(domain_renew)))
         .routes(guard(Permission::ManageDomains, routes!(domain_access)))
 }
@@ -164,14 +164,26 @@ async fn domain_certificate(
     Body(body): Body<CertificateUpload>,
 ) -> Result<Accepted> {
     let (chain, key) = (&body.certificate, &body.private_key);
-    service::domain_certificate(&ctx, &app, path.id, path.domain_id, chain, key, if_match).await
+    certificates::domain_certificate(&ctx, &app, path.id, path.domain_id, chain, key, if_match).await
+}
+
+/// Remove an uploaded certificate: the server's proxy fetches one again, and renews it.
+#[utoipa::path(delete, path = "/api/instances/{id}/domains/{domain_id}/certificate", tag = "Domains",
+    params(DomainPath),
+    responses((status = 202, body = Accepted), (status = 404, body = ErrorBody),
+        (status = 409, description = "None was uploaded, or another proxy leads there", body = ErrorBody),
+        (status = 412, body = ErrorBody)))]
+async fn domain_certificate_drop(
+    ctx: Ctx, State(app): State<App>, Path(path): Path<DomainPath>, if_match: IfMatch,
+) -> Result<Accepted> {
+    certificates::domain_certificate_drop(&ctx, &app, path.id, path.domain_id, if_match).await
 }
 
 /// Fetch a domain's certificate anew, now.
 #[utoipa::path(post, path = "/api/instances/{id}/domains/{domain_id}/renew", tag = "Domains", params(DomainPath),
     responses((status = 202, body = Accepted), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 async fn domain_renew(ctx: Ctx, State(app): State<App>, Path(path): Path<DomainPath>) -> Result<Accepted> {
-    service::domain_renew(&ctx, &app, path.id, path.domain_id).await
+    certificates::domain_renew(&ctx, &app, path.id, path.domain_id).await
 }
 
 /// Change who may come in by a domain, and what browsers are told.

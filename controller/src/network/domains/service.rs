@@ -1,13 +1,14 @@
 //! The rules of domains.
 
 use super::access::{AccessInput, access_wished};
-use super::certificate::certificate_check;
+use super::certificates::retry_later;
 use super::follow::instance_follow;
-use super::jobs::{certificate_ask, subject_of};
-use super::model::{CertificateSource, Domain, DomainState, check_of, records_of};
+use super::jobs::subject_of;
+use super::model::{CertificateSource, Domain, DomainCertificate, DomainReach, DomainState, check_of, records_of};
 use super::names::host_of;
+use super::reach::{Way, name_reach, upstream};
 use super::snippets::{Route, snippets};
-use super::store::{self, Stored, domain_taken};
+use super::store::{self, Reach, Stored, domain_taken};
 use crate::app::App;
 use crate::apps::instances::model::Instance;
 use crate::apps::instances::service::{instance_get, stays};
@@ -18,13 +19,9 @@ use crate::network::proxies::store as proxies;
 use crate::network::proxies::wish::{By, proxy_follow};
 use crate::platform::bus::{Kind, Signal};
 use crate::platform::http::{Accepted, Changed, Ctx, IfMatch, List, Page, Patch};
-use crate::platform::secrets::store::{secret_add, secret_delete};
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
-use chrono::{DateTime, Utc};
 use ocore_shared::ids::{DomainId, InstanceId, JobId};
-use ocore_shared::protocol::proxy::CertificateInfo;
-use ocore_shared::secret::Secret;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use std::net::IpAddr;
@@ -33,10 +30,13 @@ use std::net::IpAddr;
 const MOST: i64 = 100;
 
 /// An instance with what its domains are shown and judged by.
-struct Home {
-    instance: Instance,
-    mode: ProxyMode,
+pub struct Home {
+    pub instance: Instance,
+    pub mode: ProxyMode,
+    https_port: u16,
     addresses: Vec<IpAddr>,
+    /// The name to which others may send people on.
+    primary: Option<String>,
 }
 
 impl Home {
@@ -45,32 +45,49 @@ impl Home {
         let mut domain = stored.domain;
         domain.dns.records = records_of(&domain.host, &self.addresses);
         if self.mode == ProxyMode::External {
-            domain.certificate.source = CertificateSource::External;
-            let port = self.instance.http_port.unwrap_or(8069);
-            let address = self.addresses.first().map_or_else(|| "127.0.0.1".into(), IpAddr::to_string);
-            let upstream =
-                if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
+            let shown = stored.reach.as_ref().and_then(|reach| reach.check.certificate.as_ref());
+            domain.certificate = DomainCertificate {
+                source: CertificateSource::External,
+                not_before: shown.map(|certificate| certificate.not_before),
+                not_after: shown.map(|certificate| certificate.not_after),
+                issuer: shown.map(|certificate| certificate.issuer.clone()),
+                serial: shown.map(|certificate| certificate.serial.clone()),
+            };
+            domain.reach = stored.reach.map(|Reach { check, checked_at }| DomainReach {
+                ok: check.problem.is_none(),
+                message: check.problem,
+                checked_at,
+            });
+            let upstream = |port: u16| upstream(&self.instance.bind_address, port);
             domain.snippets = Some(snippets(&Route {
                 host: &domain.host,
-                upstream: &upstream,
+                http: &upstream(self.instance.http_port.unwrap_or(8069)),
+                realtime: self.instance.realtime_port.map(upstream).as_deref(),
                 odoo_version: &self.instance.odoo_version,
                 noindex: self.instance.environment_type != "production",
+                access: &stored.access,
+                redirect_to: self
+                    .primary
+                    .as_deref()
+                    .filter(|primary| domain.access.redirect_to_primary && *primary != domain.host),
             }));
         }
         domain
     }
 }
 
-async fn home(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Home> {
+pub async fn home(ctx: &Ctx, app: &App, id: InstanceId) -> Result<Home> {
     let instance = instance_get(ctx, app, id).await?;
     let mut connection = app.db.org(ctx.organization).await?;
     let (organization, server) = (ctx.organization, instance.server_id);
-    let mode = proxies::proxy_get(&mut connection, organization, server).await?.map_or(ProxyMode::None, |p| p.mode);
+    let proxy = proxies::proxy_get(&mut connection, organization, server).await?;
+    let (mode, https_port) = proxy.map_or((ProxyMode::None, 443), |proxy| (proxy.mode, proxy.https_port));
     let addresses = proxies::server_addresses(&mut connection, organization, server).await?;
-    Ok(Home { instance, mode, addresses })
+    let primary = store::primary_host(&mut connection, organization, id).await?;
+    Ok(Home { instance, mode, https_port, addresses, primary })
 }
 
-async fn found(ctx: &Ctx, connection: &mut PgConnection, instance: InstanceId, id: DomainId) -> Result<Stored> {
+pub async fn found(ctx: &Ctx, connection: &mut PgConnection, instance: InstanceId, id: DomainId) -> Result<Stored> {
     store::domain_get(connection, ctx.organization, instance, id).await?.ok_or(Error::NotFound("domain"))
 }
 
@@ -89,7 +106,7 @@ pub async fn domain_get(ctx: &Ctx, app: &App, instance: InstanceId, id: DomainId
 }
 
 /// What follows the commit of a change.
-fn told(ctx: &Ctx, app: &App, instance: InstanceId) {
+pub fn told(ctx: &Ctx, app: &App, instance: InstanceId) {
     app.jobs.poke.notify_one();
     app.bus.send(Signal::EventsAppended);
     app.bus.changed(ctx.organization, Kind::Instance, instance);
@@ -124,7 +141,7 @@ pub async fn domain_add(ctx: &Ctx, app: &App, instance: InstanceId, host: &str) 
     Ok(home.shown(stored))
 }
 
-fn accepted(stored: &Stored, state: DomainState, message: &str, job_id: JobId) -> Accepted {
+pub fn accepted(stored: &Stored, state: DomainState, message: &str, job_id: JobId) -> Accepted {
     let (id, instance) = (stored.domain.id, stored.domain.instance_id);
     Accepted {
         id: id.0,
@@ -156,10 +173,20 @@ pub async fn domain_verify(
         return Err(retry_later(at));
     }
     let check = check_of(host, app.dns.lookup(host).await, &home.addresses, now);
+    let reach = match home.mode {
+        ProxyMode::External if check.ok || force => {
+            let (server, addresses, port) = (home.instance.server_id, home.addresses.as_slice(), home.https_port);
+            name_reach(app, &Way { host, instance, server, addresses, port }).await
+        }
+        _ => None,
+    };
     let mut connection = app.db.org(organization).await?;
     let mut tx = connection.begin().await?;
     proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
     store::domain_checked(&mut tx, organization, id, &check).await?;
+    if let Some(reach) = &reach {
+        store::domain_reached(&mut tx, organization, id, reach).await?;
+    }
     let subject = subject_of(&present);
     let after = json!({"dns": check, "force": force});
     audit_append(&mut tx, Some(organization), &ctx.caller, "domain.verified", &subject, None, Some(after)).await?;
@@ -221,106 +248,6 @@ pub async fn domain_primary(
     drop(connection);
     told(ctx, app, instance);
     domain_get(ctx, app, instance, id).await
-}
-
-fn retry_later(at: DateTime<Utc>) -> Error {
-    let at = at.format("%Y-%m-%d %H:%M UTC");
-    let message = format!("The authority has issued enough for now and refuses until {at}; wait for that.");
-    Error::conflict("certificate_retry_later", message)
-}
-
-/// Only oCore's own proxy shows certificates that oCore has.
-fn managed(home: &Home) -> Result<()> {
-    match home.mode {
-        ProxyMode::Managed => Ok(()),
-        ProxyMode::External => {
-            let message = "Another proxy leads there, which has its own certificates; give it the certificate.";
-            Err(Error::conflict("proxy_external", message))
-        }
-        ProxyMode::None => {
-            let message = "The server has no proxy to show it. Set one first: PUT /api/servers/{id}/proxy.";
-            Err(Error::conflict("proxy_missing", message))
-        }
-    }
-}
-
-/// Put a certificate of one's own in. It is served from then on, whatever the DNS says, and not renewed.
-pub async fn domain_certificate(
-    ctx: &Ctx, app: &App, instance: InstanceId, id: DomainId, chain: &str, key: &Secret, if_match: IfMatch,
-) -> Result<Accepted> {
-    let home = home(ctx, app, instance).await?;
-    stays(&home.instance)?;
-    managed(&home)?;
-    let organization = ctx.organization;
-    let mut connection = app.db.org(organization).await?;
-    let mut tx = connection.begin().await?;
-    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
-    let present = found(ctx, &mut tx, instance, id).await?;
-    if_match.check(present.domain.version)?;
-    let host = present.domain.host.clone();
-    let read = certificate_check(&host, chain, key.expose(), app.clock.now())
-        .map_err(|problem| Error::Invalid(vec![problem]))?;
-    let secret = secret_add(&mut tx, organization, &app.keyring, "certificate_key", key).await?;
-    let certificate = CertificateInfo {
-        host,
-        not_before: read.not_before,
-        not_after: read.not_after,
-        issuer: read.issuer,
-        serial: read.serial,
-    };
-    let old = store::domain_upload(&mut tx, organization, id, &read.chain, secret, &certificate).await?;
-    let by = By::caller(ctx);
-    let job = proxy_follow(&mut tx, organization, home.instance.server_id, &by, true).await?;
-    // A job that is under way has the old key already, or gets the new one.
-    if let Some(old) = old {
-        secret_delete(&mut tx, organization, old).await?;
-    }
-    let after = json!({"certificate": certificate});
-    let action = "certificate.uploaded";
-    audit_append(&mut tx, Some(organization), &ctx.caller, action, &subject_of(&present), None, Some(after)).await?;
-    tx.commit().await?;
-    drop(connection);
-    told(ctx, app, instance);
-    let job = job.ok_or_else(|| Error::internal(anyhow::anyhow!("a managed proxy has no job")))?;
-    let state = match present.domain.state {
-        DomainState::Active => DomainState::Active,
-        _ => DomainState::Issuing,
-    };
-    Ok(accepted(&present, state, "The certificate is being put in place.", job))
-}
-
-/// Fetch a certificate anew.
-pub async fn domain_renew(ctx: &Ctx, app: &App, instance: InstanceId, id: DomainId) -> Result<Accepted> {
-    let home = home(ctx, app, instance).await?;
-    stays(&home.instance)?;
-    managed(&home)?;
-    let organization = ctx.organization;
-    let mut connection = app.db.org(organization).await?;
-    let mut tx = connection.begin().await?;
-    proxies::proxy_lock(&mut tx, organization, home.instance.server_id).await?;
-    let present = found(ctx, &mut tx, instance, id).await?;
-    if present.domain.certificate.source == CertificateSource::Uploaded {
-        let message = "The certificate was uploaded; upload the newer one.";
-        return Err(Error::conflict("certificate_uploaded", message));
-    }
-    if !present.verified {
-        return Err(Error::conflict("domain_unverified", "Verify the domain first; its certificate comes with that."));
-    }
-    if let Some(at) = present.domain.retry_at.filter(|at| *at > app.clock.now()) {
-        return Err(retry_later(at));
-    }
-    let by = By::caller(ctx);
-    let asked = certificate_ask(&mut tx, organization, home.instance.server_id, &present, true, &by).await?;
-    let Some(job) = asked else {
-        let message = "The certificate is being fetched at this moment; wait for that.";
-        return Err(Error::conflict("operation_in_progress", message));
-    };
-    let action = "certificate.renew_requested";
-    audit_append(&mut tx, Some(organization), &ctx.caller, action, &subject_of(&present), None, None).await?;
-    tx.commit().await?;
-    drop(connection);
-    told(ctx, app, instance);
-    Ok(accepted(&present, present.domain.state, "The certificate is being fetched anew.", job))
 }
 
 /// Change who may come in by a name.

@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use crate::network::proxies::model::ProxyMode;
 use crate::platform::http::Page;
 use chrono::{DateTime, Utc};
-use ocore_shared::ids::{DomainId, InstanceId, OrganizationId, SecretId, ServerId};
-use ocore_shared::protocol::proxy::{CertificateInfo, SiteAccess};
+use ocore_shared::ids::{DomainId, InstanceId, JobId, OrganizationId, SecretId, ServerId};
+use ocore_shared::protocol::proxy::{CertificateInfo, NameCheck, SiteAccess};
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -31,6 +32,8 @@ struct DomainRow {
     serial: Option<String>,
     access: Json<SiteAccess>,
     redirect_to_primary: bool,
+    reach: Option<Json<Reach>>,
+    active_job_id: Option<Uuid>,
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -43,6 +46,16 @@ pub struct Stored {
     pub domain: Domain,
     pub access: SiteAccess,
     pub verified: bool,
+    /// What was found through somebody's own proxy.
+    pub reach: Option<Reach>,
+}
+
+/// What a server has found when it asked for a name through somebody's own proxy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reach {
+    #[serde(flatten)]
+    pub check: NameCheck,
+    pub checked_at: DateTime<Utc>,
 }
 
 impl From<DomainRow> for Stored {
@@ -68,12 +81,14 @@ impl From<DomainRow> for Stored {
                 serial: row.serial,
             },
             access: DomainAccess::new(&row.access.0, row.redirect_to_primary),
+            reach: None,
             snippets: None,
+            active_job_id: row.active_job_id.map(JobId),
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         };
-        Self { domain, access: row.access.0, verified: row.verified_at.is_some() }
+        Self { domain, access: row.access.0, verified: row.verified_at.is_some(), reach: row.reach.map(|r| r.0) }
     }
 }
 
@@ -84,8 +99,14 @@ macro_rules! domain_query {
             DomainRow,
             r#"select id, instance_id, host, is_primary, automatic, state as "state: DomainState", reason, retry_at,
                    dns as "dns: Json<DnsCheck>", verified_at, uploaded_chain is not null as "uploaded!", not_before,
-                   not_after, issuer, serial, access as "access: Json<SiteAccess>", redirect_to_primary, version,
-                   created_at, updated_at
+                   not_after, issuer, serial, access as "access: Json<SiteAccess>", redirect_to_primary,
+                   reach as "reach: Json<Reach>",
+                   (select j.id from jobs j
+                    where j.server_id = (select i.server_id from instances i where i.id = domains.instance_id)
+                      and j.status in ('queued', 'dispatched', 'running')
+                      and (j.kind = 'certificate_issue' and j.subject ->> 'id' = domains.id::text
+                           or j.kind = 'proxy_apply' and domains.state = 'issuing')
+                    order by j.kind, j.id limit 1) as active_job_id, version, created_at, updated_at
                from domains "# + $rest,
             $($argument),+
         )
@@ -230,6 +251,34 @@ pub async fn domain_make_primary(
     Ok(())
 }
 
+/// The name under which an instance is reached first of all, if it is by any.
+pub async fn primary_host(
+    connection: &mut PgConnection, organization: OrganizationId, instance: InstanceId,
+) -> Result<Option<String>> {
+    let host = sqlx::query_scalar!(
+        "select host from domains where organization_id = $1 and instance_id = $2 and is_primary
+           and activated_at is not null",
+        organization.0,
+        instance.0
+    );
+    Ok(host.fetch_optional(connection).await?)
+}
+
+/// Write down what was found through somebody's own proxy.
+pub async fn domain_reached(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId, reach: &Reach,
+) -> Result<()> {
+    sqlx::query!(
+        "update domains set reach = $3, updated_at = now() where organization_id = $1 and id = $2",
+        organization.0,
+        id.0,
+        Json(reach) as _
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Write down what a look at the DNS found.
 pub async fn domain_checked(
     connection: &mut PgConnection, organization: OrganizationId, id: DomainId, check: &DnsCheck,
@@ -350,6 +399,30 @@ pub async fn domain_upload(
     .execute(connection)
     .await?;
     Ok(old.flatten().map(SecretId))
+}
+
+/// Take an uploaded certificate out, so that one is fetched; its key.
+pub async fn domain_upload_drop(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId,
+) -> Result<Option<SecretId>> {
+    let key = sqlx::query_scalar!(
+        "select key_secret_id from domains where organization_id = $1 and id = $2 for update",
+        organization.0,
+        id.0
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update domains set uploaded_chain = null, key_secret_id = null, not_before = null, not_after = null,
+             issuer = null, serial = null, warned_days = null, reason = null, retry_at = null, state = 'issuing',
+             version = version + 1, updated_at = now()
+         where organization_id = $1 and id = $2",
+        organization.0,
+        id.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(key.flatten().map(SecretId))
 }
 
 /// Who may come in. False: somebody else was faster.

@@ -6,6 +6,7 @@ use crate::apps::instances::tests::Shop;
 use crate::identity::authentication::tests::{Answer, Visitor, run};
 use crate::network::proxies::store::console_set;
 use crate::testing::agent;
+use axum::extract::Query;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -14,9 +15,10 @@ use ocore_shared::ids::JobId;
 use ocore_shared::protocol::events::AgentEvent;
 use ocore_shared::protocol::inventory::Facts;
 use ocore_shared::protocol::jobs::{JobFailure, JobSnapshot, JobStatus, StepStatus};
-use ocore_shared::protocol::proxy::{CertificateInfo, ConsoleSite, ProxyState};
+use ocore_shared::protocol::proxy::{CertificateInfo, ConsoleSite, NameCheck, NameQuery, ProxyState};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use tokio::net::UdpSocket;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
@@ -181,6 +183,7 @@ async fn a_name_is_checked_served_certified_and_then_odoos_own() {
     assert!(shop.open("certificate_issue").await.is_empty(), "not before it is served");
     shop.done(job, Value::Null).await;
     let (issue, told) = shop.only("certificate_issue").await;
+    assert_eq!(shop.domain(&path).await["active_job_id"], issue.to_string());
     assert_eq!((&told["host"], &told["renew"]), (&json!("alias.example.com"), &json!(false)));
     let seen = shop.domain(&path).await;
     assert_eq!((&seen["state"], &seen["dns"]["checked"]["aliases"]), (&json!("issuing"), &json!(["good.example.com"])));
@@ -311,6 +314,18 @@ async fn an_authority_that_refuses_is_not_asked_again_too_soon() {
     assert_eq!((&seen["state"], &seen["certificate"]["source"]), (&json!("active"), &json!("uploaded")));
     assert_eq!(shop.spec().await, json!([true, "good.example.com"]));
     shop.ada.post(&format!("{path}/renew"), json!({})).await.refused(StatusCode::CONFLICT, "certificate_uploaded");
+
+    // Taken out again, another one is fetched.
+    let drop = format!("{path}/certificate");
+    shop.ada.delete(&drop).await.is(StatusCode::ACCEPTED);
+    let seen = shop.domain(&path).await;
+    assert_eq!((&seen["state"], &seen["certificate"]["source"]), (&json!("issuing"), &json!("acme")));
+    assert_eq!((&seen["certificate"]["not_after"], count().await), (&Value::Null, 0));
+    shop.ada.delete(&drop).await.refused(StatusCode::CONFLICT, "certificate_not_uploaded");
+    let (job, told) = shop.only("proxy_apply").await;
+    assert_eq!(told["sites"][0]["certificate"]["type"], "acme");
+    shop.done(job, Value::Null).await;
+    shop.only("certificate_issue").await;
 
     // Who may come in: hashes go to the proxy, and are shown to nobody.
     let users = json!([{"username": "ada", "password": "a quiet door 1"}]);
@@ -455,10 +470,73 @@ async fn zones_give_names_and_proxies_renew_by_themselves() {
     shop.proxy(json!({"mode": "external", "zone": null})).await.is(StatusCode::ACCEPTED);
     let own = shop.added("good.example.com").await;
     let seen = shop.domain(&own).await;
-    assert!(seen["snippets"]["nginx"].as_str().unwrap().contains("server 198.51.100.7:20000;"), "{seen}");
+    assert!(seen["snippets"]["nginx"].as_str().unwrap().contains("server 127.0.0.1:20000;"), "{seen}");
     assert_eq!(seen["certificate"]["source"], "external");
     let told = shop.open("proxy_apply").await.pop().unwrap().1;
     assert_eq!((&told["enabled"], &told["sites"]), (&json!(false), &json!([])));
+}
+
+#[tokio::test]
+async fn somebodys_own_proxy_is_looked_through() {
+    let shop = shop().await;
+    shop.proxy(json!({"mode": "external", "https_port": 8443})).await.is(StatusCode::OK);
+    let path = shop.added("good.example.com").await;
+    shop.put_to(&format!("{path}/access"), json!({"allow": ["203.0.113.0/24"]})).await.is(StatusCode::OK);
+    let seen = shop.domain(&path).await;
+    assert_eq!(seen["reach"], Value::Null);
+    assert!(seen["snippets"]["nginx"].as_str().unwrap().contains("allow 203.0.113.0/24;"), "{seen}");
+
+    let answer = Arc::new(Mutex::new(NameCheck { problem: Some("Nobody answers.".into()), certificate: None }));
+    let answers = answer.clone();
+    let asked = move |Query(query): Query<NameQuery>| async move {
+        assert_eq!((query.host.as_str(), query.port), ("good.example.com", 8443));
+        Json(answers.lock().unwrap().clone())
+    };
+    agent(&shop.test.app, shop.organization, shop.server, 2, Router::new().route("/proxy/name", get(asked))).await;
+    shop.ada.post(&format!("{path}/verify"), json!({})).await.is(StatusCode::ACCEPTED);
+    let seen = shop.domain(&path).await;
+    assert_eq!((&seen["state"], &seen["reach"]["ok"]), (&json!("active"), &json!(false)), "it is the proxy's turn");
+    assert_eq!(seen["reach"]["message"], "Nobody answers.");
+
+    // Looked at again when there is time for it.
+    let (update, _) = shop.only("instance_update").await;
+    shop.says([shop.succeeded(update, StepStatus::Succeeded)]).await;
+    let certificate = shop.certificate("good.example.com", 30, "0a");
+    *answer.lock().unwrap() = NameCheck { problem: None, certificate: Some(certificate) };
+    domains_reconcile(&shop.test.app).await.unwrap();
+    let seen = shop.domain(&path).await;
+    assert_eq!((&seen["reach"]["ok"], &seen["certificate"]["serial"]), (&json!(true), &json!("0a")));
+    assert_eq!(seen["certificate"]["source"], "external");
+    shop.proxy(json!({"mode": "managed"})).await.is(StatusCode::ACCEPTED);
+    let seen = shop.domain(&path).await;
+    assert_eq!((&seen["state"], &seen["certificate"]["serial"]), (&json!("issuing"), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_reaches_yet_is_not_written_into_links() {
+    let shop = managed().await;
+    let first = shop.reached("shop.example.com").await;
+    let second = shop.added("good.example.com").await;
+    shop.put_to(&format!("{first}/access"), json!({"redirect_to_primary": true})).await.is(StatusCode::OK);
+    shop.put_to(&format!("{second}/primary"), json!({})).await.is(StatusCode::OK);
+    assert_eq!(shop.spec().await, json!([true, "shop.example.com"]));
+    let sites = shop.only("proxy_apply").await.1["sites"].clone();
+    assert!(sites.as_array().unwrap().iter().all(|site| site["redirect_to"].is_null()), "{sites}");
+    domains_reconcile(&shop.test.app).await.unwrap();
+    assert!(shop.open("instance_update").await.is_empty());
+
+    let (job, _) = shop.only("proxy_apply").await;
+    shop.done(job, Value::Null).await;
+    shop.ada.post(&format!("{second}/verify"), json!({})).await.is(StatusCode::ACCEPTED);
+    let (job, _) = shop.only("proxy_apply").await;
+    shop.done(job, Value::Null).await;
+    let (job, _) = shop.only("certificate_issue").await;
+    shop.done(job, json!(shop.certificate("good.example.com", 90, "02"))).await;
+    assert_eq!(shop.spec().await, json!([true, "good.example.com"]));
+    let (update, _) = shop.only("instance_update").await;
+    shop.says([shop.succeeded(update, StepStatus::Succeeded)]).await;
+    let sites = shop.only("proxy_apply").await.1["sites"].clone();
+    assert_eq!(sites[1]["redirect_to"], "good.example.com", "{sites}");
 }
 
 #[tokio::test]

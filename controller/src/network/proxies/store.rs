@@ -280,7 +280,7 @@ pub async fn site_list(
     let rows = sqlx::query!(
         r#"select d.host, d.instance_id, d.verified_at is not null as "verified!", d.uploaded_chain, d.key_secret_id,
                   d.access as "access: Json<SiteAccess>", d.redirect_to_primary, e.type as environment_type,
-                  (select p.host from domains p where p.instance_id = i.id and p.is_primary and p.verified_at is not null)
+                  (select p.host from domains p where p.instance_id = i.id and p.is_primary and p.activated_at is not null)
                       as primary_host
            from domains d join instances i on i.id = d.instance_id join environments e on e.id = i.environment_id
            where d.organization_id = $1 and i.server_id = $2 and i.desired_state <> 'removed' order by d.host"#,

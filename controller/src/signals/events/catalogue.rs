@@ -243,6 +243,7 @@ mod tests {
     /// What else only the audit log tells.
     const NO_EVENTS: &[&str] = &[
         "certificate.renew_requested",
+        "certificate.upload_removed",
         "certificate.uploaded",
         "domain.verified",
         "job.cancel_requested",

@@ -133,6 +133,8 @@ pub struct Outcome<'a> {
     pub container: Option<&'a str>,
     pub image_digest: Option<&'a str>,
     pub http_port: Option<i32>,
+    /// None within: it has no port of its own any more.
+    pub realtime_port: Option<Option<i32>>,
 }
 
 pub async fn instance_outcome(
@@ -142,6 +144,7 @@ pub async fn instance_outcome(
         "update instances set status = coalesce($3, status), status_reason = $4, health = coalesce($5, health),
              container_id = coalesce($6, container_id), image_digest = coalesce($7, image_digest),
              http_port = coalesce($8, http_port), desired_state = coalesce($9, desired_state),
+             realtime_port = case when $10 then $11 else realtime_port end,
              version = version + 1, updated_at = now()
          where id = $1 and organization_id = $2",
         id.0,
@@ -152,7 +155,9 @@ pub async fn instance_outcome(
         outcome.container,
         outcome.image_digest,
         outcome.http_port,
-        outcome.desired
+        outcome.desired,
+        outcome.realtime_port.is_some(),
+        outcome.realtime_port.flatten()
     )
     .execute(connection)
     .await?;

@@ -194,7 +194,7 @@ fn warnings(spec: &InstanceSpec) -> Vec<String> {
     }
     if sized.workers > 0 && !spec.has_proxy {
         warnings.push(
-            "With workers the live bus (chat, notifications) has a port of its own. Without the server's proxy, yours has to lead to it.".into(),
+            "With workers the live bus (chat, notifications) has a port of its own, realtime_port of the instance. A proxy of yours has to lead to it, as the file shown with each domain does.".into(),
         );
     }
     if settings.proxy_mode == Some(true) && !spec.has_proxy {

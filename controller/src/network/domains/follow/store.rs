@@ -74,7 +74,7 @@ pub struct Followed {
     pub mode: ProxyMode,
     /// It has been reached by some name.
     pub is_reached: bool,
-    /// Its primary name, if it has been reached by that.
+    /// Its primary name, or another one while it has not been reached by that.
     pub primary_host: Option<String>,
 }
 
@@ -92,8 +92,8 @@ pub async fn instance_followed(
                       as "mode!: ProxyMode",
                   exists (select from domains d where d.instance_id = i.id and d.activated_at is not null)
                       as "is_reached!",
-                  (select d.host from domains d where d.instance_id = i.id and d.is_primary
-                      and d.activated_at is not null) as primary_host
+                  (select d.host from domains d where d.instance_id = i.id and d.activated_at is not null
+                   order by d.is_primary desc, d.automatic, d.id limit 1) as primary_host
            from instances i where i.organization_id = $1 and i.id = $2 for no key update of i"#,
         organization.0,
         id.0

@@ -6,6 +6,7 @@ pub mod store;
 use super::follow::instance_follow;
 use super::jobs::certified;
 use super::model::{DomainState, check_of};
+use super::reach::{Way, name_reach};
 use super::store as domains;
 use crate::app::App;
 use crate::error::Result;
@@ -18,6 +19,7 @@ use crate::platform::tunnel::Tunnel;
 use crate::signals::events::Subject;
 use crate::signals::events::store::event_append;
 use chrono::TimeDelta;
+use futures::{StreamExt, TryStreamExt, stream};
 use http::Method;
 use ocore_shared::ids::{OrganizationId, ServerId};
 use ocore_shared::protocol::proxy::ProxyState;
@@ -30,6 +32,8 @@ const VISIT: u32 = 20;
 const ANSWER: Duration = Duration::from_secs(10);
 /// A name that leads nowhere is looked at again then.
 const DNS_AGAIN: TimeDelta = TimeDelta::minutes(5);
+/// Names that are asked for at the same time.
+const AT_ONCE: usize = 8;
 /// Days before the end of a certificate that are told of.
 const WARNINGS: [i64; 3] = [3, 7, 14];
 
@@ -93,6 +97,7 @@ pub async fn domains_reconcile(app: &App) -> Result<()> {
         tx.commit().await?;
     }
     certificates_warn(app).await?;
+    names_visit(app).await?;
     app.jobs.poke.notify_one();
     Ok(())
 }
@@ -117,6 +122,26 @@ async fn proxy_visit(app: &App, organization: OrganizationId, server: ServerId) 
     tx.commit().await?;
     signals.into_iter().for_each(|signal| app.bus.send(signal));
     Ok(())
+}
+
+/// Have names asked for to which somebody's own proxy leads.
+async fn names_visit(app: &App) -> Result<()> {
+    let names = store::name_list_own(app.db.system()).await?;
+    let visit = |name: store::OwnName| async move {
+        // Whoever has its tunnel asks it.
+        let mut connection = app.db.system().acquire().await?;
+        let addresses = proxies::server_addresses(&mut connection, name.organization, name.server).await?;
+        drop(connection);
+        let (host, addresses) = (name.host.as_str(), addresses.as_slice());
+        let way = Way { host, instance: name.instance, server: name.server, addresses, port: name.https_port };
+        let reach = name_reach(app, &way).await;
+        let Some(reach) = reach else { return Ok(()) };
+        let mut tx = app.db.system().begin().await?;
+        domains::domain_reached(&mut tx, name.organization, name.domain, &reach).await?;
+        tx.commit().await?;
+        Ok(())
+    };
+    stream::iter(names).map(visit).buffer_unordered(AT_ONCE).try_collect::<()>().await
 }
 
 /// Tell of certificates that end in 14, 7 and 3 days.

@@ -54,8 +54,8 @@ pub async fn instance_list_behind(system: &PgPool) -> Result<Vec<(OrganizationId
                       exists (select from server_proxies p where p.server_id = i.server_id and p.mode = 'managed')
                       and exists (select from domains d where d.instance_id = i.id and d.activated_at is not null))
                   or (i.spec ->> 'public_host') is distinct from (
-                      select d.host from domains d where d.instance_id = i.id and d.is_primary
-                        and d.activated_at is not null))
+                      select d.host from domains d where d.instance_id = i.id and d.activated_at is not null
+                      order by d.is_primary desc, d.automatic, d.id limit 1))
              and not exists (select from jobs j where j.instance_id = i.id
                              and j.status in ('queued', 'dispatched', 'running'))
            order by i.id limit $1"#,
@@ -64,6 +64,36 @@ pub async fn instance_list_behind(system: &PgPool) -> Result<Vec<(OrganizationId
     .fetch_all(system)
     .await?;
     Ok(rows.into_iter().map(|row| (OrganizationId(row.organization_id), InstanceId(row.id))).collect())
+}
+
+/// A name to which somebody's own proxy is to lead.
+pub struct OwnName {
+    pub organization: OrganizationId,
+    pub server: ServerId,
+    pub https_port: u16,
+    pub instance: InstanceId,
+    pub domain: DomainId,
+    pub host: String,
+}
+
+/// Verified names of running instances on servers with a proxy of somebody's own.
+pub async fn name_list_own(system: &PgPool) -> Result<Vec<OwnName>> {
+    let rows = sqlx::query!(
+        "select d.organization_id, i.server_id, p.https_port, d.instance_id, d.id, d.host
+         from domains d join instances i on i.id = d.instance_id join server_proxies p on p.server_id = i.server_id
+         where p.mode = 'external' and d.verified_at is not null and i.status = 'running' order by i.server_id, d.id"
+    )
+    .fetch_all(system)
+    .await?;
+    let own = rows.into_iter().map(|row| OwnName {
+        organization: OrganizationId(row.organization_id),
+        server: ServerId(row.server_id),
+        https_port: u16::try_from(row.https_port).unwrap_or(443),
+        instance: InstanceId(row.instance_id),
+        domain: DomainId(row.id),
+        host: row.host,
+    });
+    Ok(own.collect())
 }
 
 /// A certificate that ends in a few days.

@@ -36,8 +36,10 @@ export function Failure({ job }: { job: Job }) {
   );
 }
 
-export function JobPanel({ jobId, title }: { jobId: string; title: string }) {
+/** With `quiet` it is not there for those who may not see it. */
+export function JobPanel({ jobId, title, quiet = false }: { jobId: string; title: string; quiet?: boolean }) {
   const { data: job, error, refetch } = useJob(jobId);
+  if (quiet && !job) return null;
   if (error && !job) return <ErrorState error={error} onRetry={() => void refetch()} />;
   if (!job) return <LoadingRows />;
   return (

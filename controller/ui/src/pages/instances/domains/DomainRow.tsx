@@ -4,7 +4,7 @@ import { useMutation } from '@tanstack/react-query';
 import { notifications } from '@mantine/notifications';
 import { api, unwrap } from '@/api/client';
 import { asApiError } from '@/api/errors';
-import type { Domain, Snippets } from '@/api/types';
+import type { Domain, DomainReach, Snippets } from '@/api/types';
 import { CommandBox, CopyButton } from '@/components/Copy';
 import { FormError } from '@/components/FormError';
 import { ListTable } from '@/components/ListTable';
@@ -12,9 +12,8 @@ import { StatusBadge, toneStyle } from '@/components/StatusBadge';
 import { TimeAgo } from '@/components/Time';
 import { formatDateTime } from '@/lib/format';
 import { useNow } from '@/lib/now';
-import { stateOf } from '@/lib/status';
 import { useStale } from '../useStale';
-import { accessText, daysLeft, domainState, expiryText, expiryTone, SOURCES } from './domains';
+import { accessText, daysLeft, expiryText, expiryTone, shownState, SOURCES } from './domains';
 import classes from './domains.module.css';
 
 export interface DomainRowProps {
@@ -45,6 +44,14 @@ function useDomain({ id, instance_id, version, host }: Domain) {
       onSuccess: () => notifications.show({ message: `${host} is the primary domain` }),
       ...common,
     }),
+    fetchAgain: useMutation({
+      mutationFn: () =>
+        unwrap(
+          api.DELETE('/api/instances/{id}/domains/{domain_id}/certificate', { params: { path }, headers: { 'If-Match': `"${version}"` } }),
+        ),
+      onSuccess: () => notifications.show({ message: `A certificate for ${host} is being fetched` }),
+      ...common,
+    }),
     renew: useMutation({
       mutationFn: () => unwrap(api.POST('/api/instances/{id}/domains/{domain_id}/renew', { params: { path } })),
       onSuccess: () => notifications.show({ message: `A new certificate for ${host} is being fetched` }),
@@ -54,10 +61,11 @@ function useDomain({ id, instance_id, version, host }: Domain) {
 }
 
 export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: DomainRowProps) {
-  const { verify, primary, renew } = useDomain(domain);
+  const { verify, primary, renew, fetchAgain } = useDomain(domain);
   const { certificate, state, snippets } = domain;
   const isOurs = certificate.source !== 'external';
   const waits = state === 'pending_dns' || state === 'failed';
+  const { reach } = domain;
   const elsewhere = state === 'pending_dns' && (asApiError(verify.error).code === 'dns_not_ready' || domain.dns.checked?.ok === false);
   return (
     <li className={classes.domain} data-domain={domain.host} data-state={state}>
@@ -66,7 +74,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
           <Anchor href={domain.url} target="_blank" rel="noreferrer" size="sm" fw={600}>
             {domain.name}
           </Anchor>
-          <StatusBadge state={stateOf(domainState, state)} title={domain.reason} />
+          <StatusBadge state={shownState(domain)} title={domain.reason ?? reach?.message} />
           {domain.is_primary && <Badge size="sm">Primary</Badge>}
           {domain.automatic && (
             <Badge size="sm" color="gray" title="It comes from the server’s zone">
@@ -90,6 +98,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
             )}
           </Text>
         )}
+        {reach && state === 'active' && <Reach reach={reach} />}
         <Certificate domain={domain} />
         {accessText(domain.access).length > 0 && (
           <Text size="xs" c="dimmed" mt={2}>
@@ -99,7 +108,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
       </div>
       {!fixed && (
         <Group gap="xs" align="flex-start" wrap="nowrap">
-          {waits && (
+          {(waits || !isOurs) && (
             <Button
               size="xs"
               variant="default"
@@ -108,7 +117,7 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
               onClick={() => verify.mutate(false)}
               data-testid="verify"
             >
-              Verify
+              {waits ? 'Verify' : 'Check now'}
             </Button>
           )}
           <Menu position="bottom-end" width={230}>
@@ -126,11 +135,11 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
               >
                 Make it the primary one
               </Menu.Item>
+              <Menu.Item leftSection={<IconShieldLock size={16} />} onClick={onAccess} data-testid="action-access">
+                Who may come in
+              </Menu.Item>
               {isOurs && (
                 <>
-                  <Menu.Item leftSection={<IconShieldLock size={16} />} onClick={onAccess} data-testid="action-access">
-                    Who may come in
-                  </Menu.Item>
                   <Menu.Item
                     leftSection={<IconRefresh size={16} />}
                     disabled={certificate.source !== 'acme' || state === 'pending_dns' || renew.isPending}
@@ -139,6 +148,16 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
                   >
                     Renew the certificate now
                   </Menu.Item>
+                  {certificate.source === 'uploaded' && (
+                    <Menu.Item
+                      leftSection={<IconRefresh size={16} />}
+                      disabled={fetchAgain.isPending}
+                      onClick={() => fetchAgain.mutate()}
+                      data-testid="action-fetch-again"
+                    >
+                      Have it fetched and renewed again
+                    </Menu.Item>
+                  )}
                   <Menu.Item leftSection={<IconCertificate size={16} />} onClick={onCertificate} data-testid="action-certificate">
                     Use a certificate of your own
                   </Menu.Item>
@@ -152,9 +171,9 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
           </Menu>
         </Group>
       )}
-      {(elsewhere || [verify, primary, renew].some(({ isError }) => isError)) && (
+      {(elsewhere || [verify, primary, renew, fetchAgain].some(({ isError }) => isError)) && (
         <Stack gap={6} className={classes.wide} align="flex-start">
-          <FormError error={verify.error ?? primary.error ?? renew.error} />
+          <FormError error={verify.error ?? primary.error ?? renew.error ?? fetchAgain.error} />
           {elsewhere && (
             <Button size="xs" variant="default" loading={verify.isPending} onClick={() => verify.mutate(true)} data-testid="verify-anyway">
               Go on all the same: a proxy of mine leads it here
@@ -165,6 +184,15 @@ export function DomainRow({ domain, fixed, onAccess, onCertificate, onDelete }: 
       {(state === 'pending_dns' || (state === 'failed' && domain.dns.checked?.ok === false)) && <Records domain={domain} />}
       {snippets && <SnippetTabs snippets={snippets} host={domain.host} />}
     </li>
+  );
+}
+
+/** What the server has found when it went through a proxy of one's own. */
+function Reach({ reach: { ok, message, checked_at } }: { reach: DomainReach }) {
+  return (
+    <Text size="sm" c={ok ? 'dimmed' : 'red'} mt={4} data-testid="reach">
+      {ok ? 'Your proxy leads here: the sign-in page and the live bus answer.' : message} Checked <TimeAgo at={checked_at} />.
+    </Text>
   );
 }
 

@@ -38,10 +38,14 @@ export default function InstanceDomains({ instance }: { instance: Instance }) {
     </Button>
   );
   const close = () => setAsking(null);
+  const jobs = new Set(query.data?.data.flatMap(({ active_job_id }) => active_job_id ?? []));
   const asked = asking && asking.what !== 'add' ? query.data?.data.find((domain) => domain.id === asking.id) : undefined;
   return (
     <Stack gap="md">
       {instance.active_job_id && <JobPanel key={instance.active_job_id} jobId={instance.active_job_id} title="In progress" />}
+      {[...jobs].map((job) => (
+        <JobPanel key={job} jobId={job} title="The server’s proxy at work" quiet />
+      ))}
       {proxy.data && <ProxyHint proxy={proxy.data} />}
       <Loaded query={query}>
         {({ data }) =>
@@ -124,7 +128,7 @@ function ProxyHint({ proxy }: { proxy: ServerProxy }) {
   if (mode === 'external') {
     return (
       <Notice tone="idle" icon={<IconInfoCircle size={18} />} title="A proxy of your own leads here" testId="own-proxy">
-        Give it what is shown with each domain. It has the certificates and says who may come in.
+        Give it what is shown with each domain, again after each change. It has the certificates.
       </Notice>
     );
   }

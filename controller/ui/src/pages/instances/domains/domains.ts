@@ -1,6 +1,6 @@
 // Names of an instance in words, and what is sent of them.
 import type { AccessInput, CertificateSource, Domain, DomainAccess, DomainState } from '@/api/types';
-import type { State, Tone } from '@/lib/status';
+import { type State, stateOf, type Tone } from '@/lib/status';
 
 export const domainState: Record<DomainState, State> = {
   pending_dns: { label: 'Waits for its DNS', tone: 'idle' },
@@ -8,6 +8,12 @@ export const domainState: Record<DomainState, State> = {
   active: { label: 'Reached', tone: 'good' },
   failed: { label: 'No certificate', tone: 'bad' },
 };
+
+/** A proxy of one's own may be told and yet lead nowhere. */
+export function shownState({ state, reach }: Domain): State {
+  if (state === 'active' && reach?.ok === false) return { label: 'Not reached', tone: 'bad' };
+  return stateOf(domainState, state);
+}
 
 export const SOURCES: Record<CertificateSource, string> = {
   acme: 'Fetched and renewed by itself',
