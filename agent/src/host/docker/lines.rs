@@ -1,6 +1,6 @@
 //! A container's log as lines with their time, from the engine's frames.
 
-use super::{DockerHost, absent_is_none, failed};
+use super::{DockerHost, absent_is_none, failed, log_files};
 use crate::engine::OpError;
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
@@ -33,6 +33,12 @@ const MAX_LINE: usize = 64 * 1024;
 impl DockerHost {
     /// The stream ends when the log does, or, when following, when the container stops. Empty when there is none.
     pub async fn lines(&self, container: &str, options: LinesOptions) -> Result<Lines, OpError> {
+        if !options.follow
+            && options.tail.is_none()
+            && let Some(files) = self.log_files(container).await
+        {
+            return Ok(Box::pin(log_files::lines(files, options.since)));
+        }
         let docker = self.client().await?;
         let query = LogsOptionsBuilder::default()
             .follow(options.follow)
@@ -73,7 +79,7 @@ where
         loop {
             match next().await {
                 Ok(Some(frame)) => {
-                    if let Some(line) = joiner.push(&frame) {
+                    if let Some(line) = joiner.push_frame(&frame) {
                         return Some((Ok(line), (next, joiner, false)));
                     }
                 }
@@ -86,13 +92,17 @@ where
 
 /// Puts lines together that the engine cut at 16 KiB: such a part has no line break at its end.
 #[derive(Default)]
-struct Joiner(Option<Line>);
+pub struct Joiner(Option<Line>);
 
 impl Joiner {
-    fn push(&mut self, frame: &LogOutput) -> Option<Line> {
-        let stderr = matches!(frame, LogOutput::StdErr { .. });
+    fn push_frame(&mut self, frame: &LogOutput) -> Option<Line> {
         let text = String::from_utf8_lossy(frame.as_ref());
         let (at, rest) = text.split_once(' ').unwrap_or((text.trim_end(), ""));
+        self.push(at, matches!(frame, LogOutput::StdErr { .. }), rest)
+    }
+
+    /// The line that this part of one ends, if it does.
+    pub fn push(&mut self, at: &str, stderr: bool, rest: &str) -> Option<Line> {
         let whole = rest.ends_with('\n') || rest.is_empty();
         let rest = rest.strip_suffix('\n').unwrap_or(rest);
         let rest = rest.strip_suffix('\r').unwrap_or(rest);
@@ -113,7 +123,7 @@ impl Joiner {
         None
     }
 
-    fn rest(&mut self) -> Option<Line> {
+    pub fn rest(&mut self) -> Option<Line> {
         self.0.take()
     }
 }
@@ -129,10 +139,10 @@ mod tests {
     #[test]
     fn cut_lines_are_joined() {
         let mut joiner = Joiner::default();
-        assert_eq!(joiner.push(&frame("2026-11-22T01:00:00.1Z first half, ")), None);
-        let line = joiner.push(&frame("2026-11-22T01:00:00.2Z second half\n")).unwrap();
+        assert_eq!(joiner.push_frame(&frame("2026-11-22T01:00:00.1Z first half, ")), None);
+        let line = joiner.push_frame(&frame("2026-11-22T01:00:00.2Z second half\n")).unwrap();
         assert_eq!((line.at.as_str(), line.text.as_str()), ("2026-11-22T01:00:00.1Z", "first half, second half"));
-        let empty = joiner.push(&frame("2026-11-22T01:00:00.3Z \n")).unwrap();
+        let empty = joiner.push_frame(&frame("2026-11-22T01:00:00.3Z \n")).unwrap();
         assert_eq!(empty.text, "");
         assert_eq!(joiner.rest(), None);
     }

@@ -9,6 +9,7 @@ pub mod fake;
 pub mod image;
 pub mod labels;
 pub mod lines;
+mod log_files;
 pub mod observe;
 pub mod stats;
 pub mod watch;

@@ -252,7 +252,7 @@ fn served(host: &Host, wish: &ProxyApply) -> Vec<Record> {
 
 /// Requests that waited for an Odoo find it with their next try only, and the one before may hang on its old address.
 async fn settle(host: &Host, wish: &ProxyApply) {
-    let started = served(host, wish).into_iter().map(async |record| {
+    let started = served(host, wish).into_iter().map(|record| async move {
         let container = host.docker.inspect(&record.odoo_container()).await.ok()??;
         DateTime::parse_from_rfc3339(&container.state?.started_at?).ok()
     });
@@ -264,7 +264,7 @@ async fn settle(host: &Host, wish: &ProxyApply) {
 
 /// Whether every Odoo behind the proxy that is meant to run answers.
 async fn is_calm(host: &Host, wish: &ProxyApply) -> bool {
-    let asked = served(host, wish).into_iter().map(async |record| {
+    let asked = served(host, wish).into_iter().map(|record| async move {
         let answer = tokio::time::timeout(ANSWER, health::check(&record)).await;
         answer.is_ok_and(|answer| answer.is_ok())
     });

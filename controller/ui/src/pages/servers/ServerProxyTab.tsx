@@ -132,6 +132,16 @@ function Settings({ proxy }: { proxy: ServerProxy }) {
             />
           )}
           {mode === 'managed' && <ManagedFields form={form} />}
+          {mode === 'external' && (
+            <NumberInput
+              label="Port for HTTPS"
+              description="Where your proxy answers: the server looks there whether each name leads to its instance."
+              allowDecimal={false}
+              maw={420}
+              data-testid="proxy-https-port"
+              {...form.getInputProps('https_port')}
+            />
+          )}
           <FormError error={asked ? null : save.error} shown={form.errors} />
           <Group justify="space-between">
             <Text size="xs" c="dimmed">
