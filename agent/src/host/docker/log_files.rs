@@ -81,7 +81,8 @@ pub(super) fn lines(files: Vec<File>, since: Option<i64>) -> impl Stream<Item = 
         let mut batch = Vec::with_capacity(BATCH);
         let read = read(files, since, |line| {
             batch.push(Ok(line));
-            batch.len() < BATCH || sender.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok()
+            batch.len() < BATCH
+                || sender.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok()
         });
         if let Err(error) = read {
             let message = format!("A log's file cannot be read: {error}.");
@@ -170,7 +171,8 @@ mod tests {
     #[test]
     fn only_plain_files_are_read() {
         let found = |kept: serde_json::Value| -> ContainerInspectResponse {
-            serde_json::from_value(serde_json::json!({"LogPath": "/x/c-json.log", "HostConfig": {"LogConfig": kept}})).unwrap()
+            serde_json::from_value(serde_json::json!({"LogPath": "/x/c-json.log", "HostConfig": {"LogConfig": kept}}))
+                .unwrap()
         };
         let json = |config: serde_json::Value| serde_json::json!({"Type": "json-file", "Config": config});
         let at = |rotated| Some((PathBuf::from("/x/c-json.log"), rotated));

@@ -17,6 +17,8 @@ const READERS: usize = 1000;
 /// Opened at once.
 const PARALLEL: usize = 16;
 const SETTLE: Duration = Duration::from_secs(5);
+/// Until it has passed everybody who follows.
+const PASSED: Duration = Duration::from_secs(30);
 const MEGABYTE: f64 = 1e6;
 
 const WRITER: &str = "\
@@ -85,7 +87,7 @@ async fn stopped(client: &Client, id: &str, container: &str) -> Vec<Row> {
     let open = stream::iter(0..READERS).map(|_| client.events_open(&path)).buffer_unordered(PARALLEL);
     let readers: Vec<Events> = open.collect().await;
     write(container).await;
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(PASSED).await;
     let each = |pid: u32, before: f64| (resident(pid) - before) / READERS as f64;
     let (controller_each, agent_each) = (each(controller, controller_before), each(agent, agent_before));
     let beside = our_lines(client, id, container, "beside").await;

@@ -52,13 +52,15 @@ pub async fn run(client: &Client, id: &str, rounds: usize) -> Vec<Row> {
         ours.push(search(client, id, &nowhere).await);
         theirs.push(docker_search(&container).await);
         levels.push(search(client, id, errors).await);
-        println!("round {round}: a search {:.2} s, docker logs | grep {:.2} s", ours[round - 1], theirs[round - 1]);
+        let (ours, theirs, errors) = (ours[round - 1], theirs[round - 1], levels[round - 1]);
+        println!("round {round}: a search {ours:.2} s, docker logs | grep {theirs:.2} s; errors {errors:.2} s");
     }
     let job = begin_change(client, id, json!({"env": {"COLOUR": "blue"}})).await;
     client.job_end(&job, CONTROL).await;
     let mut gone = Vec::new();
-    for _ in 0..rounds {
+    for round in 1..=rounds {
         gone.push(search(client, id, &nowhere).await);
+        println!("round {round}: a search in a container that is gone {:.2} s", gone[round - 1]);
     }
     let row = |what: &str, rounds: &[f64]| Row::of("L2", format!("100,000 lines with tracebacks: {what}"), "s", rounds);
     vec![
