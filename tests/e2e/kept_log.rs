@@ -1,10 +1,10 @@
 //! What Odoo has said stays, in order and whole, though its container is made anew; and it is found.
 
 use ocore_tests::client::text;
-use ocore_tests::docker;
 use ocore_tests::odoo_log::{TRACEBACK, read_whole, write};
 use ocore_tests::processes::Controller;
 use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, begin_change};
+use ocore_tests::{docker, wait_for};
 use serde_json::{Value, json};
 
 /// Containers, one after the other.
@@ -27,8 +27,15 @@ async fn a_log_is_kept_over_containers_and_found() {
             assert_eq!(ada.job_end(&job, CONTROL).await["status"], "succeeded");
         }
     }
-    let whole = read_whole(&ada, &id).await;
     let all = CONTAINERS * ENTRIES;
+    // The engine writes down what a container says when it comes to it.
+    let last = format!("/api/instances/{id}/logs/history?limit=1&q=odoo.probe:%20entry%20{}%20", all - 1);
+    wait_for("the last line", CONTROL, || async {
+        let page = ada.get(&last).await.is(200);
+        (!page["lines"].as_array()?.is_empty()).then_some(())
+    })
+    .await;
+    let whole = read_whole(&ada, &id).await;
     assert_eq!(whole.entries.len() as u64, all, "{:?} to {:?}", whole.entries.first(), whole.entries.last());
     assert_eq!((whole.tracebacks, whole.recreated), (all / 10, CONTAINERS - 1));
     assert!(whole.lines >= all + all / 10 * TRACEBACK && whole.pages > 1);
