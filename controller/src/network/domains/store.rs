@@ -369,18 +369,24 @@ pub async fn domain_stuck(
     Ok(())
 }
 
+/// The key of a domain's uploaded certificate, if it has one; the domain is kept for this transaction.
+async fn domain_key_lock(
+    connection: &mut PgConnection, organization: OrganizationId, id: DomainId,
+) -> Result<Option<SecretId>> {
+    let key = sqlx::query_scalar!(
+        "select key_secret_id from domains where organization_id = $1 and id = $2 for update",
+        organization.0,
+        id.0
+    );
+    Ok(key.fetch_optional(connection).await?.flatten().map(SecretId))
+}
+
 /// Put an uploaded certificate in; the key that it replaces.
 pub async fn domain_upload(
     connection: &mut PgConnection, organization: OrganizationId, id: DomainId, chain: &str, key: SecretId,
     certificate: &CertificateInfo,
 ) -> Result<Option<SecretId>> {
-    let old = sqlx::query_scalar!(
-        "select key_secret_id from domains where organization_id = $1 and id = $2 for update",
-        organization.0,
-        id.0
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
+    let old = domain_key_lock(connection, organization, id).await?;
     sqlx::query!(
         "update domains set uploaded_chain = $3, key_secret_id = $4, not_before = $5, not_after = $6, issuer = $7,
              serial = $8, verified_at = coalesce(verified_at, now()), reason = null, retry_at = null, warned_days = null,
@@ -398,20 +404,14 @@ pub async fn domain_upload(
     )
     .execute(connection)
     .await?;
-    Ok(old.flatten().map(SecretId))
+    Ok(old)
 }
 
 /// Take an uploaded certificate out, so that one is fetched; its key.
 pub async fn domain_upload_drop(
     connection: &mut PgConnection, organization: OrganizationId, id: DomainId,
 ) -> Result<Option<SecretId>> {
-    let key = sqlx::query_scalar!(
-        "select key_secret_id from domains where organization_id = $1 and id = $2 for update",
-        organization.0,
-        id.0
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
+    let key = domain_key_lock(connection, organization, id).await?;
     sqlx::query!(
         "update domains set uploaded_chain = null, key_secret_id = null, not_before = null, not_after = null,
              issuer = null, serial = null, warned_days = null, reason = null, retry_at = null, state = 'issuing',
@@ -422,7 +422,7 @@ pub async fn domain_upload_drop(
     )
     .execute(connection)
     .await?;
-    Ok(key.flatten().map(SecretId))
+    Ok(key)
 }
 
 /// Who may come in. False: somebody else was faster.
