@@ -92,6 +92,11 @@ impl Config {
         self.dir.join("spool")
     }
 
+    /// Records of files on their way in.
+    pub fn uploads_dir(&self) -> PathBuf {
+        self.dir.join("uploads")
+    }
+
     /// What `ocore-agent status` prints.
     pub fn status_path(&self) -> PathBuf {
         self.dir.join("status.json")

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod enroll;
 pub mod events;
 pub mod fd_store;
+pub mod files;
 pub mod host;
 pub mod identity;
 pub mod inspect;

@@ -10,6 +10,7 @@ pub mod systemd;
 use crate::config::Config;
 use crate::engine::OpError;
 use crate::events::EventHub;
+use crate::files::Files;
 use crate::logs::LogHub;
 use crate::ops::odoo::observer::{self, HealthBoard};
 use crate::ops::odoo::record::Records;
@@ -32,6 +33,7 @@ pub struct Host {
     pub watched: Containers,
     pub records: Records,
     pub logs: LogHub,
+    pub files: Files,
     pub terminals: Terminals,
     pub proxy: ProxyFiles,
     /// Held while the proxy or what it serves is changed.
@@ -55,6 +57,7 @@ impl Host {
         let records = Records::new(config.instances_dir());
         Host {
             logs: LogHub::new(docker.clone(), config.spool_dir(), watched.changes(), clock.clone()),
+            files: Files::new(records.clone(), docker.clone(), config.uploads_dir(), clock.clone()),
             terminals: Terminals::new(docker.clone(), &config.config_dir),
             proxy: ProxyFiles::new(config.proxy_dir()),
             proxy_lock: Arc::default(),
@@ -74,6 +77,7 @@ impl Host {
         tracker.spawn(self.watched.clone().run(stop.clone()));
         tracker.spawn(observer::run(self.clone(), stop.clone()));
         tracker.spawn(proxy::keep(self.clone(), stop.clone()));
+        tracker.spawn(self.files.clone().sweep(stop.clone()));
         tracker.spawn(self.terminals.clone().run(stop));
     }
 

@@ -69,14 +69,14 @@ impl LogHub {
 
 enum Writer {
     Text(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 impl Writer {
     fn new(form: DownloadForm) -> Self {
         match form {
             DownloadForm::Text => Self::Text(Vec::new()),
-            DownloadForm::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::default())),
+            DownloadForm::Gzip => Self::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::default()))),
         }
     }
 

@@ -3,6 +3,7 @@
 mod containers;
 mod error;
 mod events;
+mod files;
 mod instances;
 mod inventory;
 mod jobs;
@@ -31,6 +32,7 @@ pub fn router(state: AgentState, link: Link) -> Router {
         .merge(inventory::router())
         .merge(containers::router())
         .merge(instances::router())
+        .merge(files::router())
         .merge(logs::router())
         .merge(terminals::router())
         .layer(axum::middleware::from_fn_with_state(link.clone(), session::require))

@@ -270,6 +270,16 @@ pub fn read_passwords(text: &str) -> Option<Passwords> {
     Some(Passwords { database: value("db_password")?, master: value("admin_passwd")?, smtp: value("smtp_password") })
 }
 
+/// A file as people may see it: without what is secret in it.
+pub fn text_masked(text: &str) -> String {
+    const SECRET: [&str; 3] = ["admin_passwd", "db_password", "smtp_password"];
+    let masked = |line: &str| match line.split_once('=') {
+        Some((key, _)) if SECRET.contains(&key.trim()) => format!("{} = {MASK}\n", key.trim()),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(masked).collect()
+}
+
 fn escape_regex(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_alphanumeric() || c == '_' { vec![c] } else { vec!['\\', c] }).collect()
 }

@@ -25,6 +25,17 @@
 //! | `GET /instances/{id}/database/metrics` | [`databases::DatabaseMetrics`] |
 //! | `GET /instances/{id}/database/tables?sort=S&q=TEXT&limit=N&offset=N` | [`databases::TableList`] |
 //! | `GET /instances/{id}/database/databases` | [`databases::DatabaseList`] |
+//! | `GET /instances/{id}/files` ? [`files::FileQuery`] | [`files::FileList`] |
+//! | `DELETE /instances/{id}/files` ? [`files::RemoveQuery`] | [`files::FilesRemoved`] |
+//! | `GET /instances/{id}/files/content?path=P&range=R` | the bytes, or 206 those of `Range` R; [`files::HEADER_FILE`] |
+//! | `PUT /instances/{id}/files/content` ? [`files::WriteQuery`] | raw bytes → [`files::FileInfo`] |
+//! | `POST /instances/{id}/files/mkdir` ? [`files::WriteQuery`] | [`files::FileInfo`] |
+//! | `POST /instances/{id}/files/move` | [`files::MoveQuery`] → [`files::FileInfo`] |
+//! | `GET /instances/{id}/files/zip?path=P` | the directory as a zip |
+//! | `POST /instances/{id}/files/uploads` | [`files::UploadOpen`] → 201 [`files::Upload`] |
+//! | `GET /instances/{id}/files/uploads/{upload}` | [`files::Upload`] |
+//! | `PATCH /instances/{id}/files/uploads/{upload}?offset=N` | raw bytes → [`files::Upload`] |
+//! | `DELETE /instances/{id}/files/uploads/{upload}` | 204 |
 //! | `POST /terminals` | [`terminals::TerminalOpen`] → 201 [`terminals::TerminalInfo`] |
 //! | `GET /terminals` | list of [`terminals::TerminalInfo`] |
 //! | `POST /terminals/{id}/attach?after=OFFSET` | duplex [`terminals::Frame`]s |
@@ -36,6 +47,7 @@ pub mod addons;
 pub mod databases;
 pub mod enrollment;
 pub mod events;
+pub mod files;
 pub mod health;
 pub mod inventory;
 pub mod jobs;
