@@ -1,6 +1,6 @@
 //! A directory as a zip, written while it is read: nothing is kept on disk or in memory but the list of its names.
 
-use super::rooted::Directory;
+use super::rooted::{DEEPEST, Directory};
 use super::{FileError, FileResult, Files, Trouble, blocking};
 use bytes::{Bytes, BytesMut};
 use ocore_shared::ids::InstanceId;
@@ -13,7 +13,6 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 /// A zip's list of names is kept in memory until its end.
 const MOST: usize = 100_000;
-const DEEPEST: usize = 200;
 const CHUNK: usize = 128 * 1024;
 /// Chunks between the reading and the connection.
 const QUEUE: usize = 4;
@@ -58,7 +57,7 @@ fn count(directory: &Directory, deeper: usize, most: usize) -> io::Result<usize>
     for name in directory.names()? {
         let name = name?;
         found += 1;
-        let looked = directory.look_raw(&name);
+        let looked = directory.look(&name);
         if deeper > 0 && looked.is_ok_and(|looked| looked.kind == FileKind::Directory) {
             found += count(&directory.enter(&name)?, deeper - 1, most.saturating_sub(found))?;
         }
@@ -75,7 +74,7 @@ fn add<W: Write + io::Seek>(
     let mut names: Vec<_> = directory.names()?.collect::<io::Result<_>>()?;
     names.sort();
     for name in names {
-        let Ok(looked) = directory.look_raw(&name) else { continue };
+        let Ok(looked) = directory.look(&name) else { continue };
         let path = format!("{prefix}{}", String::from_utf8_lossy(&name));
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -89,7 +88,7 @@ fn add<W: Write + io::Seek>(
                 add(writer, &directory.enter(&name)?, &format!("{path}/"), deeper - 1)?;
             }
             FileKind::File => {
-                let Some(file) = directory.open_raw(&name)? else { continue };
+                let Some(file) = directory.open(&name)? else { continue };
                 writer.start_file(path, options).map_err(io::Error::other)?;
                 // What grows while it is read ends where it ended.
                 io::copy(&mut file.take(looked.size), writer)?;

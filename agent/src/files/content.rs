@@ -45,7 +45,11 @@ fn span(range: &str, size: u64) -> FileResult<Option<Span>> {
     let value = HeaderValue::from_str(range).ok();
     let Some(range) = value.and_then(|value| Range::decode(&mut std::iter::once(&value)).ok()) else { return Ok(None) };
     let mut parts = range.satisfiable_ranges(size);
-    let (Some((from, to)), None) = (parts.next(), parts.next()) else { return unsatisfiable(&range, size) };
+    let (from, to) = match (parts.next(), parts.next()) {
+        (Some(part), None) => part,
+        (Some(_), Some(_)) => return Ok(None),
+        (None, _) => return Err(outside(size)),
+    };
     let first = match from {
         Bound::Included(first) => first,
         Bound::Excluded(before) => before.saturating_add(1),
@@ -60,11 +64,6 @@ fn span(range: &str, size: u64) -> FileResult<Option<Span>> {
         return Err(outside(size));
     }
     Ok(Some(Span { first, length: end - first }))
-}
-
-/// Several parts, or none that is there.
-fn unsatisfiable(range: &Range, size: u64) -> FileResult<Option<Span>> {
-    if range.satisfiable_ranges(size).next().is_none() { Err(outside(size)) } else { Ok(None) }
 }
 
 fn outside(size: u64) -> FileError {

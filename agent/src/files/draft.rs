@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use ocore_shared::ids::UploadId;
 use ocore_shared::protocol::files::FileKind;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt, fchown};
@@ -31,8 +32,9 @@ pub struct Draft {
 }
 
 /// What must be so when the file takes its place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Terms {
+    #[serde(default)]
     pub if_match: Option<String>,
     pub overwrite: bool,
 }
@@ -46,21 +48,27 @@ impl Draft {
     pub fn begin(
         rooted: &Rooted, path: &FilePath, id: UploadId, length: Option<u64>, terms: &Terms,
     ) -> FileResult<Self> {
-        let (parent, name) = path.split()?;
-        let directory = rooted.directory(&parent)?;
-        terms.check(&directory, name, path)?;
-        room(&directory, length.unwrap_or_default())?;
-        let draft = draft_name(id);
-        let file = directory.create(&draft).map_err(|e| FileError::from_io("write a file", path, &e))?;
-        Ok(Self { directory, draft, name: name.to_owned(), path: path.clone(), file: Arc::new(file) })
+        Self::open(rooted, path, id, |directory, name, draft| {
+            terms.check(directory, name, path)?;
+            room(directory, length.unwrap_or_default())?;
+            directory.create(draft).map_err(|e| FileError::from_io("write a file", path, &e))
+        })
     }
 
     /// Go on with one.
     pub fn resume(rooted: &Rooted, path: &FilePath, id: UploadId) -> FileResult<Self> {
+        Self::open(rooted, path, id, |directory, _, draft| {
+            directory.reopen(draft).map_err(|e| FileError::from_io("go on with a file", path, &e))
+        })
+    }
+
+    fn open(
+        rooted: &Rooted, path: &FilePath, id: UploadId, open: impl FnOnce(&Directory, &str, &str) -> FileResult<File>,
+    ) -> FileResult<Self> {
         let (parent, name) = path.split()?;
         let directory = rooted.directory(&parent)?;
         let draft = draft_name(id);
-        let file = directory.reopen(&draft).map_err(|e| FileError::from_io("go on with a file", path, &e))?;
+        let file = open(&directory, name, &draft)?;
         Ok(Self { directory, draft, name: name.to_owned(), path: path.clone(), file: Arc::new(file) })
     }
 
@@ -144,7 +152,7 @@ impl Draft {
 impl Terms {
     /// The file that is there now, if these terms let it be replaced.
     fn check(&self, directory: &Directory, name: &str, path: &FilePath) -> FileResult<Option<Looked>> {
-        let before = match directory.look(name) {
+        let before = match directory.look(name.as_bytes()) {
             Ok(looked) => Some(looked),
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => return Err(FileError::from_io("look at a file", path, &e)),

@@ -67,7 +67,9 @@ impl FileError {
             Some(Errno::NOTEMPTY) => Self::new(
                 Trouble::Conflict,
                 "file_not_empty",
-                format!("{path} is a directory with something in it; say recursive to remove it with all of that."),
+                format!(
+                    "{path} is a directory with something in it, which goes only when it is removed with recursive."
+                ),
             ),
             // Beneath its root there is no such place, whatever a link says.
             Some(Errno::XDEV | Errno::LOOP) => Self::new(

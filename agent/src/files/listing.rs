@@ -43,7 +43,7 @@ pub fn entries(root: &Root, path: &FilePath, query: &FileQuery) -> FileResult<Ve
     }
     let described = page.into_sorted_vec().into_iter().filter_map(|(text, name)| {
         // One that went meanwhile is not there.
-        let looked = directory.look_raw(&name).ok()?;
+        let looked = directory.look(&name).ok()?;
         Some(described(root, text.clone(), path.join(&text), looked))
     });
     Ok(described.collect())

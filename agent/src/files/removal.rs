@@ -1,21 +1,18 @@
 //! Removing: a file, or a directory with all that is in it.
 
 use super::path::FilePath;
-use super::rooted::{Directory, Rooted};
+use super::rooted::{DEEPEST, Directory, Rooted};
 use super::{FileError, FileResult, Trouble};
 use ocore_shared::protocol::files::{FileKind, FilesRemoved};
 use rustix::io::Errno;
 use std::io;
-
-/// Each level holds a directory open.
-const DEEPEST: usize = 200;
 
 pub fn remove(rooted: &Rooted, path: &FilePath, recursive: bool, dry_run: bool) -> FileResult<FilesRemoved> {
     let failed = |e: io::Error| FileError::from_io("remove a file", path, &e);
     let (parent, name) = path.split()?;
     let directory = rooted.directory(&parent)?;
     let mut count = FilesRemoved::default();
-    if directory.look(name).map_err(failed)?.kind == FileKind::Directory && !recursive {
+    if directory.look(name.as_bytes()).map_err(failed)?.kind == FileKind::Directory && !recursive {
         let inside = directory.enter(name.as_bytes()).map_err(failed)?;
         if inside.names().map_err(failed)?.next().is_some() {
             return Err(failed(Errno::NOTEMPTY.into()));
@@ -34,7 +31,7 @@ pub fn remove(rooted: &Rooted, path: &FilePath, recursive: bool, dry_run: bool) 
 
 /// One name of a directory with all below it; links are removed, not followed.
 fn walk(directory: &Directory, name: &[u8], dry_run: bool, deeper: usize, count: &mut FilesRemoved) -> io::Result<()> {
-    let looked = match directory.look_raw(name) {
+    let looked = match directory.look(name) {
         // Somebody else was faster.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         looked => looked?,

@@ -14,6 +14,8 @@ use std::path::Path;
 
 /// A lookup that something was renamed under is tried again so often.
 const ATTEMPTS: usize = 64;
+/// Directories inside of each other that are walked through: each level is held open.
+pub const DEEPEST: usize = 200;
 
 /// The directory that a root begins at.
 pub struct Rooted(OwnedFd);
@@ -81,15 +83,14 @@ impl Rooted {
                 return Err(FileError::new(super::Trouble::Conflict, "file_special", message));
             }
         }
-        let opened = reopen(&held, OFlags::RDONLY).map_err(failed)?;
-        Ok((opened.into(), looked))
+        Ok((reopen(&held, OFlags::RDONLY).map_err(failed)?, looked))
     }
 }
 
 /// What is held by its place alone, opened for use: exactly that, whatever has taken its name meanwhile.
-fn reopen(held: &OwnedFd, flags: OFlags) -> io::Result<OwnedFd> {
+fn reopen(held: &OwnedFd, flags: OFlags) -> io::Result<File> {
     let path = format!("/proc/self/fd/{}", held.as_fd().as_raw_fd());
-    Ok(fs::open(path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?)
+    Ok(fs::open(path, flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?.into())
 }
 
 fn shown(path: &str) -> &str {
@@ -98,7 +99,7 @@ fn shown(path: &str) -> &str {
 
 impl Directory {
     /// What bears that name here. A link is a link.
-    pub fn look(&self, name: &str) -> io::Result<Looked> {
+    pub fn look(&self, name: &[u8]) -> io::Result<Looked> {
         Ok(Looked::from(&fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 
@@ -122,19 +123,16 @@ impl Directory {
         Ok(Directory(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// The same of raw names.
-    pub fn look_raw(&self, name: &[u8]) -> io::Result<Looked> {
-        Ok(Looked::from(&fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    /// A file right in this directory, to read.
+    pub fn open(&self, name: &[u8]) -> io::Result<Option<File>> {
+        self.file(name, OFlags::RDONLY)
     }
 
-    /// A file right in this directory, never by a link and never anything else.
-    pub fn open_raw(&self, name: &[u8]) -> io::Result<Option<File>> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = fs::openat(&self.0, name, flags, Mode::empty())?;
-        if FileType::from_raw_mode(fs::fstat(&held)?.st_mode) != FileType::RegularFile {
-            return Ok(None);
-        }
-        Ok(Some(reopen(&held, OFlags::RDONLY)?.into()))
+    /// Never by a link and never anything but a file.
+    fn file(&self, name: &[u8], flags: OFlags) -> io::Result<Option<File>> {
+        let held = fs::openat(&self.0, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let is_file = Looked::from(&fs::fstat(&held)?).kind == FileKind::File;
+        if is_file { reopen(&held, flags).map(Some) } else { Ok(None) }
     }
 
     /// A new file that nobody else reads yet.
@@ -145,12 +143,7 @@ impl Directory {
 
     /// A file of ours to go on with.
     pub fn reopen(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = fs::openat(&self.0, name, flags, Mode::empty())?;
-        if FileType::from_raw_mode(fs::fstat(&held)?.st_mode) != FileType::RegularFile {
-            return Err(Errno::NOENT.into());
-        }
-        Ok(reopen(&held, OFlags::WRONLY)?.into())
+        self.file(name.as_bytes(), OFlags::WRONLY)?.ok_or_else(|| Errno::NOENT.into())
     }
 
     /// The new directory is whose this one is.

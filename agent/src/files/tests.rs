@@ -140,6 +140,10 @@ async fn a_module_is_brought_looked_at_changed_and_removed() {
     assert_eq!(code(rig.rename("addons/hello/b.py", "addons/hello/__manifest__.py").await), "file_exists");
     assert_eq!(code(rig.rename("addons/hello", "addons/hello/inside").await), "file_path_invalid");
     assert_eq!(code(rig.rename("addons/hello/b.py", "config/b.py").await), "file_other_root");
+    rig.mkdir("addons/other").await.unwrap();
+    let onto = MoveQuery { from: "addons/other".into(), to: "addons/hello".into(), overwrite: true, force: false };
+    assert_eq!(code(rig.files.rename(rig.id, onto).await), "file_not_empty");
+    rig.remove("addons/other", false).await.unwrap();
     assert_eq!(code(rig.remove("addons/hello", false).await), "file_not_empty");
     let query = RemoveQuery { path: "addons/hello".into(), recursive: true, dry_run: true, force: false };
     let counted = rig.files.remove(rig.id, query).await.unwrap();

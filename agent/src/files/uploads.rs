@@ -31,7 +31,8 @@ struct Kept {
     path: String,
     /// None: it comes at once or not at all.
     length: Option<u64>,
-    overwrite: bool,
+    #[serde(flatten)]
+    terms: Terms,
     force: bool,
     touched_at: DateTime<Utc>,
     /// It has taken its place; kept for who did not hear of it.
@@ -69,24 +70,15 @@ impl Files {
     pub async fn write<E: std::fmt::Display>(
         &self, instance: InstanceId, query: WriteQuery, limit: u64, body: impl Stream<Item = Result<Bytes, E>>,
     ) -> FileResult<FileInfo> {
-        let terms = Terms { if_match: query.if_match.clone(), overwrite: query.overwrite };
-        let kept = Kept {
-            id: UploadId::new(),
-            instance,
-            path: query.path,
-            length: None,
-            overwrite: query.overwrite,
-            force: query.force,
-            touched_at: self.0.clock.now(),
-            done: None,
-        };
+        let terms = Terms { if_match: query.if_match, overwrite: query.overwrite };
+        let kept = self.new_kept(instance, query.path, None, terms, query.force);
         let busy = self.busy(kept.id)?;
-        let draft = self.begin(&kept, terms.clone()).await?;
+        let draft = self.begin(&kept).await?;
         let passing = Passing { draft, busy };
         passing.draft.pour(0, limit, body).await?;
         let (root, path) = self.place(kept.instance, &kept.path).await?;
         blocking(move || {
-            passing.draft.place(&terms, &passing.busy.files.0.placing)?;
+            passing.draft.place(&kept.terms, &passing.busy.files.0.placing)?;
             info(&root.open()?, &root, &path)
         })
         .await
@@ -94,29 +86,20 @@ impl Files {
 
     /// Begin an upload whose parts may come one after the other.
     pub async fn upload_open(&self, instance: InstanceId, open: UploadOpen) -> FileResult<Upload> {
-        let now = self.0.clock.now();
-        let kept = Kept {
-            id: UploadId::new(),
-            instance,
-            path: FilePath::required(&open.path)?.to_string(),
-            length: Some(open.length),
-            overwrite: open.overwrite,
-            force: open.force,
-            touched_at: now,
-            done: None,
-        };
+        let path = FilePath::required(&open.path)?.to_string();
+        let terms = Terms { if_match: None, overwrite: open.overwrite };
+        let kept = self.new_kept(instance, path, Some(open.length), terms, open.force);
         if self.all().iter().filter(|other| other.instance == instance && other.done.is_none()).count() >= MOST {
             let message = format!("{MOST} uploads to this instance are under way; end some first.");
             return Err(FileError::new(Trouble::Conflict, "too_many_uploads", message));
         }
-        let terms = kept.terms();
         let _busy = self.busy(kept.id)?;
-        let draft = self.begin(&kept, terms.clone()).await?;
+        let draft = self.begin(&kept).await?;
         if open.length > 0 {
             return Ok(kept.shown(0));
         }
         // There is nothing to wait for.
-        self.finish(kept, draft, terms).await
+        self.finish(kept, draft).await
     }
 
     /// How far an upload is.
@@ -135,8 +118,7 @@ impl Files {
             if kept.done.is_some() {
                 return Ok(kept.shown(written));
             }
-            let terms = kept.terms();
-            return self.finish(kept, draft, terms).await;
+            return self.finish(kept, draft).await;
         }
         Ok(kept.shown(written))
     }
@@ -157,13 +139,13 @@ impl Files {
             return Err(elsewhere(written));
         }
         kept.touched_at = self.0.clock.now();
-        self.keep(&kept)?;
+        let (files, touched) = (self.clone(), kept.clone());
+        blocking(move || files.keep(&touched)).await?;
         let written = draft.pour(offset, length, body).await?;
         if written < length {
             return Ok(kept.shown(written));
         }
-        let terms = kept.terms();
-        self.finish(kept, draft, terms).await
+        self.finish(kept, draft).await
     }
 
     /// Forget an upload with what has come of it.
@@ -194,13 +176,20 @@ impl Files {
         }
     }
 
+    fn new_kept(&self, instance: InstanceId, path: String, length: Option<u64>, terms: Terms, force: bool) -> Kept {
+        Kept { id: UploadId::new(), instance, path, length, terms, force, touched_at: self.0.clock.now(), done: None }
+    }
+
     /// The record, then the draft.
-    async fn begin(&self, kept: &Kept, terms: Terms) -> FileResult<Draft> {
+    async fn begin(&self, kept: &Kept) -> FileResult<Draft> {
         let (root, path) = self.changeable(kept.instance, &kept.path, kept.force).await?;
-        self.keep(kept)?;
-        let (id, length) = (kept.id, kept.length);
-        let begun = blocking(move || Draft::begin(&root.open()?, &path, id, length, &terms)).await;
-        begun.inspect_err(|_| self.forget(id))
+        let (files, kept) = (self.clone(), kept.clone());
+        blocking(move || {
+            files.keep(&kept)?;
+            let begun = root.open().and_then(|root| Draft::begin(&root, &path, kept.id, kept.length, &kept.terms));
+            begun.inspect_err(|_| files.forget(kept.id))
+        })
+        .await
     }
 
     async fn draft(&self, kept: &Kept) -> FileResult<Draft> {
@@ -210,12 +199,12 @@ impl Files {
         resumed.map_err(|e| if e.trouble == Trouble::NotFound { gone() } else { e })
     }
 
-    async fn finish(&self, mut kept: Kept, draft: Draft, terms: Terms) -> FileResult<Upload> {
+    async fn finish(&self, mut kept: Kept, draft: Draft) -> FileResult<Upload> {
         let (root, path) = self.place(kept.instance, &kept.path).await?;
         let files = self.clone();
         blocking(move || {
             // A refusal leaves the upload as it is: what stands in the way may be taken out of it.
-            draft.place(&terms, &files.0.placing)?;
+            draft.place(&kept.terms, &files.0.placing)?;
             kept.done = Some(info(&root.open()?, &root, &path)?);
             files.keep(&kept)?;
             Ok(kept.shown(kept.length.unwrap_or_default()))
@@ -278,10 +267,6 @@ impl Files {
 }
 
 impl Kept {
-    fn terms(&self) -> Terms {
-        Terms { if_match: None, overwrite: self.overwrite }
-    }
-
     fn shown(&self, offset: u64) -> Upload {
         Upload {
             id: self.id,
