@@ -24,11 +24,14 @@ pub enum Error {
     Forbidden { code: &'static str, message: String },
     #[error("{message}")]
     PreconditionFailed { message: String },
+    /// Of what is there, no byte was asked for.
+    #[error("{message}")]
+    RangeNotSatisfiable { message: String },
     /// Understood, but it cannot be done with what is there.
     #[error("{message}")]
     Unprocessable { code: &'static str, message: String },
-    #[error("This takes JSON; send it with the header Content-Type: application/json (curl: --json).")]
-    UnsupportedMediaType,
+    #[error("This takes {takes}; send it with the header Content-Type: {kind}.")]
+    UnsupportedMediaType { takes: &'static str, kind: &'static str },
     #[error("This address takes other methods; the Allow header names them.")]
     MethodNotAllowed,
     #[error("{message}")]
@@ -113,8 +116,9 @@ impl Error {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::AgentOffline { .. } | Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -132,7 +136,8 @@ impl Error {
             | Self::Unprocessable { code, .. } => code,
             Self::Invalid(_) => "validation_error",
             Self::PreconditionFailed { .. } => "precondition_failed",
-            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
+            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RateLimited { .. } => "rate_limited",
             Self::AgentOffline { .. } => "agent_offline",

@@ -15,7 +15,7 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 22] = [
+const CONTENTS: [(&str, &str); 23] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
@@ -24,6 +24,7 @@ const CONTENTS: [(&str, &str); 22] = [
     ("configuration", "Configuration"),
     ("modules", "Modules"),
     ("addons", "Addons and upgrades"),
+    ("files", "Files"),
     ("databases", "Databases"),
     ("domains", "Domains"),
     ("registries", "Registries"),

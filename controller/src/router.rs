@@ -82,6 +82,10 @@ pub fn people(app: &App) -> Router {
     let second = compat::routes::routes(app, api.clone().with_state(app.clone()), &document);
     // Streams are flushed line by line; compressing them would hold lines back.
     let compressed = SizeAbove::new(860).and(NotForContentType::SSE).and(NotForContentType::const_new("text/plain"));
+    // A part of a file is counted in its own bytes.
+    let compressed = compressed
+        .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::const_new("application/zip"));
     let router = Router::new()
         .merge(api)
         .merge(explorer)

@@ -32,8 +32,17 @@ pub struct Opened {
     pub span: Option<Span>,
 }
 
-pub fn open(root: &Root, path: &FilePath, range: Option<&str>) -> FileResult<Opened> {
+/// Which part of a file is wanted, as HTTP says it: `Range`, and the etag of `If-Range`.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub range: Option<String>,
+    pub if_range: Option<String>,
+}
+
+pub fn open(root: &Root, path: &FilePath, wanted: &Wanted) -> FileResult<Opened> {
     let (file, looked) = root.open()?.file(&path.relative())?;
+    let is_same = wanted.if_range.is_none() || wanted.if_range == looked.etag;
+    let range = wanted.range.as_deref().filter(|_| is_same);
     let span = range.map_or(Ok(None), |range| span(range, looked.size))?;
     let info = described(root, path.name().into(), path.to_string(), looked);
     Ok(Opened { file, info, span })

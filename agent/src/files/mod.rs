@@ -17,7 +17,7 @@ mod roots;
 mod tests;
 mod uploads;
 
-pub use content::{Opened, Span};
+pub use content::{Opened, Span, Wanted};
 pub use error::{FileError, Trouble};
 
 use crate::host::docker::DockerHost;
@@ -66,9 +66,9 @@ impl Files {
     }
 
     /// A file to read.
-    pub async fn open(&self, instance: InstanceId, path: &str, range: Option<String>) -> FileResult<Opened> {
+    pub async fn open(&self, instance: InstanceId, path: &str, wanted: Wanted) -> FileResult<Opened> {
         let (root, path) = self.place(instance, path).await?;
-        blocking(move || content::open(&root, &path, range.as_deref())).await
+        blocking(move || content::open(&root, &path, &wanted)).await
     }
 
     pub async fn make_directory(&self, instance: InstanceId, query: WriteQuery) -> FileResult<FileInfo> {
@@ -85,10 +85,10 @@ impl Files {
     /// Another name, in the same root.
     pub async fn rename(&self, instance: InstanceId, query: MoveQuery) -> FileResult<FileInfo> {
         let (root, from) = self.changeable(instance, &query.from, query.force).await?;
-        let to = FilePath::required(&query.to)?;
+        let target = |message: String| FileError::new(Trouble::Invalid, "file_target_invalid", message);
+        let to = FilePath::required(&query.to).map_err(|e| target(e.message))?;
         if from.root != to.root {
-            let message = format!("A file stays in its root: {} is in {}/, {} is not.", from, from.root, to);
-            return Err(FileError::new(Trouble::Invalid, "file_other_root", message));
+            return Err(target(format!("A file stays in its root: {from} is in {}/, {to} is not.", from.root)));
         }
         let inner = self.0.clone();
         blocking(move || {
@@ -125,7 +125,7 @@ impl Files {
 fn root_of<'a>(roots: &'a [Root], path: &FilePath) -> FileResult<&'a Root> {
     roots.iter().find(|root| root.name == path.root).ok_or_else(|| {
         let names: Vec<_> = roots.iter().map(|root| root.name).collect();
-        FileError::not_found(format!("There is no {}/ here; paths begin with {}.", path.root, names.join("/, ") + "/"))
+        FileError::invalid(format!("There is no {}/ here; paths begin with {}.", path.root, names.join("/, ") + "/"))
     })
 }
 

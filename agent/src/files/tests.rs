@@ -63,7 +63,7 @@ impl Rig {
     }
 
     async fn read(&self, path: &str) -> FileResult<String> {
-        let opened = self.files.open(self.id, path, None).await?;
+        let opened = self.files.open(self.id, path, Wanted::default()).await?;
         let chunks: Vec<_> = opened.into_stream().await.unwrap().collect().await;
         Ok(chunks.into_iter().map(|c| String::from_utf8(c.unwrap().to_vec()).unwrap()).collect())
     }
@@ -139,7 +139,7 @@ async fn a_module_is_brought_looked_at_changed_and_removed() {
     rig.rename("addons/hello/a.py", "addons/hello/b.py").await.unwrap();
     assert_eq!(code(rig.rename("addons/hello/b.py", "addons/hello/__manifest__.py").await), "file_exists");
     assert_eq!(code(rig.rename("addons/hello", "addons/hello/inside").await), "file_path_invalid");
-    assert_eq!(code(rig.rename("addons/hello/b.py", "config/b.py").await), "file_other_root");
+    assert_eq!(code(rig.rename("addons/hello/b.py", "config/b.py").await), "file_target_invalid");
     rig.mkdir("addons/other").await.unwrap();
     let onto = MoveQuery { from: "addons/other".into(), to: "addons/hello".into(), overwrite: true, force: false };
     assert_eq!(code(rig.files.rename(rig.id, onto).await), "file_not_empty");
@@ -194,12 +194,19 @@ async fn the_configuration_is_shown_without_its_secrets_and_changed_elsewhere() 
 async fn a_part_of_a_file_is_read() {
     let rig = rig();
     rig.write("addons/a", "0123456789").await.unwrap();
-    let part = rig.files.open(rig.id, "addons/a", Some("bytes=2-4".into())).await.unwrap();
+    let wanted = |range: &str| Wanted { range: Some(range.into()), if_range: None };
+    let part = rig.files.open(rig.id, "addons/a", wanted("bytes=2-4")).await.unwrap();
     assert_eq!(part.length(), 3);
+    let part_etag = part.info.etag.clone();
     let chunks: Vec<_> = part.into_stream().await.unwrap().collect().await;
     assert_eq!(chunks[0].as_ref().unwrap(), "234");
-    let outside = rig.files.open(rig.id, "addons/a", Some("bytes=10-".into())).await;
+    let outside = rig.files.open(rig.id, "addons/a", wanted("bytes=10-")).await;
     assert_eq!(outside.err().unwrap().trouble, Trouble::Range(10));
+    // Of a file that has become another, nobody joins the halves.
+    for (etag, length) in [(part_etag, 3), (Some("another".into()), 10)] {
+        let same = Wanted { if_range: etag, ..wanted("bytes=2-4") };
+        assert_eq!(rig.files.open(rig.id, "addons/a", same).await.unwrap().length(), length);
+    }
 }
 
 #[tokio::test]

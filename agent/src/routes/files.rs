@@ -1,7 +1,7 @@
 //! Files of instances: listed, read, changed, and brought in parts.
 
 use super::{ApiError, ApiResult, Json, Path, Query};
-use crate::files::{FileError, Trouble};
+use crate::files::{FileError, Trouble, Wanted};
 use crate::state::AgentState;
 use axum::Router;
 use axum::body::Body;
@@ -57,12 +57,15 @@ async fn file_list(
 struct ReadQuery {
     path: String,
     range: Option<String>,
+    /// The part only while this is the file's etag, else all of it.
+    if_range: Option<String>,
 }
 
 async fn file_read(
     State(state): State<AgentState>, Path(id): Path<InstanceId>, Query(query): Query<ReadQuery>,
 ) -> ApiResult<Response> {
-    let opened = state.host.files.open(id, &query.path, query.range).await?;
+    let wanted = Wanted { range: query.range, if_range: query.if_range };
+    let opened = state.host.files.open(id, &query.path, wanted).await?;
     let mut headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from(opened.length()))]);
     headers.insert(HEADER_FILE, described(&opened.info)?);
     let status = match opened.span {

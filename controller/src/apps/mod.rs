@@ -1,5 +1,6 @@
 //! What runs on servers.
 
+pub mod files;
 pub mod instances;
 pub mod odoo;
 pub mod registries;
@@ -9,6 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(files::routes::routes())
+        .merge(files::tus_routes::routes())
         .merge(instances::routes::routes())
         .merge(instances::log_routes::routes())
         .merge(instances::health::routes::routes())

@@ -27,9 +27,7 @@ impl Call<'_> {
         if let Some(status) = self.row.status.and_then(|s| StatusCode::from_u16(s).ok()) {
             parts.status = status;
         }
-        if let Some(place) = parts.headers.get(header::LOCATION).and_then(|v| self.location(v)) {
-            parts.headers.insert(header::LOCATION, place);
-        }
+        self.place(&mut parts.headers);
         if (self.row.answers.is_empty() && self.row.also.is_none()) || !is_json(&parts.headers) {
             return Ok(Response::from_parts(parts, body));
         }
@@ -39,6 +37,13 @@ impl Call<'_> {
             self.complete(asker, object).await?;
         }
         Ok(respond(parts, &value))
+    }
+
+    /// The place of what was made is told as it is called here.
+    pub fn place(&self, headers: &mut HeaderMap) {
+        if let Some(place) = headers.get(header::LOCATION).and_then(|canonical| self.location(canonical)) {
+            headers.insert(header::LOCATION, place);
+        }
     }
 
     /// The place of a resource on this surface, if it has one here.

@@ -108,7 +108,9 @@ impl<'a> Call<'a> {
                 if let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() {
                     inner.extensions_mut().insert(upgrade);
                 }
-                Ok(self.refused(self.call(inner).await).await)
+                let mut response = self.refused(self.call(inner).await).await;
+                self.place(response.headers_mut());
+                Ok(response)
             }
             Kind::List if asker.given("limit").is_none() => self.whole_list(&asker, target).await,
             Kind::List => {

@@ -159,6 +159,36 @@ pub const TABLE: &[Row] = &[
     Row::new("Instance", "GET", "/v1/instances/{id}/logs/history", "instance_logs_history", "Log history"),
     Row::new("Instance", "GET", "/v1/instances/{id}/logs/download", "instance_logs_download", "Download logs").stream(),
     Row::new("Instance", "DELETE", "/v1/instances/{id}/logs/clear", "instance_logs_clear", "Clear logs"),
+    Row::new("Instance", "GET", "/v1/instances/{id}/files", "instance_file_list", "List files").list(),
+    Row::new("Instance", "DELETE", "/v1/instances/{id}/files", "instance_file_delete", "Delete file"),
+    Row::new("Instance", "GET", "/v1/instances/{id}/files/content", "instance_file_read", "Read file"),
+    Row::new("Instance", "PUT", "/v1/instances/{id}/files/content", "instance_file_write", "Write file").stream(),
+    Row::new("Instance", "GET", "/v1/instances/{id}/files/download", "instance_file_download", "Download file")
+        .stream(),
+    Row::new(
+        "Instance",
+        "GET",
+        "/v1/instances/{id}/files/download-zip",
+        "instance_directory_download",
+        "Download directory as zip",
+    )
+    .stream(),
+    Row::new("Instance", "POST", "/v1/instances/{id}/files/upload", "instance_file_upload", "Upload (multipart)")
+        .stream(),
+    Row::new("Instance", "POST", "/v1/instances/{id}/files/tus", "instance_upload_create", "Upload (TUS resumable)")
+        .stream(),
+    Row::new("Instance", "GET", "/v1/instances/{id}/files/tus/{upload}", "instance_upload_get", "Upload: how far"),
+    Row::new(
+        "Instance",
+        "PATCH",
+        "/v1/instances/{id}/files/tus/{upload}",
+        "instance_upload_append",
+        "Upload: next part",
+    )
+    .stream(),
+    Row::new("Instance", "DELETE", "/v1/instances/{id}/files/tus/{upload}", "instance_upload_delete", "Upload: end"),
+    Row::new("Instance", "POST", "/v1/instances/{id}/files/mkdir", "instance_directory_create", "Create directory"),
+    Row::new("Instance", "POST", "/v1/instances/{id}/files/move", "instance_file_move", "Move/rename"),
     Row::new("Organization", "GET", "/v1/organizations", "organization_list", "List organizations").list(),
     Row::new("Organization", "POST", "/v1/organizations", "organization_create", "Create organization"),
     Row::new("Organization", "GET", "/v1/organizations/{orgId}", "organization_get", "Get organization"),

@@ -43,15 +43,24 @@ fn quoted(text: &str) -> Option<&str> {
 
 /// Every error code that a source names.
 fn codes(text: &str) -> BTreeSet<String> {
-    const BEFORE: [&str; 7] =
-        ["code:", "conflict(", "forbidden(", "failed(", "OpError::new(", "OpError::retryable(", "ApiError::new("];
+    const BEFORE: [&str; 8] = [
+        "code:",
+        "conflict(",
+        "forbidden(",
+        "failed(",
+        "OpError::new(",
+        "OpError::retryable(",
+        "ApiError::new(",
+        "FileError::new(",
+    ];
     let mut found = BTreeSet::new();
     for before in BEFORE {
         for (at, _) in text.match_indices(before) {
             let mut rest = &text[at + before.len()..];
-            // A status stands first.
+            // A status, or a kind of trouble, stands first.
+            const KINDS: [&str; 2] = ["StatusCode::", "Trouble::"];
             if let Some((status, code)) =
-                rest.split_once(',').filter(|(first, _)| first.trim().starts_with("StatusCode::"))
+                rest.split_once(',').filter(|(first, _)| KINDS.iter().any(|kind| first.trim().starts_with(kind)))
                 && !status.contains('"')
             {
                 rest = code;
@@ -94,6 +103,7 @@ fn every_error_code_is_on_the_page_of_errors() {
         "session_required",
         "agent_error",
         "idempotency_key_reused",
+        "upload_offset",
     ] {
         assert!(all.contains(known), "{known} is not found in the sources any more");
     }

@@ -90,9 +90,14 @@ async fn what_was_read_may_be_sent_back_and_only_what_is_changeable_changes() {
         if !is_change || !is_readable || !operation.is_guarded() {
             continue;
         }
-        tried += 1;
         let path = world.path(&world.ada, operation);
-        let present = world.ada.get(&path).await.is(StatusCode::OK).body;
+        let answer = world.ada.get(&path).await;
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+            // A server holds it, and none is here.
+            continue;
+        }
+        tried += 1;
+        let present = answer.is(StatusCode::OK).body;
         let back = world.ada.send(operation.method.clone(), &path, Some(present.clone())).await;
         assert!(back.status.is_success(), "{}: {present} cannot be sent back: {}", operation.title, back.body);
         let mut present = world.ada.get(&path).await.body;
@@ -137,7 +142,8 @@ async fn nul_is_refused_in_every_text_by_name() {
         // Of the event stream the header wins over `org`, and what is no id is not watched.
         let kept = |p: &&Value| p["in"] == "query" && operation.id != "event_list";
         for parameter in parameters.iter().filter(kept) {
-            let path = format!("{}?{}=a%00b", world.path(&world.ada, operation), parameter["name"].as_str().unwrap());
+            let other = (parameter["name"].as_str().unwrap(), "a%00b");
+            let path = world.path_with(&world.ada, operation, Some(other));
             let status = world.ada.open(operation.method.clone(), &path, world.sample(operation)).await.status();
             assert!(status.is_client_error(), "{} {path}: {status}", operation.title);
         }
@@ -189,8 +195,8 @@ async fn no_text_is_carried_out() {
         for parameter in operation.raw["parameters"].as_array().into_iter().flatten().filter(|p| p["in"] == "query") {
             for payload in &payloads {
                 let query: String = form_urlencoded::byte_serialize(payload.as_bytes()).collect();
-                let path =
-                    format!("{}?{}={query}", world.path(&world.ada, operation), parameter["name"].as_str().unwrap());
+                let other = (parameter["name"].as_str().unwrap(), query.as_str());
+                let path = world.path_with(&world.ada, operation, Some(other));
                 let status = world.ada.open(Method::GET, &path, None).await.status();
                 let broken = status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE;
                 assert!(!broken, "{path}: {status}");

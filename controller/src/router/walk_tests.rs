@@ -293,8 +293,13 @@ impl World {
         self.objects.get(collection)?["id"].as_str()
     }
 
-    /// The path with ids of Ada's objects, in the organization that the visitor names.
+    /// The path with ids of Ada's objects, in the organization that the visitor names, and what its query must have.
     pub fn path(&self, visitor: &Visitor, operation: &Operation) -> String {
+        self.path_with(visitor, operation, None)
+    }
+
+    /// The same with another parameter in its query, as it is written there.
+    pub fn path_with(&self, visitor: &Visitor, operation: &Operation, other: Option<(&str, &str)>) -> String {
         let object = self.objects.get(operation.collection());
         let value = |parameter: &str| match parameter {
             "orgId" => visitor.header("x-org-slug").or(Some(&self.organization)),
@@ -312,7 +317,15 @@ impl World {
                 None => part.to_owned(),
             })
             .collect();
-        filled.join("/")
+        let parameters = operation.raw["parameters"].as_array().into_iter().flatten();
+        let required = parameters.filter(|p| p["in"] == "query" && p["required"] == true);
+        let named = required.filter_map(|p| Some((p["name"].as_str()?, self.value(&p["schema"], p["name"].as_str()?))));
+        let query: Vec<String> = named
+            .filter(|(name, _)| other.is_none_or(|(other, _)| other != *name))
+            .map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .chain(other.map(|(name, value)| format!("{name}={value}")))
+            .collect();
+        if query.is_empty() { filled.join("/") } else { format!("{}?{}", filled.join("/"), query.join("&")) }
     }
 
     /// A body that the document calls good, with ids of Ada's objects; none where none is taken.

@@ -9,6 +9,7 @@ import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
 import { addonsOf, addonsRefused, changeModules, changeRefused, changeSteps, failedChange, failedFetch, moduleList, passwordSteps, registryAnswer, replaceAddons, upgradeSteps } from './apps.mjs';
+import { fileAnswer } from './files.mjs';
 import { databaseAnswer, historyLine, domainAnswer, healthAnswer, metricsAnswer, proxyAnswer } from './running.mjs';
 import { configuration, delivery, environments } from './projects.mjs';
 
@@ -180,6 +181,7 @@ async function answer(method, url, body, match) {
     }
     if (!instance) return notFound('instance');
     if (verb === 'domains') return domainAnswer(method, instance, instances.indexOf(instance), sub, url.pathname.split('/')[6], body);
+    if (verb === 'files') return fileAnswer(method, url, sub, body, match, page);
     if (verb === 'health') return healthAnswer(instances.indexOf(instance));
     if (verb === 'metrics') return metricsAnswer(instance);
     if (verb === 'database') return databaseAnswer(method, url, instance, sub, () => begin('database_settings', instance, 'updating', passwordSteps(), 2, (job) => happened('database.settings_changed', job.subject)));

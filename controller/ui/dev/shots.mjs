@@ -156,6 +156,19 @@ async function shoot(theme, width, height) {
   const tabOf = (name, part) => `/instances/${find(instances, name)}?tab=${part}`;
   await take('proxy', `/servers/${find(servers, 'paris-1')}?tab=proxy`);
   await take('proxy-none', `/servers/${find(servers, 'paris-2')}?tab=proxy`);
+  const files = `${tabOf('Acme prod', 'files')}&path=addons`;
+  const openFile = async () => {
+    await tab.locator('[data-file="addons/acme_labels"] [data-row]').click();
+    await tab.locator('[data-file="addons/acme_labels/__manifest__.py"] [data-row]').click();
+  };
+  await take('files-roots', tabOf('Acme prod', 'files'));
+  await take('files', files);
+  await take('files-editor', files, openFile);
+  await take('files-delete', files, async () => {
+    await tab.getByLabel('Actions for acme_labels').click();
+    await tab.getByRole('menuitem', { name: 'Delete' }).click();
+  });
+  await take('files-empty', `${tabOf('Acme prod', 'files')}&path=addons/empty`);
   await take('domains', tabOf('Acme prod', 'domains'));
   await take('domains-own-proxy', tabOf('Hooli', 'domains'));
   await take('domains-none', tabOf('Globex', 'domains'));

@@ -219,7 +219,7 @@ const pages = [
   createRoute({
     getParentRoute: () => app,
     path: '/instances/$id',
-    validateSearch: texts('tab', 'view', 'q'),
+    validateSearch: texts('tab', 'view', 'q', 'path'),
     component: lazyRouteComponent(retrying(() => import('@/pages/instances/InstancePage'))),
   }),
   createRoute({

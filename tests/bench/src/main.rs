@@ -32,7 +32,7 @@ enum Group {
     Console,
     /// P6: a no-op job.
     Job,
-    /// P8, P9, L2: log lines, keystrokes and searches of an instance.
+    /// P8, P9, P10, L2: log lines, keystrokes, files and searches of an instance.
     Instance,
     /// P12: provisioning beside the engine alone.
     Provision,
@@ -108,7 +108,7 @@ async fn main() {
             rows.extend(rows::provision::run(&client, &server, cli.rounds).await);
         }
         if wanted(Group::Instance) {
-            rows.extend(rows::instance::run(&client, &server, cli.rounds).await);
+            rows.extend(rows::instance::run(&client, &server, cli.rounds, directory.path()).await);
         }
         if endurance {
             rows.extend(rows::endurance::run(&client, &server, cli.minutes).await);

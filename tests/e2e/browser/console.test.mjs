@@ -107,6 +107,8 @@ test('an instance is made, watched, read and deleted', { timeout: 400_000 }, asy
   await page.keyboard.type('echo in-$((1+1))-$(id -un)\n');
   await until('the echo', 20, async () => (await page.locator('.xterm-rows').innerText()).includes('in-2-odoo'));
 
+  await bringModule(page);
+
   await page.getByRole('button', { name: /more/i }).first().click();
   await page.getByTestId('action-delete').click();
   await page.getByTestId('confirm-name').fill('Acme ERP');
@@ -117,6 +119,60 @@ test('an instance is made, watched, read and deleted', { timeout: 400_000 }, asy
   await page.goto(`${state.base}/instances`);
   await page.getByTestId('empty').waitFor({ timeout: 60_000 });
 });
+
+/** A directory, a text that two people change, a large file in parts, and all of it gone again. */
+async function bringModule(page) {
+  const row = (path) => page.locator(`[data-file="${path}"]`);
+  await page.getByTestId('tab-files').click();
+  await row('config').waitFor({ timeout: 20_000 });
+  await row('addons').getByRole('button').first().click();
+  await page.getByTestId('empty').waitFor();
+  await page.getByTestId('new-in-files').click();
+  await page.getByTestId('new-directory').click();
+  await page.getByTestId('file-name').fill('hello');
+  await page.getByTestId('save-file-name').click();
+  await page.getByRole('button', { name: 'hello', exact: true }).waitFor();
+  await page.getByTestId('new-in-files').click();
+  await page.getByTestId('new-file').click();
+  await page.getByTestId('file-name').fill('__manifest__.py');
+  await page.getByTestId('save-file-name').click();
+  await page.getByTestId('file-text').fill("{'name': 'Hello'}");
+  await picture(page, 'file-editor');
+  await page.keyboard.press('Control+S');
+  await until('the saved file', 20, async () => (await row('addons/hello/__manifest__.py').innerText()).includes('17 B'));
+
+  // Somebody else is faster.
+  const open = () => row('addons/hello/__manifest__.py').getByRole('button').first().click();
+  await open();
+  await page.getByTestId('file-text').fill("{'name': 'Mine'}");
+  const id = new URL(page.url()).pathname.split('/')[2];
+  const address = `${state.base}/api/instances/${id}/files/content?path=addons/hello/__manifest__.py`;
+  const theirs = await page.request.put(address, { data: { content: "{'name': 'Theirs'}" }, headers: { origin: state.base } });
+  assert.equal(theirs.status(), 200, await theirs.text());
+  await page.getByTestId('file-save').click();
+  await page.getByTestId('file-outdated').waitFor();
+  await page.getByTestId('file-reload').click();
+  await until('what they wrote', 20, async () => (await page.getByTestId('file-text').inputValue()).includes('Theirs'));
+  await page.keyboard.press('Escape');
+
+  const large = Buffer.alloc(20 * 1024 * 1024, 'oCore');
+  await page.locator('input[type=file]').setInputFiles({ name: 'large.bin', mimeType: 'application/octet-stream', buffer: large });
+  await row('addons/hello/large.bin').waitFor({ timeout: 60_000 });
+  await picture(page, 'files');
+  const download = page.waitForEvent('download');
+  await row('addons/hello/large.bin').getByRole('button', { name: /actions/i }).click();
+  await page.getByRole('menuitem', { name: 'Download' }).click();
+  const chunks = [];
+  for await (const chunk of await (await download).createReadStream()) chunks.push(chunk);
+  assert.ok(Buffer.concat(chunks).equals(large), 'what came back is what was brought');
+
+  await page.getByRole('button', { name: 'addons', exact: true }).click();
+  await row('addons/hello').getByRole('button', { name: /actions/i }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await page.getByText('2 files in 1 directory').waitFor();
+  await page.getByTestId('confirm').click();
+  await page.getByTestId('empty').waitFor({ timeout: 20_000 });
+}
 
 test('the API reference works and nothing broke', { timeout: 30_000 }, async () => {
   const { page } = state;

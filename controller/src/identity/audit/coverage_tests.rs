@@ -33,13 +33,21 @@ const WITHOUT: [(&str, &str); 7] = [
 ];
 
 /// Routes that take a device, an agent or another service, whose own tests look for the entry.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("passkey_login_finish", "auth.login"),
     ("passkey_register_finish", "auth.passkey_registered"),
     ("passkey_update", "auth.passkey_renamed"),
     ("passkey_delete", "auth.passkey_removed"),
     ("connected_account_delete", "auth.account_unlinked"),
+    ("instance_directory_create", "directory.created"),
+    ("instance_file_delete", "file.deleted"),
+    ("instance_file_move", "file.moved"),
+    ("instance_file_upload", "file.uploaded"),
+    ("instance_file_write", "file.written"),
     ("instance_logs_clear", "instance_log.cleared"),
+    ("instance_upload_append", "file.uploaded"),
+    ("instance_upload_create", "file_upload.begun"),
+    ("instance_upload_delete", "file_upload.cancelled"),
 ];
 
 /// Carries requests out and looks for their entries.

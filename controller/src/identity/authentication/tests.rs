@@ -35,6 +35,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
     /// Of a refusal: `/api` has it in the body, `/v1` in a header.
     pub fn code(&self) -> &str {
         let in_header = || self.headers.get("x-error-code")?.to_str().ok();
@@ -116,6 +123,11 @@ impl Visitor {
 
     /// The answer as soon as its head is there.
     pub async fn open(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+        self.bring(method, path, body.map_or(Body::empty(), |b| Body::from(b.to_string()))).await
+    }
+
+    /// The same with a body of any kind.
+    pub async fn bring(&self, method: Method, path: &str, body: Body) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -126,18 +138,11 @@ impl Visitor {
             is_proxy: false,
             certificate: self.certificate.clone(),
         };
-        let body = body.map_or(Body::empty(), |b| Body::from(b.to_string()));
         self.router.clone().oneshot(request.extension(peer).body(body).unwrap()).await.unwrap()
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let (parts, body) = self.open(method, path, body).await.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        }
+        Answer::of(self.open(method, path, body).await).await
     }
 
     /// Until a stream ends that has begun: not before it is `told` to, and then within the promised time.

@@ -30,22 +30,27 @@ where
     }
 }
 
-/// The raw bytes of a JSON body. What says that it is something else, or that it is too large, is not read at all.
+/// The raw bytes of a JSON body.
 pub async fn read(request: Request) -> Result<axum::body::Bytes> {
-    let too_large = || Error::field("body", "max_length", format!("The body is larger than {MAX_BODY} bytes."));
+    read_up_to(request, MAX_BODY).await
+}
+
+/// The same, where more may come. What says that it is something else, or that it is too large, is not read at all.
+pub async fn read_up_to(request: Request, most: usize) -> Result<axum::body::Bytes> {
+    let too_large = || Error::field("body", "max_length", format!("The body is larger than {most} bytes."));
     let size = request.body().size_hint();
-    if size.lower() > MAX_BODY as u64 {
+    if size.lower() > most as u64 {
         return Err(too_large());
     }
     // Without a body its type does not matter.
     if size.exact() != Some(0) && !is_json(request.headers()) {
-        return Err(Error::UnsupportedMediaType);
+        return Err(Error::UnsupportedMediaType { takes: "JSON", kind: "application/json" });
     }
-    axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| too_large())
+    axum::body::to_bytes(request.into_body(), most).await.map_err(|_| too_large())
 }
 
 /// A form that a page of another site sends without asking is no JSON. What says nothing is taken for JSON.
-fn is_json(headers: &HeaderMap) -> bool {
+pub fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(value) = values.next() else { return true };
     let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -265,7 +270,7 @@ mod tests {
             &[""],
             &["application/json", "text/plain"],
         ] {
-            assert!(matches!(read_as(bad, "{}").await, Err(Error::UnsupportedMediaType)), "{bad:?}");
+            assert!(matches!(read_as(bad, "{}").await, Err(Error::UnsupportedMediaType { .. })), "{bad:?}");
         }
     }
 

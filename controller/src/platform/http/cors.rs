@@ -18,11 +18,48 @@ pub fn layer(config: &Config) -> Option<CorsLayer> {
         return None;
     }
     // X-Session is not among them: only our own pages sign in with cookies.
-    let asked = ["x-api-key", "x-org-slug", "x-request-id", "idempotency-key", "last-event-id"];
-    let told =
-        ["x-request-id", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "idempotency-replayed"];
-    let known = [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, header::IF_MATCH];
-    let shown = [header::ETAG, header::LOCATION, header::LINK, header::RETRY_AFTER];
+    let asked = [
+        "x-api-key",
+        "x-org-slug",
+        "x-request-id",
+        "idempotency-key",
+        "last-event-id",
+        "tus-resumable",
+        "upload-length",
+        "upload-metadata",
+        "upload-offset",
+    ];
+    let told = [
+        "x-request-id",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "idempotency-replayed",
+        "tus-resumable",
+        "tus-version",
+        "tus-extension",
+        "tus-max-size",
+        "upload-offset",
+        "upload-length",
+        "upload-expires",
+    ];
+    let known = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::ACCEPT,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::IF_RANGE,
+        header::RANGE,
+    ];
+    let shown = [
+        header::ETAG,
+        header::LOCATION,
+        header::LINK,
+        header::RETRY_AFTER,
+        header::CONTENT_DISPOSITION,
+        header::CONTENT_RANGE,
+    ];
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     Some(
         CorsLayer::new()

@@ -19,17 +19,23 @@ pub fn complete(requirement: Requirement, method: &HttpMethod, operation: &mut O
         parameter(operation, "X-Org-Slug", "Slug or id of the organization; needed by who is in several.", None);
         answers.push(("404", "There is no such organization, or it is not visible with these credentials."));
     }
-    if *method == HttpMethod::Post && requirement != Requirement::Public {
+    let takes_json = operation.request_body.as_ref().map(|body| match body {
+        RefOr::T(body) => body.content.contains_key("application/json"),
+        RefOr::Ref(_) => true,
+    });
+    if *method == HttpMethod::Post && requirement != Requirement::Public && takes_json != Some(false) {
         let text = "Repeated within 24 hours, the first answer is given again and nothing is done twice.";
         parameter(operation, "Idempotency-Key", text, Some(255));
         answers.push(("409", "The first request with this Idempotency-Key is still under way."));
         answers.push(("422", "The Idempotency-Key was used with another request."));
     }
-    if operation.responses.responses.contains_key("412") {
+    let is_in_parts =
+        operation.parameters.iter().flatten().any(|p| matches!(p, RefOr::T(p) if p.name == "Tus-Resumable"));
+    if operation.responses.responses.contains_key("412") && !is_in_parts {
         let text = "The ETag that the object was read with: the change is refused when somebody else was faster.";
         parameter(operation, "If-Match", text, None);
     }
-    if operation.request_body.is_some() {
+    if takes_json == Some(true) {
         answers.push(("415", "The body is not JSON."));
     }
     if operation.request_body.is_some() || operation.parameters.as_ref().is_some_and(|p| !p.is_empty()) {

@@ -1,5 +1,5 @@
 //! `Idempotency-Key` on POST: the first answer is kept, sealed, for 24 hours and given again. Table `idempotency_keys`.
-//! Other methods mean the same when they are repeated; a key on them is passed over.
+//! Other methods mean the same when they are repeated; a key on them is passed over, and on files on their way in too.
 //!
 //! What a request enqueues is written beside its key in the same transaction, so that a retry gets the job though the
 //! answer was never stored (the controller died). A request that had enqueued nothing is carried out again.
@@ -10,7 +10,7 @@ mod tests;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::platform::http::body::MAX_BODY;
+use crate::platform::http::body::{MAX_BODY, is_json};
 use crate::platform::http::ctx::Caller;
 use crate::platform::http::guard::Identified;
 use crate::platform::jobs::store::job_accepted;
@@ -42,7 +42,7 @@ struct Kept {
 
 /// Answer a repeated POST with the first answer.
 pub async fn idempotency(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST {
+    if request.method() != Method::POST || !is_json(request.headers()) {
         return next.run(request).await;
     }
     let Some(key) = request.headers().get(HEADER) else { return next.run(request).await };

@@ -61,6 +61,13 @@ function refreshSession(failedAt: number): Promise<boolean> {
   return refreshing;
 }
 
+/** For requests that do not go through `authorizedFetch`: whether they can be sent again. */
+export async function renewSession(): Promise<boolean> {
+  const renewed = await refreshSession(Date.now()).catch(() => true);
+  if (!renewed) signedOutListeners.forEach((listener) => listener());
+  return renewed;
+}
+
 async function withLock<T>(work: () => Promise<T>): Promise<T> {
   // Browsers have locks in secure contexts only.
   return navigator.locks ? await navigator.locks.request('ocore.refresh', work) : await work();

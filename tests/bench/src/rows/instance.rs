@@ -1,6 +1,7 @@
-//! P8, P9 and L2: log lines and keystrokes of a real Odoo container, beside `docker logs -f` and `docker exec -it`.
+//! P8, P9, P10 and L2: log lines, keystrokes and files of a real Odoo container, beside `docker logs -f`,
+//! `docker exec -it` and scp.
 
-use super::{flood, history};
+use super::{files, flood, history};
 use crate::keys::{DockerShell, keystrokes};
 use crate::lines::{docker_lines, our_lines};
 use crate::report::Row;
@@ -8,12 +9,13 @@ use crate::stats::percentile;
 use ocore_tests::client::{Client, text};
 use ocore_tests::docker;
 use serde_json::json;
+use std::path::Path;
 use std::time::Duration;
 
 const PROVISION: Duration = Duration::from_secs(300);
 
 /// Make an instance, measure, and remove it whatever happened meanwhile.
-pub async fn run(client: &Client, server: &str, rounds: usize) -> Vec<Row> {
+pub async fn run(client: &Client, server: &str, rounds: usize, directory: &Path) -> Vec<Row> {
     let wish = json!({"name": format!("Bench {}", std::process::id()), "server_id": server, "odoo_version": "14.0",
         "admin_email": "bench@example.com", "admin_password": "a bench only 3", "limits": {"cpus": 1, "memory_mb": 1024}});
     let accepted = client.post("/api/instances", wish).await.is(202);
@@ -21,24 +23,28 @@ pub async fn run(client: &Client, server: &str, rounds: usize) -> Vec<Row> {
     let job = client.job_end(&job, PROVISION).await;
     let measured = if job["status"] == "succeeded" {
         let (client, id, server) = (client.clone(), id.clone(), server.to_owned());
-        tokio::spawn(async move { measure(&client, &id, &server, rounds).await }).await.map_err(|e| e.to_string())
+        let directory = directory.to_owned();
+        tokio::spawn(async move { measure(&client, &id, &server, rounds, &directory).await })
+            .await
+            .map_err(|e| e.to_string())
     } else {
         Err(format!("the instance was not made: {}", job["failure"]))
     };
     let accepted = client.delete(&format!("/api/instances/{id}?purge=true")).await.is(202);
     client.job_end(&text(&accepted, "job_id"), PROVISION).await;
     measured.unwrap_or_else(|error| {
-        println!("P8, P9 and L2 are left out: {error}");
+        println!("P8, P9, P10 and L2 are left out: {error}");
         Vec::new()
     })
 }
 
-async fn measure(client: &Client, id: &str, server: &str, rounds: usize) -> Vec<Row> {
+async fn measure(client: &Client, id: &str, server: &str, rounds: usize, directory: &Path) -> Vec<Row> {
     let mut rows = history::run(client, id, rounds).await;
     let container = docker::odoo_container(id).await;
     rows.extend(log_lines(client, id, &container, rounds).await);
     rows.extend(flood::run(client, id, &container, rounds).await);
     rows.extend(typing(client, id, server, &container, rounds).await);
+    rows.extend(files::run(client, id, rounds, directory).await);
     rows
 }
 

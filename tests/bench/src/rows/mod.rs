@@ -6,6 +6,7 @@ pub mod audit;
 pub mod build;
 pub mod console;
 pub mod endurance;
+pub mod files;
 pub mod fleet;
 pub mod flood;
 pub mod history;

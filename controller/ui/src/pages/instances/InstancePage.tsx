@@ -22,6 +22,7 @@ import { InstanceShell } from './InstanceShell';
 const InstanceAddons = lazy(retrying(() => import('./addons/InstanceAddons')));
 const InstanceDatabase = lazy(retrying(() => import('./database/InstanceDatabase')));
 const InstanceDomains = lazy(retrying(() => import('./domains/InstanceDomains')));
+const InstanceFiles = lazy(retrying(() => import('./files/InstanceFiles')));
 const InstanceHealth = lazy(retrying(() => import('./health/InstanceHealth')));
 const InstanceMetrics = lazy(retrying(() => import('./InstanceMetrics')));
 const InstanceModules = lazy(retrying(() => import('./modules/InstanceModules')));
@@ -77,6 +78,16 @@ export default function InstancePage() {
             render: () => (
               <Suspense fallback={<LoadingRows rows={6} />}>
                 <InstanceAddons key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'files',
+            label: 'Files',
+            hidden: !can('files:instances'),
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={8} />}>
+                <InstanceFiles key={id} instance={instance} />
               </Suspense>
             ),
           },
