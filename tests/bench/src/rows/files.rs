@@ -149,7 +149,8 @@ pub async fn run(client: &Client, id: &str, rounds: usize, directory: &Path) -> 
         scp_up.push(rig.scp("source", ":theirs"));
         let (of_controller, (of_agent, speed)) =
             growth("ocore-controller", growth("ocore-agent", up(client, &rig, id))).await;
-        (controller.push(of_controller), agent.push(of_agent));
+        controller.push(of_controller);
+        agent.push(of_agent);
         ours_up.push(speed);
         scp_down.push(rig.scp(":theirs", "back"));
         assert!(rig.is_same("back"), "scp brings back what was sent");

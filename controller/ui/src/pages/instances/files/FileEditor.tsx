@@ -11,30 +11,43 @@ import type { FileContent } from '@/api/types';
 import { Confirm } from '@/components/Confirm';
 import { FormError } from '@/components/FormError';
 import { Notice } from '@/components/Notice';
-import { Loaded } from '@/components/States';
+import { Loaded, LoadingRows } from '@/components/States';
 import { formatBytes } from '@/lib/format';
 import classes from './files.module.css';
 
 /** A text, to read and to change; nobody else's change is written over without a word. */
 export function FileEditor({ instanceId, path, onClose }: { instanceId: string; path: string; onClose: () => void }) {
-  const query = useQuery(fileContentQuery(instanceId, path));
+  // As it was opened: whatever is read anew meanwhile, nothing is taken from under one's hands.
+  const [opened, setOpened] = useState<FileContent | null>(null);
+  const query = useQuery({ ...fileContentQuery(instanceId, path), enabled: opened === null });
+  if (opened === null && query.isSuccess && !query.isFetching) setOpened(query.data);
+  const reload = async () => {
+    const { data } = await query.refetch();
+    if (!data) return;
+    setOpened(data);
+    setChanged(false);
+  };
   const [changed, setChanged] = useState(false);
   const [leaving, setLeaving] = useState(false);
   const close = () => (changed ? setLeaving(true) : onClose());
   return (
     <Drawer opened onClose={close} title={path} position="right" size="xl" closeOnEscape={!leaving}>
       <Loaded query={query} rows={12}>
-        {(content) => (
-          <Editor
-            key={content.etag}
-            instanceId={instanceId}
-            content={content}
-            onChanged={setChanged}
-            onReload={() => void query.refetch()}
-            onCancel={close}
-            onSaved={onClose}
-          />
-        )}
+        {() =>
+          opened ? (
+            <Editor
+              key={opened.etag}
+              instanceId={instanceId}
+              content={opened}
+              onChanged={setChanged}
+              onReload={() => void reload()}
+              onCancel={close}
+              onSaved={onClose}
+            />
+          ) : (
+            <LoadingRows rows={12} />
+          )
+        }
       </Loaded>
       <Confirm
         opened={leaving}
