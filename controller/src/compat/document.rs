@@ -143,6 +143,10 @@ impl Writer<'_> {
 
     fn request_body(&mut self, row: &Row, from: &Value) -> Option<Value> {
         let body = from.get("requestBody");
+        if let Some(other) = body.filter(|body| body["content"]["application/json"].is_null()) {
+            self.collect(other);
+            return Some(other.clone());
+        }
         let mut content = body.map(|b| b["content"]["application/json"].clone()).unwrap_or_default();
         if body.is_none() && !row.sends.iter().any(|step| matches!(step, In::Path { .. })) {
             return None;

@@ -92,13 +92,11 @@ fn is_part(headers: &HeaderMap) -> bool {
 /// Begin an upload that may come in parts (TUS 1.0.0: creation, creation-with-upload).
 #[utoipa::path(post, path = UPLOADS, tag = "Instances",
     params(InstanceId, UploadParams,
-        ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0`"),
         ("Upload-Length" = u64, Header, description = "Bytes of the whole file."),
         ("Upload-Metadata" = String, Header, description = "`filename` and its value in base64; other pairs are passed over.")),
     responses((status = 201, description = "Begun: its parts go to Location",
             headers(("Location" = String), ("Upload-Offset" = u64), ("Upload-Expires" = String)), body = Upload),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-        (status = 412, description = "Another version of the protocol", body = ErrorBody),
         (status = 422, body = ErrorBody)))]
 async fn instance_upload_create(
     ctx: Ctx, State(app): State<App>, Path(id): Path<InstanceId>, Params(params): Params<UploadParams>,
@@ -138,10 +136,9 @@ struct UploadPath {
 
 /// Ask how far an upload is (HEAD: the headers alone).
 #[utoipa::path(get, path = UPLOAD, tag = "Instances",
-    params(UploadPath, ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0`")),
+    params(UploadPath),
     responses((status = 200, headers(("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Expires" = String)), body = Upload),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-        (status = 412, description = "Another version of the protocol", body = ErrorBody),
         (status = 422, body = ErrorBody)))]
 async fn instance_upload_get(ctx: Ctx, State(app): State<App>, Path(path): Path<UploadPath>) -> Result<Response> {
     let place = instance_place(&ctx, &app, path.id).await?;
@@ -149,14 +146,12 @@ async fn instance_upload_get(ctx: Ctx, State(app): State<App>, Path(path): Path<
     Ok((told(&upload), Json(upload)).into_response())
 }
 
-/// Bring the next part of an upload. With the last byte the file is in its place.
+/// Bring the next part of an upload, as `application/offset+octet-stream`. With the last byte the file is in its place.
 #[utoipa::path(patch, path = UPLOAD, tag = "Instances",
-    params(UploadPath, ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0`"),
+    params(UploadPath,
         ("Upload-Offset" = u64, Header, description = "Bytes that are there.")),
-    request_body(content = String, content_type = "application/offset+octet-stream"),
     responses((status = 204, headers(("Upload-Offset" = u64), ("Upload-Expires" = String))),
         (status = 404, body = ErrorBody), (status = 409, description = "Not so many bytes are there", body = ErrorBody),
-        (status = 412, description = "Another version of the protocol", body = ErrorBody),
         (status = 415, description = "Not of the type of a part", body = ErrorBody), (status = 422, body = ErrorBody)))]
 async fn instance_upload_append(
     ctx: Ctx, State(app): State<App>, Path(path): Path<UploadPath>, request: Request,
@@ -173,9 +168,8 @@ async fn instance_upload_append(
 
 /// End an upload and forget what has come of it.
 #[utoipa::path(delete, path = UPLOAD, tag = "Instances",
-    params(UploadPath, ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0`")),
+    params(UploadPath),
     responses((status = 204), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
-        (status = 412, description = "Another version of the protocol", body = ErrorBody),
         (status = 422, body = ErrorBody)))]
 async fn instance_upload_delete(ctx: Ctx, State(app): State<App>, Path(path): Path<UploadPath>) -> Result<StatusCode> {
     let place = instance_place(&ctx, &app, path.id).await?;

@@ -31,7 +31,7 @@ pub fn complete(requirement: Requirement, method: &HttpMethod, operation: &mut O
     }
     let is_in_parts =
         operation.parameters.iter().flatten().any(|p| matches!(p, RefOr::T(p) if p.name == "Tus-Resumable"));
-    if operation.responses.responses.contains_key("412") && !is_in_parts {
+    if operation.responses.responses.contains_key("412") {
         let text = "The ETag that the object was read with: the change is refused when somebody else was faster.";
         parameter(operation, "If-Match", text, None);
     }
