@@ -29,8 +29,6 @@ pub fn complete(requirement: Requirement, method: &HttpMethod, operation: &mut O
         answers.push(("409", "The first request with this Idempotency-Key is still under way."));
         answers.push(("422", "The Idempotency-Key was used with another request."));
     }
-    let is_in_parts =
-        operation.parameters.iter().flatten().any(|p| matches!(p, RefOr::T(p) if p.name == "Tus-Resumable"));
     if operation.responses.responses.contains_key("412") {
         let text = "The ETag that the object was read with: the change is refused when somebody else was faster.";
         parameter(operation, "If-Match", text, None);
