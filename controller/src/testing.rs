@@ -67,6 +67,25 @@ impl TestApp {
     }
 }
 
+impl Drop for TestApp {
+    /// Some hundred databases would fill a small disk. That of a test that failed stays to be looked at.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let options = self.options.clone();
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let name = options.get_database().expect("a database of its own").to_owned();
+                let mut admin = options.database("postgres").connect().await.expect("the tests' PostgreSQL answers");
+                run(&mut admin, format!("drop database {name} with (force)")).await;
+            });
+        });
+        dropped.join().expect("the test's database is dropped");
+    }
+}
+
 /// The controller's end of a tunnel in memory to an agent that answers with `routes`.
 pub async fn tunnel_to(routes: axum::Router) -> TunnelClient {
     let (near, far) = tokio::io::duplex(64 * 1024);
