@@ -1,6 +1,8 @@
 //! The controller's end: an HTTP/2 client over the stream that the agent dialled.
 
-use super::{CONNECTION_WINDOW, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_STREAMS, RESERVED_STREAMS, STREAM_WINDOW};
+use super::{
+    CONNECTION_WINDOW, FRAME, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_STREAMS, RESERVED_STREAMS, STREAM_WINDOW,
+};
 use crate::protocol::AgentError;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -65,6 +67,7 @@ where
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .max_send_buf_size(STREAM_WINDOW as usize)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 pub const STREAM_WINDOW: u32 = 256 * 1024;
 pub const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// What bulk is cut into: with the protocol's default of 16 KiB its overhead shows.
+pub const FRAME: u32 = 64 * 1024;
 pub const MAX_STREAMS: u32 = 256;
 /// Streams that short requests may always take, whatever long ones are open.
 pub const RESERVED_STREAMS: u32 = 32;

@@ -127,6 +127,7 @@ async fn a_slow_link_is_cut_only_when_it_stands_still() {
     let write = tokio::spawn(async move {
         loop {
             near.write_all(&[7; 1024]).await?;
+            near.flush().await?;
         }
     });
     // Each write goes out just in time, for longer than any single one may take.

@@ -1,8 +1,8 @@
-//! A WebSocket as a byte stream: every write is one binary frame, flushed at once. One that takes no bytes any more ends
+//! A WebSocket as a byte stream: what was written since the last flush is one binary frame. One that takes no bytes any more ends
 //! with an error: HTTP/2 wants to say goodbye before it gives up, and would wait for that as long as TCP tries.
 
 use super::STALL;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures::{Sink, Stream};
 use std::io;
 use std::pin::Pin;
@@ -29,13 +29,15 @@ pub fn websocket_config() -> WebSocketConfig {
 pub struct WebSocketIo<S> {
     inner: WebSocketStream<S>,
     unread: Bytes,
+    /// What the next flush sends, as one message: HTTP/2 brings a frame's head and body apart, and many small frames.
+    unsent: BytesMut,
     /// Until when what was written must have gone out; None when all of it has.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WebSocketIo<S> {
     pub fn new(inner: WebSocketStream<S>) -> Self {
-        Self { inner, unread: Bytes::new(), stalled: None }
+        Self { inner, unread: Bytes::new(), unsent: BytesMut::new(), stalled: None }
     }
 
     /// Whether all has gone out, or that nothing moves any more. On a slow link each write has its full time.
@@ -83,23 +85,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocketIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        // All of it and not only the sink's readiness: TLS takes some bytes more while the link stands still.
-        ready!(self.as_mut().poll_flush(cx))?;
-        let take = data.len().min(MAX_FRAME);
-        Pin::new(&mut self.inner).start_send(Message::Binary(Bytes::copy_from_slice(&data[..take]))).map_err(to_io)?;
-        // What cannot be flushed now goes out with the next poll; the bytes are accepted either way.
-        match self.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(take)),
+        if self.unsent.len() >= MAX_FRAME {
+            ready!(self.as_mut().poll_flush(cx))?;
         }
+        let take = data.len().min(MAX_FRAME - self.unsent.len());
+        self.unsent.extend_from_slice(&data[..take]);
+        Poll::Ready(Ok(take))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // All of what went before and not only the sink's readiness: TLS takes some bytes more while the link stands
+        // still.
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        ready!(self.progress(cx, polled))?;
+        if self.unsent.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let message = std::mem::take(&mut self.unsent).freeze();
+        Pin::new(&mut self.inner).start_send(Message::Binary(message)).map_err(to_io)?;
         let polled = Pin::new(&mut self.inner).poll_flush(cx);
         self.progress(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
         let polled = Pin::new(&mut self.inner).poll_close(cx);
         self.progress(cx, polled)
     }
