@@ -52,6 +52,7 @@ impl Rig {
             "UsePAM=no".into(),
             "PermitRootLogin=yes".into(),
             "PidFile=none".into(),
+            "Subsystem=sftp internal-sftp".into(),
         ];
         let mut sshd = Command::new("/usr/sbin/sshd");
         sshd.args(["-D", "-e", "-f", "/dev/null", "-p", &port.to_string()]);
