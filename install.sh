@@ -128,6 +128,8 @@ check_docker() {
 download() {
     mkdir -p "$DIR"
     chmod 711 "$DIR"
+    # The unit may write there only if it is there when it starts.
+    install -d -m 700 /var/backups/ocore
     NEW=$DIR/.download.$$
     trap 'rm -f "$NEW" "$NEW.err"' EXIT
     trap 'exit 130' INT TERM HUP

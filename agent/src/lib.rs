@@ -18,6 +18,7 @@ pub mod launcher;
 pub mod logs;
 pub mod metrics;
 pub mod ops;
+pub mod policy;
 pub mod routes;
 pub mod state;
 pub mod status;

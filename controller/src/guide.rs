@@ -15,7 +15,7 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 23] = [
+const CONTENTS: [(&str, &str); 24] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
@@ -26,6 +26,7 @@ const CONTENTS: [(&str, &str); 23] = [
     ("addons", "Addons and upgrades"),
     ("files", "Files"),
     ("databases", "Databases"),
+    ("destinations", "Backup destinations"),
     ("domains", "Domains"),
     ("registries", "Registries"),
     ("organizations", "Organizations and members"),

@@ -8,6 +8,7 @@ pub mod odoo_log;
 pub mod postgres;
 pub mod processes;
 pub mod provisioning;
+pub mod storage;
 pub mod wire;
 
 use std::time::{Duration, Instant};

@@ -9,6 +9,7 @@ mod inventory;
 mod jobs;
 mod logs;
 mod session;
+mod storage;
 mod terminals;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub fn router(state: AgentState, link: Link) -> Router {
         .merge(instances::router())
         .merge(files::router())
         .merge(logs::router())
+        .merge(storage::router())
         .merge(terminals::router())
         .layer(axum::middleware::from_fn_with_state(link.clone(), session::require))
         .merge(session::router(link))

@@ -4,7 +4,6 @@
 mod container;
 mod host;
 mod lasting;
-pub mod policy;
 mod ring;
 mod terminal;
 #[cfg(test)]
@@ -17,6 +16,7 @@ use crate::engine::OpError;
 use crate::fd_store::Named;
 use crate::host::docker::DockerHost;
 use crate::host::systemd;
+use crate::policy;
 use ocore_shared::ids::TerminalId;
 use ocore_shared::protocol::terminals::{TerminalInfo, TerminalOpen, TerminalTarget};
 use std::collections::HashMap;

@@ -1,10 +1,11 @@
 //! Where data is.
 
 pub mod databases;
+pub mod destinations;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
 
 pub fn routes() -> OpenApiRouter<App> {
-    databases::routes::routes()
+    OpenApiRouter::new().merge(databases::routes::routes()).merge(destinations::routes::routes())
 }

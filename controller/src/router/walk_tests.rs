@@ -347,6 +347,10 @@ impl World {
             "address" => Some(json!("127.0.0.2:9")),
             "public_key" => Some(json!(PUBLIC_KEY)),
             "events" => Some(json!(["*"])),
+            // A place that nobody has to be asked about.
+            "config" if schema["$ref"].as_str().is_some_and(|name| name.ends_with("/Place")) => {
+                Some(json!({"kind": "local", "path": "/mnt/backups"}))
+            }
             name => self.id_for(name).map(Value::from),
         };
         if let Some(known) = known {

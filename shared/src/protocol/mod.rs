@@ -57,6 +57,7 @@ pub mod odoo;
 pub mod proxy;
 pub mod registries;
 pub mod session;
+pub mod storage;
 pub mod terminals;
 
 use serde::{Deserialize, Serialize};

@@ -33,7 +33,8 @@ const WITHOUT: [(&str, &str); 7] = [
 ];
 
 /// Routes that take a device, an agent or another service, whose own tests look for the entry.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 15] = [
+    ("bucket_create", "backup_destination.bucket_created"),
     ("passkey_login_finish", "auth.login"),
     ("passkey_register_finish", "auth.passkey_registered"),
     ("passkey_update", "auth.passkey_renamed"),
@@ -196,6 +197,7 @@ async fn every_changing_route_leaves_an_entry() {
     fleet(app, &mut steps, &ada).await;
     delivery(&mut steps, &ada).await;
     registries(&mut steps, &ada).await;
+    destinations(&mut steps, &ada).await;
     administration(app, &mut steps, &ada).await;
     account(app, &mut steps, &ada).await;
     webhooks(app, &mut steps, &ada).await;
@@ -352,6 +354,20 @@ async fn delivery(steps: &mut Steps, ada: &Visitor) {
         steps.delete(ada, &format!("/api/environments/{environment}")).await;
     }
     steps.delete(ada, &project).await;
+}
+
+async fn destinations(steps: &mut Steps, ada: &Visitor) {
+    let local = json!({ "name": "Elsewhere", "config": { "kind": "local", "path": "/mnt/backups" } });
+    let made = steps.post(ada, "/api/backup-destinations", local).await.text("id");
+    let destination = format!("/api/backup-destinations/{made}");
+    steps.patch(ada, &destination, json!({ "name": "Over there" })).await;
+    steps.post(ada, &format!("{destination}/test"), json!({})).await;
+    let list = ada.get("/api/backup-destinations").await.is(StatusCode::OK).body;
+    let first = list["data"].as_array().into_iter().flatten().find(|d| d["is_default"] == true);
+    let first = first.and_then(|d| d["id"].as_str()).expect("a default").to_owned();
+    steps.post(ada, &format!("{destination}/activate"), json!({})).await;
+    steps.post(ada, &format!("/api/backup-destinations/{first}/activate"), json!({})).await;
+    steps.delete(ada, &destination).await;
 }
 
 async fn registries(steps: &mut Steps, ada: &Visitor) {

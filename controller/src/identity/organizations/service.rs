@@ -5,6 +5,7 @@ use super::model::{
 };
 use super::store;
 use crate::app::App;
+use crate::data::destinations::service::destination_create_default;
 use crate::delivery::projects::service::project_create_default;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
@@ -63,6 +64,7 @@ pub async fn organization_create(
     store::membership_insert(connection, organization.id, owner).await?;
     system_roles_create(connection, organization.id, owner).await?;
     project_create_default(connection, organization.id).await?;
+    destination_create_default(connection, organization.id).await?;
     let subject = Subject::new("organization", organization.id.0, &organization.name);
     let after = serde_json::to_value(&organization).map_err(Error::internal)?;
     audit_append(connection, Some(organization.id), caller, "organization.created", &subject, None, Some(after))

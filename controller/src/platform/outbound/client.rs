@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use ipnetwork::IpNetwork;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use ocore_shared::storage::{Resolve, StorageError};
+use reqwest::dns::{Addrs, Name, Resolve as ResolveName, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use std::error::Error as StdError;
@@ -84,6 +85,7 @@ impl Lookup for SystemLookup {
 /// The client. It knows no cookies, no proxy of the environment, and follows redirects only one by one.
 pub struct Outbound {
     guard: Guard,
+    lookup: Arc<dyn Lookup>,
     patience: Duration,
     /// For https, to all that the guard admits.
     secure: Result<Client, String>,
@@ -107,12 +109,17 @@ impl Outbound {
         if let Err(problem) = &secure {
             tracing::warn!(problem, "addresses that users give cannot be called from this machine");
         }
-        Self { guard, patience, secure, plain }
+        Self { guard, lookup, patience, secure, plain }
     }
 
     /// Open these networks, and no others, besides those of the configuration.
     pub fn networks_open(&self, networks: Vec<IpNetwork>) {
         self.guard.open(networks);
+    }
+
+    /// The same rule for connections that are not made here.
+    pub fn resolve(&self) -> Arc<dyn Resolve> {
+        Arc::new(GuardedResolve { guard: self.guard.clone(), lookup: self.lookup.clone() })
     }
 
     /// Read an address that somebody gave. The sentence says what is wrong with it.
@@ -272,7 +279,7 @@ struct CheckedResolver {
     own_only: bool,
 }
 
-impl Resolve for CheckedResolver {
+impl ResolveName for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, own_only) = (self.guard.clone(), self.own_only);
         let found = self.lookup.lookup(name.as_str().to_owned());
@@ -285,6 +292,39 @@ impl Resolve for CheckedResolver {
                 return Err(if is_empty { Refusal::Unknown } else { Refusal::Closed }.into());
             }
             Ok(Box::new(open.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Addresses for connections to destinations of backups.
+struct GuardedResolve {
+    guard: Guard,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl Resolve for GuardedResolve {
+    fn resolve(
+        &self, host: String, port: u16, encrypted: bool,
+    ) -> BoxFuture<'static, Result<Vec<SocketAddr>, StorageError>> {
+        let guard = self.guard.clone();
+        let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        let found = self.lookup.lookup(host.clone());
+        Box::pin(async move {
+            let found: Vec<IpAddr> = match literal {
+                Some(address) => vec![address],
+                None => match found.await {
+                    Ok(found) if !found.is_empty() => found.into_iter().map(|address| address.ip()).collect(),
+                    _ => return Err(StorageError::unreachable(format!("The name {host} cannot be resolved"))),
+                },
+            };
+            let open = |address: &IpAddr| if encrypted { guard.admits(*address) } else { guard.is_own(*address) };
+            let open: Vec<SocketAddr> =
+                found.into_iter().filter(open).map(|address| SocketAddr::new(address, port)).collect();
+            match open.is_empty() {
+                false => Ok(open),
+                true if encrypted => Err(StorageError::refused(OutboundError::Refused.to_string())),
+                true => Err(StorageError::refused("Outside of the operator's own networks only https is used")),
+            }
         })
     }
 }

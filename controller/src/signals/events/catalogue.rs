@@ -69,6 +69,10 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("api_key.revoked", "robot", "An API key was revoked.", NONE),
     on("api_key.rotated", "robot", "An API key was given another secret.", NONE),
     on("api_key.updated", "robot", "An API key was renamed, or may be used from other addresses.", NONE),
+    on("backup_destination.activated", "Off-site", "New backups go to this destination from now on.", NONE),
+    on("backup_destination.created", "Off-site", "A destination of backups was added.", NONE),
+    on("backup_destination.deleted", "Off-site", "A destination of backups was removed.", NONE),
+    on("backup_destination.updated", "Off-site", "A destination of backups was changed.", NONE),
     on(
         "certificate.expiring",
         "shop.example.com",
@@ -242,6 +246,8 @@ mod tests {
     const NO_EVENT_NOUNS: &[&str] = &["auth", "limits", "scope", "user"];
     /// What else only the audit log tells.
     const NO_EVENTS: &[&str] = &[
+        "backup_destination.bucket_created",
+        "backup_destination.tested",
         "certificate.renew_requested",
         "certificate.upload_removed",
         "certificate.uploaded",
