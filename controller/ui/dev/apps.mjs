@@ -31,6 +31,35 @@ export function registryAnswer(method, url, body, page) {
   return { body: id ? one : page(registries, url) };
 }
 
+const destination = (name, config, rest) => ({ id: randomUUID(), name, config, has_secret: config.kind !== 'local', encryption: config.kind === 'local' ? 'none' : 'managed', recipients: [], is_default: false, is_off_site: config.kind !== 'local', status: 'ok', problem: null, free_bytes: null, checked_at: ago(3000), ...stamp(), ...rest });
+const disk = destination('The server’s own disk', { kind: 'local', path: '/var/backups/ocore' }, { status: 'unchecked', checked_at: null });
+const destinations = process.env.MOCK === 'empty' ? [Object.assign(disk, { is_default: true })] : [
+  destination('Off-site', { kind: 's3', endpoint: 'https://s3.example.com', region: 'eu-central-1', bucket: 'acme-backups', prefix: 'odoo', path_style: true, access_key_id: 'AKIAEXAMPLE', ca_certificate: null }, { is_default: true }),
+  destination('Box in the cellar', { kind: 'sftp', host: 'box.acme.example', port: 22, username: 'ocore', path: 'backups', host_key: 'SHA256:uNiVztksCsDhcc0u9e8BrrJXVGDkZaD1HE5PQ1IqSsU' }, { status: 'failed', encryption: 'recipients', recipients: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'], problem: { kind: 'unreachable', message: 'box.acme.example, port 22, cannot be reached: no answer within 10 s.' }, checked_at: ago(2e5) }),
+  Object.assign(disk, { status: 'ok', free_bytes: 81_604_378_624, checked_at: ago(9e4) }),
+];
+
+/** The answer to a request about destinations of backups. */
+export function destinationAnswer(method, url, body, page) {
+  const [, , , id, verb] = url.pathname.split('/');
+  const one = destinations.find((x) => x.id === id);
+  const { secret, is_default, ...rest } = body;
+  if (verb === 'activate') {
+    for (const each of destinations) each.is_default = each === one;
+    return { body: one };
+  }
+  if (verb === 'test') return { body: Object.assign(one, { checked_at: now() }) };
+  if (secret === 'wrong') return refused(422, 'destination_refused', 'The access key may not do this in the bucket acme-backups, or its secret is wrong (SignatureDoesNotMatch).');
+  if (method === 'POST') {
+    destinations.unshift(destination(body.name, body.config, { ...rest, has_secret: Boolean(secret), checked_at: now() }));
+    if (is_default) for (const each of destinations) each.is_default = each === destinations[0];
+    return { status: 201, body: destinations[0] };
+  }
+  if (method === 'PATCH') return { body: Object.assign(one, rest, { version: one.version + 1 }) };
+  if (method === 'DELETE') { destinations.splice(destinations.indexOf(one), 1); return { status: 204 }; }
+  return { body: id ? one : page(destinations, url) };
+}
+
 const module = (name, title, depends, rest) => ({ name, title, author: 'Odoo S.A.', state: 'installed', installed_version: '18.0.1.0', available_version: '18.0.1.0', on_disk: true, application: false, needs_update: false, depends, problem: null, ...rest });
 const free = { state: 'uninstalled', installed_version: null };
 const app = { application: true };

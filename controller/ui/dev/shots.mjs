@@ -241,6 +241,21 @@ async function shoot(theme, width, height) {
     await tab.getByTestId('registry-actions').first().click();
     await tab.getByTestId(`action-${kind}`).click();
   };
+  await take('destinations', '/backup-destinations');
+  await take('new-destination', '/backup-destinations?add=destination');
+  await take('destination-refused', '/backup-destinations?add=destination', async () => {
+    await tab.getByTestId('destination-name').fill('Far away');
+    await tab.getByTestId('destination-bucket').fill('acme-backups');
+    await tab.getByTestId('destination-region').fill('eu');
+    await tab.getByTestId('destination-key').fill('AKIA');
+    await tab.getByTestId('destination-secret').fill('wrong');
+    await tab.getByTestId('save-destination').click();
+    await tab.getByTestId('destination-refused').scrollIntoViewIfNeeded();
+  });
+  await take('destination-sftp', '/backup-destinations', async () => {
+    await tab.getByTestId('destination-actions').nth(1).click();
+    await tab.getByTestId('action-edit').click();
+  });
   await take('registries', '/registries');
   await take('new-registry', '/registries?add=registry');
   await take('registry-refused', '/registries?add=registry', async () => {

@@ -258,6 +258,12 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => app,
+    path: '/backup-destinations',
+    validateSearch: texts('q', 'add'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/destinations/DestinationsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
     path: '/members',
     validateSearch: texts('q', 'tab', 'status'),
     component: lazyRouteComponent(retrying(() => import('@/pages/members/MembersPage'))),

@@ -17,6 +17,7 @@ const LISTS: Record<SubjectType, QueryKey> = {
   role: keys.roles,
   service_account: keys.serviceAccounts,
   registry: keys.registries,
+  backup_destination: keys.destinations,
   webhook_endpoint: keys.webhooks,
   notice: keys.notices,
 };

@@ -15,6 +15,7 @@ export type SubjectType =
   | 'role'
   | 'service_account'
   | 'registry'
+  | 'backup_destination'
   | 'webhook_endpoint'
   | 'notice';
 
@@ -27,7 +28,7 @@ export type Effect =
 
 const SUBJECTS: readonly string[] = [
   'server', 'instance', 'project', 'environment', 'job', 'api_key', 'organization', 'member', 'invitation', 'role',
-  'service_account', 'registry', 'webhook_endpoint',
+  'service_account', 'registry', 'backup_destination', 'webhook_endpoint',
 ] satisfies SubjectType[];
 
 export function effectsOf(message: SseMessage): Effect[] {

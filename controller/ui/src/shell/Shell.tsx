@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import {
   IconApi,
+  IconArchive,
   IconBook2,
   IconBox,
   IconHistory,
@@ -49,6 +50,7 @@ const ORGANIZATION_PAGES = [
   { to: '/api-keys', label: 'API keys', icon: IconKey, needs: 'view:api-keys' },
   { to: '/service-accounts', label: 'Service accounts', icon: IconRobot, needs: 'view:api-keys' },
   { to: '/registries', label: 'Registries', icon: IconPackage, needs: 'view:credentials' },
+  { to: '/backup-destinations', label: 'Backup destinations', icon: IconArchive, needs: 'view:backups' },
   { to: '/webhooks', label: 'Webhooks', icon: IconWebhook, needs: 'view:webhooks' },
   { to: '/audit', label: 'Audit log', icon: IconHistory, needs: 'view:audit' },
   { to: '/organization', label: 'Settings', icon: IconSettings, needs: 'view:org' },

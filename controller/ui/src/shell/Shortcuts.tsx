@@ -26,6 +26,8 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
           return void navigate({ to: '/api-keys' });
         case 'g r':
           return void navigate({ to: '/registries' });
+        case 'g b':
+          return void navigate({ to: '/backup-destinations' });
         case 'g w':
           return void navigate({ to: '/webhooks' });
         case 'g a':
