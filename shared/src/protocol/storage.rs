@@ -14,7 +14,6 @@ pub enum Place {
 
 /// A bucket of anything that speaks S3. Its secret is the secret access key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct S3Place {
     /// `https://s3.example.com`; none: Amazon's, in that region.
@@ -36,7 +35,6 @@ pub struct S3Place {
 
 /// A directory of an SSH server. Its secret is a password or a private key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct SftpPlace {
     pub host: String,
@@ -51,7 +49,6 @@ pub struct SftpPlace {
 
 /// A directory of each managed server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct LocalPlace {
     pub path: String,

@@ -15,7 +15,9 @@ use garde::Validate;
 use ocore_shared::ids::{DestinationId, ServerId};
 use ocore_shared::protocol::storage::Place;
 use ocore_shared::secret::Secret;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -59,6 +61,7 @@ pub struct DestinationCreate {
     #[schema(min_length = 1, max_length = 64, example = "Off-site")]
     name: String,
     #[garde(skip)]
+    #[serde(deserialize_with = "place")]
     config: Place,
     /// Of `s3` the secret access key; of `sftp` the user's password, or a private key without a passphrase.
     #[garde(inner(custom(secret_length)))]
@@ -86,6 +89,7 @@ pub struct DestinationUpdate {
     #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
     #[garde(skip)]
+    #[serde(default, deserialize_with = "place_or_none")]
     config: Option<Place>,
     /// Left out: the stored one stays, as long as service and user do.
     #[garde(inner(custom(secret_length)))]
@@ -100,6 +104,22 @@ pub struct DestinationUpdate {
 
 impl PatchFields for DestinationUpdate {
     const FIELDS: &'static [&'static str] = &["name", "config", "secret", "encryption", "recipients"];
+}
+
+/// A place without fields that it does not know: agents ignore them, people mistype them.
+fn place<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Place, D::Error> {
+    let given = Value::deserialize(deserializer)?;
+    let place = Place::deserialize(&given).map_err(D::Error::custom)?;
+    let known = serde_json::to_value(&place).map_err(D::Error::custom)?;
+    let unknown = given.as_object().into_iter().flatten().find(|(field, _)| known.get(field.as_str()).is_none());
+    match unknown {
+        Some((field, _)) => Err(D::Error::custom(format_args!("unknown field `{field}`"))),
+        None => Ok(place),
+    }
+}
+
+fn place_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Place>, D::Error> {
+    place(deserializer).map(Some)
 }
 
 fn secret_length(secret: &Secret, (): &()) -> garde::Result {

@@ -222,6 +222,8 @@ async fn what_cannot_be_right_names_its_field() {
         ("config.endpoint", with("config.endpoint", json!("s3.example.com/bucket"))),
         ("config.prefix", with("config.prefix", json!("a/../b"))),
         ("config.access_key_id", with("config.access_key_id", json!("a\nb"))),
+        ("config", with("config.pathstyle", json!(true))),
+        ("config.bucket", with("config.bucket", json!(null))),
         ("recipients", with("recipients", json!(["age1nonsense"]))),
         ("secret", json!({"name": "x", "config": s3("x")["config"]})),
         ("secret", json!({"name": "x", "secret": "y", "config": {"kind": "local", "path": "/mnt"}})),
