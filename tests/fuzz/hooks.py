@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 
 import schemathesis
+from schemathesis.core.failures import ServerError
 
 with open(os.environ["OCORE_FUZZ_GROUND"]) as file:
     GROUND = json.load(file)
@@ -146,4 +147,4 @@ def before_call(context, case, kwargs):
 def filter_failure(context, failure, case, response):
     """503 is the documented answer where a server's agent is needed, and none is there; it must say when to come back."""
     return not (response is not None and response.status_code == 503 and response.headers.get("retry-after")
-                and type(failure).__name__ == "ServerError")
+                and isinstance(failure, ServerError))

@@ -84,7 +84,12 @@ pub struct SftpServer {
 
 impl SftpServer {
     pub fn start() -> Self {
-        let dir = tempfile::tempdir_in("/var/tmp").expect("a directory");
+        Self::start_in(Path::new("/var/tmp"))
+    }
+
+    /// With what it keeps below that directory.
+    pub fn start_in(directory: &Path) -> Self {
+        let dir = tempfile::tempdir_in(directory).expect("a directory");
         key_make(dir.path(), "host");
         key_make(dir.path(), "user");
         std::fs::create_dir_all("/run/sshd").expect("the directory that sshd wants");
@@ -131,9 +136,14 @@ impl SftpServer {
         self.dir.path().join("kept")
     }
 
-    /// The private key that it lets root in with.
+    /// The file of the private key that it lets root in with.
+    pub fn key_path(&self) -> PathBuf {
+        self.dir.path().join("user")
+    }
+
+    /// The private key itself.
     pub fn key(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("user")).expect("a key")
+        std::fs::read_to_string(self.key_path()).expect("a key")
     }
 }
 

@@ -15,7 +15,7 @@ use garde::Validate;
 use ocore_shared::ids::{DestinationId, ServerId};
 use ocore_shared::protocol::storage::Place;
 use ocore_shared::secret::Secret;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -109,13 +109,27 @@ impl PatchFields for DestinationUpdate {
 /// A place without fields that it does not know: agents ignore them, people mistype them.
 fn place<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Place, D::Error> {
     let given = Value::deserialize(deserializer)?;
-    let place = Place::deserialize(&given).map_err(D::Error::custom)?;
+    let place = match given["kind"].as_str() {
+        Some("s3") => Place::S3(place_fields(&given)?),
+        Some("sftp") => Place::Sftp(place_fields(&given)?),
+        Some("local") => Place::Local(place_fields(&given)?),
+        // What is wrong with the kind is said by whoever knows all of them.
+        _ => Place::deserialize(&given).map_err(D::Error::custom)?,
+    };
     let known = serde_json::to_value(&place).map_err(D::Error::custom)?;
     let unknown = given.as_object().into_iter().flatten().find(|(field, _)| known.get(field.as_str()).is_none());
     match unknown {
         Some((field, _)) => Err(D::Error::custom(format_args!("unknown field `{field}`"))),
         None => Ok(place),
     }
+}
+
+/// The fields of one kind. What is wrong with one names it, which a choice between kinds would not.
+fn place_fields<T: DeserializeOwned, E: serde::de::Error>(given: &Value) -> std::result::Result<T, E> {
+    serde_path_to_error::deserialize(given).map_err(|error| match error.path().iter().next() {
+        Some(_) => E::custom(format_args!("{}: {}", error.path(), error.inner())),
+        None => E::custom(error.inner()),
+    })
 }
 
 fn place_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Place>, D::Error> {

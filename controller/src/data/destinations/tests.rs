@@ -222,8 +222,8 @@ async fn what_cannot_be_right_names_its_field() {
         ("config.endpoint", with("config.endpoint", json!("s3.example.com/bucket"))),
         ("config.prefix", with("config.prefix", json!("a/../b"))),
         ("config.access_key_id", with("config.access_key_id", json!("a\nb"))),
-        ("config", with("config.pathstyle", json!(true))),
-        ("config.bucket", with("config.bucket", json!(null))),
+        ("config.pathstyle", with("config.pathstyle", json!(true))),
+        ("config", with("config.kind", json!("ftp"))),
         ("recipients", with("recipients", json!(["age1nonsense"]))),
         ("secret", json!({"name": "x", "config": s3("x")["config"]})),
         ("secret", json!({"name": "x", "secret": "y", "config": {"kind": "local", "path": "/mnt"}})),
@@ -238,6 +238,10 @@ async fn what_cannot_be_right_names_its_field() {
         let answer = rig.ada().post(PATH, body).await.is(StatusCode::BAD_REQUEST);
         assert_eq!(answer.body["error"]["details"]["field"], field, "{}", answer.body);
     }
+    let answer = rig.ada().post(PATH, with("config.bucket", json!(null))).await.is(StatusCode::BAD_REQUEST);
+    let error = &answer.body["error"];
+    assert_eq!(error["details"]["field"], "config");
+    assert!(error["message"].as_str().is_some_and(|message| message.contains("bucket")), "{error}");
     assert!(rig.asked().is_empty());
 }
 

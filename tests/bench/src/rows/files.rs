@@ -5,9 +5,9 @@ use crate::machine::{child, resident};
 use crate::report::Row;
 use crate::stats::percentile;
 use ocore_tests::client::Client;
-use ocore_tests::free_port;
+use ocore_tests::storage::SftpServer;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -17,17 +17,9 @@ const SAMPLE: Duration = Duration::from_millis(50);
 
 /// A file of 1 GiB, and OpenSSH's own server beside it.
 struct Rig {
+    // It ends before its directory goes.
+    server: SftpServer,
     dir: TempDir,
-    port: u16,
-    server: Child,
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
 }
 
 impl Rig {
@@ -37,36 +29,8 @@ impl Rig {
         let mut bytes = Command::new("openssl");
         bytes.args(["rand", "-out", "source", &SIZE.to_string()]);
         done(bytes.current_dir(dir.path()));
-        for key in ["host", "user"] {
-            let mut keygen = Command::new("ssh-keygen");
-            done(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f", key]).current_dir(dir.path()));
-        }
-        let port = free_port();
-        std::fs::create_dir_all("/run/sshd").expect("the directory that sshd wants");
-        let path = |name: &str| dir.path().join(name).display().to_string();
-        let options = [
-            format!("HostKey={}", path("host")),
-            format!("AuthorizedKeysFile={}", path("user.pub")),
-            "ListenAddress=127.0.0.1".into(),
-            "StrictModes=no".into(),
-            "UsePAM=no".into(),
-            "PermitRootLogin=yes".into(),
-            "PidFile=none".into(),
-            "Subsystem=sftp internal-sftp".into(),
-        ];
-        let mut sshd = Command::new("/usr/sbin/sshd");
-        sshd.args(["-D", "-e", "-f", "/dev/null", "-p", &port.to_string()]);
-        for option in &options {
-            sshd.args(["-o", option]);
-        }
-        let server = sshd.stderr(Stdio::null()).spawn().expect("sshd runs");
-        let rig = Self { dir, port, server };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "sshd does not answer");
-            std::thread::sleep(SAMPLE);
-        }
-        rig
+        let server = SftpServer::start_in(dir.path());
+        Self { server, dir }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -82,7 +46,7 @@ impl Rig {
             )
         };
         let mut scp = Command::new("scp");
-        scp.args(["-q", "-P", &self.port.to_string(), "-i", &self.path("user").display().to_string()]);
+        scp.args(["-q", "-P", &self.server.port.to_string(), "-i", &self.server.key_path().display().to_string()]);
         scp.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]);
         timed(scp.args([place(from), place(to)]))
     }
