@@ -1,19 +1,23 @@
 //! An authority for certificates and the names of the internet: Pebble, which asks for proof over HTTP, and its DNS.
 
 use crate::client::Client;
-use crate::{free_port, wait_for};
+use crate::free_port;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where containers find it: the bridge of this machine.
 const HOST: &str = "172.17.0.1";
 /// Where every name leads that was not set: nobody is there.
 pub const ELSEWHERE: &str = "192.0.2.1";
 
+/// Between the choice of a port and its use another program may take it.
+const TRIES: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(20);
+
 pub struct Authority {
-    children: Vec<Child>,
+    _processes: Processes,
     names: Client,
     /// Of ACME.
     pub directory: String,
@@ -27,6 +31,16 @@ pub struct Authority {
 impl Authority {
     /// Start one that looks for proofs on that port.
     pub async fn start(http_port: u16) -> Self {
+        for _ in 0..TRIES {
+            if let Some(started) = Self::try_start(http_port).await {
+                return started;
+            }
+        }
+        panic!("an authority that listens: it ended {TRIES} times");
+    }
+
+    /// None: one of its processes has ended, as they do whose port is taken.
+    async fn try_start(http_port: u16) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a directory");
         let key = KeyPair::generate().expect("a key");
         let mut ca = CertificateParams::new(vec![]).expect("parameters");
@@ -66,15 +80,18 @@ impl Authority {
             .args(["-config", &path("pebble.json"), "-dnsserver", &dns])
             .env("PEBBLE_VA_NOSLEEP", "1")
             .env("PEBBLE_WFE_NONCEREJECT", "0");
-        let children = vec![start(&mut internet), start(&mut pebble)];
-        for port in [port, names.port] {
-            wait_for("an authority that listens", Duration::from_secs(20), || async {
-                tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
-            })
-            .await;
+        let mut processes = Processes(vec![start(&mut internet), start(&mut pebble)]);
+        let listens = async |port| tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
+        let deadline = Instant::now() + PATIENCE;
+        while !(listens(port).await && listens(names.port).await) {
+            if processes.has_ended() {
+                return None;
+            }
+            assert!(Instant::now() < deadline, "an authority that listens: not within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let directory = format!("https://{HOST}:{port}/dir");
-        Self { children, names, directory, ca: pem, dns, _dir: dir }
+        Some(Self { _processes: processes, names, directory, ca: pem, dns, _dir: dir })
     }
 
     /// Have a name lead to an address from now on.
@@ -84,9 +101,18 @@ impl Authority {
     }
 }
 
-impl Drop for Authority {
+/// What it consists of, ended with it.
+struct Processes(Vec<Child>);
+
+impl Processes {
+    fn has_ended(&mut self) -> bool {
+        self.0.iter_mut().any(|child| child.try_wait().is_ok_and(|ended| ended.is_some()))
+    }
+}
+
+impl Drop for Processes {
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for child in &mut self.0 {
             let _ = child.kill();
             let _ = child.wait();
         }
