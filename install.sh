@@ -9,6 +9,7 @@ umask 077
 
 DIR=/var/lib/ocore-agent
 UNIT=/etc/systemd/system/ocore-agent.service
+DROP_IN=$UNIT.d/docker-root.conf
 URLS='' PIN='' TOKEN='' URL='' WITH_DOCKER='' ACTION=install FORCE=''
 
 say() { printf '%s\n' "ocore: $*"; }
@@ -170,10 +171,22 @@ same_server() {
         fail "this machine is enrolled as another server already ($known); to make it this one instead, add --force to the command"
 }
 
+# The unit lets the agent write where Docker's data is, as a rule; here where it is in fact.
+allow_docker_root() {
+    rm -f "$DROP_IN"
+    root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null) || return 0
+    case $root in
+        '' | /var/lib/docker | /var/lib/docker/*) return 0 ;;
+    esac
+    mkdir -p "$UNIT.d"
+    printf '[Service]\nReadWritePaths=-%s\n' "$root" > "$DROP_IN"
+}
+
 install_service() {
     "$DIR/current/ocore-agent" unit > "$UNIT.new" || fail "the agent does not print its service"
     chmod 644 "$UNIT.new"
     mv "$UNIT.new" "$UNIT"
+    allow_docker_root
     ln -sf "$DIR/current/ocore-agent" /usr/local/bin/ocore-agent
     systemctl daemon-reload
     systemctl enable ocore-agent >/dev/null 2>&1 || fail "the service cannot be enabled; see: systemctl enable ocore-agent"
@@ -227,7 +240,8 @@ uninstall() {
     systemctl disable --now ocore-agent >/dev/null 2>&1 || true
     systemctl stop 'ocore-terminal-*.service' >/dev/null 2>&1 || true
     systemctl reset-failed 'ocore-terminal-*.service' >/dev/null 2>&1 || true
-    rm -f "$UNIT" /usr/local/bin/ocore-agent
+    rm -f "$UNIT" "$DROP_IN" /usr/local/bin/ocore-agent
+    rmdir "$UNIT.d" 2>/dev/null || true
     rm -rf /run/ocore-agent
     systemctl daemon-reload 2>/dev/null || true
     [ ! -d "$DIR" ] || find "$DIR" -mindepth 1 -maxdepth 1 ! -name instances ! -name proxy -exec rm -rf {} +

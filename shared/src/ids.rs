@@ -54,7 +54,7 @@ ids! {
     ServerId, ProjectId, EnvironmentId, InstanceId, DatabaseClusterId, DatabaseId,
     JobId, EventId, SecretId, AuditId, ReplicaId, TerminalId,
     InvitationId, ServiceAccountId, PasskeyId, SshKeyId, ConnectedAccountId,
-    RegistryId, DestinationId, DomainId, MailId, WebhookEndpointId, WebhookDeliveryId, NoticeId, LoginId, UploadId,
+    RegistryId, DestinationId, BackupId, DomainId, MailId, WebhookEndpointId, WebhookDeliveryId, NoticeId, LoginId, UploadId,
     /// One life of an agent's journal: a new one means that its sequence numbers start again.
     JournalId,
 }

@@ -1,8 +1,11 @@
 //! Where backups go: SeaweedFS, which speaks S3, and OpenSSH, which speaks SFTP.
 
 use crate::{free_port, needed};
+use ocore_shared::protocol::storage::{Place, S3Place, StorageRequest, StorageWork};
+use ocore_shared::storage::{SystemResolve, storage_work};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,6 +69,21 @@ impl S3Server {
 
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub async fn bucket_create(&self, bucket: &str) {
+        let place = Place::S3(S3Place {
+            endpoint: Some(self.endpoint()),
+            region: "us-east-1".into(),
+            bucket: bucket.into(),
+            prefix: String::new(),
+            path_style: true,
+            access_key_id: S3_KEY.into(),
+            ca_certificate: None,
+        });
+        let work = StorageWork::BucketCreate(bucket.into());
+        let request = StorageRequest { place, secret: Some(S3_SECRET.into()), work };
+        assert_eq!(storage_work(request, Arc::new(SystemResolve)).await.problem, None);
     }
 }
 

@@ -154,6 +154,11 @@ impl JobContext {
         result
     }
 
+    /// What a step that is finished came to, for those that take it back.
+    pub fn output<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.stored(name).ok().flatten()
+    }
+
     fn stored<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, OpError> {
         let mut state = lock(&self.0.job.state);
         if state.step_mut(name).status != StepStatus::Succeeded {

@@ -11,7 +11,7 @@ mod error;
 mod listing;
 mod path;
 mod removal;
-mod rooted;
+pub mod rooted;
 mod roots;
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// One takes a core or two and tens of megabytes.
+const BACKUPS_AT_ONCE: usize = 2;
+
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Host {
@@ -45,6 +48,10 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Held while objects with well-known names are made, so that two jobs do not make the same one.
     pub naming: Arc<tokio::sync::Mutex<()>>,
+    /// Backups that may be made or put back at once.
+    pub backup_turns: Arc<tokio::sync::Semaphore>,
+    /// Where `policy.toml` is.
+    pub config_dir: PathBuf,
     /// Host ports for instances that wish none.
     pub instance_ports: RangeInclusive<u16>,
 }
@@ -68,6 +75,8 @@ impl Host {
             records,
             clock,
             naming: Arc::default(),
+            backup_turns: Arc::new(tokio::sync::Semaphore::new(BACKUPS_AT_ONCE)),
+            config_dir: config.config_dir.clone(),
             instance_ports: config.instance_ports(),
         }
     }

@@ -1,5 +1,6 @@
 //! What jobs do. Every operation is a list of steps, each an idempotent "make it so" that may be cut anywhere.
 
+pub mod backup;
 pub mod git;
 pub mod noop;
 pub mod odoo;
@@ -36,11 +37,14 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "database_duplicate", odoo::databases::others::duplicate);
     add(registry, host, "database_rename", odoo::databases::others::rename);
     add(registry, host, "database_drop", odoo::databases::others::drop_one);
+    add(registry, host, "backup_create", backup::create::run);
+    add(registry, host, "backup_restore", backup::restore::run);
+    add(registry, host, "backup_delete", backup::delete::run);
     add(registry, host, "instance_remove", odoo::remove::run);
 }
 
 /// Jobs after which an Odoo serves again that stood meanwhile.
-const AWAY: [&str; 7] = [
+const AWAY: [&str; 8] = [
     "instance_restart",
     "instance_update",
     "instance_upgrade",
@@ -48,6 +52,7 @@ const AWAY: [&str; 7] = [
     "instance_modules",
     "database_settings",
     "database_password",
+    "backup_restore",
 ];
 
 fn add<F>(registry: &mut Registry, host: &Host, kind: &'static str, run: fn(Host, JobContext) -> F)

@@ -23,23 +23,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Run SQL as the superuser and return what it printed, unaligned and without headings. Stops at the first error.
 pub async fn sql(docker: &DockerHost, container: &str, database: &str, text: &str) -> Result<String, OpError> {
-    let spec = ExecSpec::new([
-        "psql",
-        "-X",
-        "-q",
-        "-A",
-        "-t",
-        "-w",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-U",
-        "postgres",
-        "-d",
-        database,
-        "-f",
-        "-",
-    ]);
-    let output = docker.exec(container, spec.user("postgres"), text.as_bytes()).await?;
+    let output = docker.exec(container, psql(database).user("postgres"), text.as_bytes()).await?;
     if output.code == 0 {
         return Ok(output.stdout.trim_end().to_owned());
     }
@@ -54,8 +38,14 @@ pub async fn sql(docker: &DockerHost, container: &str, database: &str, text: &st
     Err(OpError { code: "sql_failed".into(), message: format!("PostgreSQL refused a statement: {reason}."), retryable })
 }
 
+/// psql that reads a script, tells values alone and stops at the first error.
+pub fn psql(database: &str) -> ExecSpec {
+    let options = ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-f", "-"];
+    ExecSpec::new(std::iter::once("psql").chain(options))
+}
+
 /// Without `psql:<stdin>:3: ERROR:`.
-fn strip(line: &str) -> String {
+pub fn strip(line: &str) -> String {
     let text = line.split_once("ERROR:").or_else(|| line.split_once("FATAL:")).map_or(line, |(_, rest)| rest);
     text.trim().trim_end_matches('.').to_owned()
 }

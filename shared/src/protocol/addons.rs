@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A git repository with modules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct AddonSource {
     /// Lower-case letters, digits and hyphens; one of a kind in its instance.
     pub name: String,
@@ -62,6 +63,7 @@ pub const MOUNT: &str = "/mnt/addons";
 /// How one proves who one is; the value is a secret of the job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub enum GitCredential {
     /// Password or token of a user, over HTTPS.
     Token { username: String },

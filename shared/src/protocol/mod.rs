@@ -44,6 +44,7 @@
 //! Errors are [`AgentError`] with a fitting status.
 
 pub mod addons;
+pub mod backups;
 pub mod databases;
 pub mod enrollment;
 pub mod events;

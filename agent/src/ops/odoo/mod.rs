@@ -7,12 +7,12 @@ pub mod databases;
 pub mod health;
 mod init_log;
 mod initialise;
-mod maintenance;
+pub mod maintenance;
 pub mod modules;
 mod network;
 pub mod observer;
 mod oneshot;
-mod ownership;
+pub mod ownership;
 mod packages;
 mod passwords;
 pub mod preflight;
@@ -33,7 +33,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// A job's result as the engine wants it.
-fn result(value: impl Serialize) -> Result<Value, OpError> {
+pub fn result(value: impl Serialize) -> Result<Value, OpError> {
     serde_json::to_value(value).map_err(|e| OpError::new("internal", format!("The result cannot be written: {e}.")))
 }
 

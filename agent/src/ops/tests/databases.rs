@@ -185,12 +185,12 @@ impl Lab {
         self.sql_in("postgres", &format!("SHOW {name};")).await
     }
 
-    async fn sql_in(&self, database: &str, text: &str) -> String {
+    pub(super) async fn sql_in(&self, database: &str, text: &str) -> String {
         let container = format!("ocore-{}-postgres", self.spec.slug);
         postgres::sql(&self.agent.host.docker, &container, database, &format!("{text}\n")).await.unwrap()
     }
 
-    async fn started(&self, role: &str) -> Option<String> {
+    pub(super) async fn started(&self, role: &str) -> Option<String> {
         let name = format!("ocore-{}-{role}", self.spec.slug);
         self.agent.host.docker.inspect(&name).await.unwrap().unwrap().state.unwrap().started_at
     }

@@ -2,6 +2,7 @@
 //! leave nothing behind.
 
 mod away;
+mod backups;
 mod databases;
 mod failing;
 mod git_server;

@@ -5,7 +5,7 @@ pub mod maintain;
 pub mod others;
 pub mod password;
 pub mod settings;
-mod stream;
+pub mod stream;
 
 pub use settings::settings_keep;
 
@@ -37,7 +37,7 @@ fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, OpError> {
 }
 
 /// Refuse what would fill the server's disk.
-fn has_room(host: &Host, bytes: u64, what: &str) -> Result<(), OpError> {
+pub fn has_room(host: &Host, bytes: u64, what: &str) -> Result<(), OpError> {
     let Ok(stat) = nix::sys::statvfs::statvfs(&host.docker.root()) else { return Ok(()) };
     let free = stat.blocks_available() * stat.fragment_size();
     if free > bytes / 5 * 6 + 256 * 1024 * 1024 {

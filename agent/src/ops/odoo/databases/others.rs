@@ -8,6 +8,7 @@ use super::{has_room, running};
 use crate::engine::{JobContext, OpError};
 use crate::host::Host;
 use crate::host::docker::ExecSpec;
+use crate::ops::backup::filestore;
 use crate::ops::odoo::record::Record;
 use crate::ops::odoo::{result, unless_cancelled};
 use crate::ops::postgres::{self, Database};
@@ -68,7 +69,13 @@ pub async fn rename(host: Host, ctx: JobContext) -> Result<Value, OpError> {
             job.is_free(&to).await
         })
         .await?;
-    job.ctx.step("name", job.move_from(&job.work.name, &to)).await?;
+    job.ctx
+        .step("name", async {
+            job.move_from(&job.work.name, &to).await?;
+            // With the files that it refers to, where it was an Odoo's.
+            filestore::follow(&job.host, &job.record, &job.work.name, &to).await
+        })
+        .await?;
     job.worked(&to).await
 }
 
@@ -76,7 +83,12 @@ pub async fn drop_one(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     let job = Job::new(host, ctx)?;
     job.ctx.plan(&[("check", "Look at the databases"), ("drop", "Drop the database")]).await?;
     let gone: DatabaseEntry = job.ctx.step("check", job.not_served(&job.work.name)).await?;
-    job.ctx.step("drop", async { job.database(&job.work.name).drop(&job.host.docker, &job.container()).await }).await?;
+    job.ctx
+        .step("drop", async {
+            job.database(&job.work.name).drop(&job.host.docker, &job.container()).await?;
+            filestore::remove(&job.host, &job.record, job.ctx.id(), &job.work.name).await
+        })
+        .await?;
     result(DatabaseWorked { name: gone.name, size_bytes: gone.size_bytes })
 }
 
