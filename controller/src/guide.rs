@@ -15,7 +15,7 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// In the order of the contents.
-const CONTENTS: [(&str, &str); 24] = [
+const CONTENTS: [(&str, &str); 25] = [
     ("index", "Start"),
     ("servers", "Servers"),
     ("projects", "Projects and environments"),
@@ -26,6 +26,7 @@ const CONTENTS: [(&str, &str); 24] = [
     ("addons", "Addons and upgrades"),
     ("files", "Files"),
     ("databases", "Databases"),
+    ("backups", "Backups"),
     ("destinations", "Backup destinations"),
     ("domains", "Domains"),
     ("registries", "Registries"),

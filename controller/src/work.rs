@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::apps::instances;
-use crate::data::databases;
+use crate::data::{backups, databases};
 use crate::error::Result;
 use crate::fleet::servers;
 use crate::identity;
@@ -39,6 +39,12 @@ pub async fn job_effect(connection: &mut PgConnection, job: &Reported, snapshot:
         kind if databases::jobs::KINDS.contains(&kind) => {
             instances::jobs::instance_effect(connection, job, snapshot).await
         }
+        "backup_create" | "backup_restore" => {
+            let mut signals = backups::jobs::backup_effect(connection, job, snapshot).await?;
+            signals.extend(instances::jobs::instance_effect(connection, job, snapshot).await?);
+            Ok(signals)
+        }
+        "backup_delete" => backups::jobs::backup_effect(connection, job, snapshot).await,
         "agent_uninstall" => servers::jobs::agent_uninstall_effect(connection, job, snapshot).await,
         // `noop` measures and proves the way; it changes nothing.
         _ => Ok(Vec::new()),

@@ -42,6 +42,10 @@ const ROLE: &[Out] = &[Out::Words { field: "role", words: ROLES }];
 const ROLE_IN: &[In] = &[In::Find { v1: "role", canonical: "role_id", list: "role_list", words: ROLES }];
 const GITHUB: &[(&str, Source)] = &[("provider", Source::Fixed("github"))];
 const SSH_KEY: &[(&str, Source)] = &[("id", Source::Name { parameter: "name", list: "ssh_key_list" })];
+const DESTINATION: &[Out] = &[Out::Rename { canonical: "is_default", v1: "is_active" }];
+const DESTINATION_IN: &[In] = &[In::Rename { v1: "is_active", canonical: "is_default" }];
+const BACKUP_OUT: &[Out] = &[Out::Rename { canonical: "server_id", v1: "node_id" }];
+const BACKUP: &[(&str, Source)] = &[("backup_id", Source::Parameter("bid"))];
 const MEMBER: &[(&str, Source)] = &[("id", Source::Parameter("userId"))];
 
 /// Every row.
@@ -189,6 +193,44 @@ pub const TABLE: &[Row] = &[
     Row::new("Instance", "DELETE", "/v1/instances/{id}/files/tus/{upload}", "instance_upload_delete", "Upload: end"),
     Row::new("Instance", "POST", "/v1/instances/{id}/files/mkdir", "instance_directory_create", "Create directory"),
     Row::new("Instance", "POST", "/v1/instances/{id}/files/move", "instance_file_move", "Move/rename"),
+    Row::new("Instance", "GET", "/v1/instances/{id}/backups", "instance_backup_list", "List backups")
+        .list()
+        .answers(BACKUP_OUT),
+    Row::new("Instance", "POST", "/v1/instances/{id}/backups", "instance_backup_create", "Create backup"),
+    Row::new(
+        "Instance",
+        "POST",
+        "/v1/instances/{id}/backups/{bid}/restore",
+        "instance_backup_restore",
+        "Restore backup",
+    )
+    .parameters(BACKUP),
+    Row::new("Instance", "DELETE", "/v1/instances/{id}/backups/{bid}", "instance_backup_delete", "Delete backup")
+        .parameters(BACKUP),
+    Row::new("Backup Configuration", "GET", "/v1/backup-config", "destination_get_default", "Active config")
+        .answers(DESTINATION),
+    Row::new("Backup Configuration", "POST", "/v1/backup-config", "destination_create", "Create config")
+        .sends(DESTINATION_IN)
+        .answers(DESTINATION),
+    Row::new("Backup Configuration", "GET", "/v1/backup-config/list", "destination_list", "List all configs")
+        .list()
+        .answers(DESTINATION),
+    Row::new("Backup Configuration", "GET", "/v1/backup-config/{id}", "destination_get", "Get config")
+        .answers(DESTINATION),
+    Row::new("Backup Configuration", "PUT", "/v1/backup-config/{id}", "destination_update", "Update config")
+        .replaces("destination_get")
+        .answers(DESTINATION),
+    Row::new("Backup Configuration", "DELETE", "/v1/backup-config/{id}", "destination_delete", "Delete config"),
+    Row::new("Backup Configuration", "POST", "/v1/backup-config/{id}/activate", "destination_activate", "Set active")
+        .answers(DESTINATION),
+    Row::new("Backup Configuration", "GET", "/v1/backup-config/s3-buckets", "default_bucket_list", "List S3 buckets"),
+    Row::new(
+        "Backup Configuration",
+        "POST",
+        "/v1/backup-config/s3-buckets",
+        "default_bucket_create",
+        "Create S3 bucket",
+    ),
     Row::new("Organization", "GET", "/v1/organizations", "organization_list", "List organizations").list(),
     Row::new("Organization", "POST", "/v1/organizations", "organization_create", "Create organization"),
     Row::new("Organization", "GET", "/v1/organizations/{orgId}", "organization_get", "Get organization"),

@@ -22,7 +22,7 @@ const NOT_MADE_HERE: [&str; 2] = [
 /// What a path calls the object of its collection.
 const OBJECTS: [&str; 4] = ["id", "delivery_id", "project_id", "env_id"];
 /// Objects below others, each made by itself.
-const INNER: [(&str, &str); 1] = [("domain_id", "domains")];
+const INNER: [(&str, &str); 3] = [("domain_id", "domains"), ("backup_id", "backups"), ("bid", "backups")];
 /// Made for these tests; nobody has the private half any more.
 pub const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnvz/yvLCIYkvheNuaHkFy9GN+5xZ9NZg4uoPpM5Pf8";
 
@@ -224,6 +224,7 @@ impl World {
         self.make("invites").await;
         self.make("domains").await;
         self.make("webhook-endpoints").await;
+        self.make("backups").await;
         let named = |o: &&Operation| OBJECTS.iter().any(|name| o.canonical.contains(&format!("{{{name}}}")));
         let operations = self.document.operations().iter().filter(named);
         let collections: BTreeSet<String> = operations.map(|o| o.collection().to_owned()).collect();
@@ -242,6 +243,29 @@ impl World {
             "domains" => {
                 let path = format!("/api/instances/{}/domains", self.id("instances").unwrap_or_default());
                 Some(self.ada.post(&path, json!({"host": "first.example.com"})).await.is(StatusCode::CREATED).body)
+            }
+            // An agent makes them.
+            "backups" => {
+                let id = Uuid::now_v7();
+                let of = |collection: &str| self.id(collection).unwrap_or_default();
+                let (project, environment) = (of("projects"), of("environments"));
+                run(
+                    &self.test.app,
+                    &format!(
+                        "insert into backups (id, organization_id, project_id, environment_id, instance_id, server_id,
+                             instance_name, odoo_version, kind, status, destination_id, place, prefix, encryption,
+                             job_id, created_by)
+                         select '{id}', '{}', '{project}', '{environment}', '{}', '{}', 'Shop', '19.0', 'manual',
+                             'succeeded', d.id, d.config, 'a/b/c/', 'none', '{id}', '{{\"type\": \"system\", \"id\": \"{id}\", \"name\": \"oCore\"}}'
+                         from backup_destinations d where d.organization_id = '{}' and d.is_default",
+                        self.organization,
+                        of("instances"),
+                        of("servers"),
+                        self.organization
+                    ),
+                )
+                .await;
+                Some(self.ada.get(&format!("/api/backups/{id}")).await.is(StatusCode::OK).body)
             }
             // None is sent before something happens.
             "webhook-deliveries" => {

@@ -88,6 +88,7 @@ fn succeeded<'a>(
         "instance_addons" => ("instance.addons_changed", None),
         "instance_modules" => ("instance.modules_changed", None),
         "instance_admin_password" => ("instance.admin_password_set", None),
+        "backup_restore" => ("backup.restored", None),
         "database_settings" => ("database.tuned", None),
         "database_maintain" => ("database.maintained", None),
         "database_password" => ("database.password_rotated", None),
@@ -122,12 +123,13 @@ fn succeeded<'a>(
         realtime_port: running.map(|r| r.realtime_port.map(i32::from)),
         ..outcome
     };
-    (Some(event), outcome)
+    // What became of a backup is told of the backup.
+    ((kind != "backup_create").then_some(event), outcome)
 }
 
 /// Whether the instance is afterwards what its container is.
 fn leaves_container(kind: &str) -> bool {
-    matches!(kind, "instance_modules" | "instance_admin_password") || KINDS.contains(&kind)
+    matches!(kind, "instance_modules" | "instance_admin_password" | "backup_create") || KINDS.contains(&kind)
 }
 
 /// After a job that has done nothing, or has taken its work back, an instance is what its container is.
@@ -137,7 +139,7 @@ fn failed<'a>(
     let said = snapshot.failure.as_ref().map(|failure| failure.message.as_str());
     let outcome = match kind {
         // One that fails puts what was before back in force.
-        "instance_update" | "instance_upgrade" | "instance_addons" => {
+        "instance_update" | "instance_upgrade" | "instance_addons" | "backup_restore" => {
             observe(container, &present.desired, present.status)
         }
         kind if leaves_container(kind) => observe(container, &present.desired, present.status),

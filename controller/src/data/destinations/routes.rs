@@ -24,6 +24,9 @@ use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(guard(Permission::ViewBackups, routes!(destination_get_default)))
+        .routes(guard(Permission::ViewBackups, routes!(default_bucket_list)))
+        .routes(guard(Permission::ManageBackups, routes!(default_bucket_create)))
         .routes(guard(Permission::ViewBackups, routes!(destination_list)))
         .routes(guard(Permission::ManageBackups, routes!(destination_create)))
         .routes(guard(Permission::ViewBackups, routes!(destination_get)))
@@ -185,6 +188,16 @@ async fn destination_get(
     Ok(Versioned(StatusCode::OK, destination, version))
 }
 
+/// Read the destination where new backups go.
+#[utoipa::path(get, path = "/api/backup-destinations/default", tag = "Backups",
+    responses((status = 200, description = "The destination", body = Destination),
+        (status = 404, description = "There is none", body = ErrorBody)))]
+async fn destination_get_default(ctx: Ctx, State(app): State<App>) -> Result<Versioned<Destination>> {
+    let destination = service::destination_get_default(&ctx, &app).await?;
+    let version = destination.version;
+    Ok(Versioned(StatusCode::OK, destination, version))
+}
+
 /// Change a destination. With another place or secret it is tried first. Backups that are there stay where they are.
 #[utoipa::path(patch, path = "/api/backup-destinations/{id}", tag = "Backups", params(DestinationId, TriedBy),
     request_body = DestinationUpdate,
@@ -305,5 +318,33 @@ async fn bucket_create(
     Body(body): Body<BucketCreate>,
 ) -> Result<(StatusCode, Json<BucketList>)> {
     let answer = service::bucket_create(&ctx, &app, id, params.server_id, body.name).await?;
+    Ok((StatusCode::CREATED, Json(BucketList::of(answer.buckets))))
+}
+
+/// List the buckets that the default destination's credential sees.
+#[utoipa::path(get, path = "/api/backup-destinations/default/buckets", tag = "Backups", params(TriedBy),
+    responses((status = 200, description = "Their names", body = BucketList),
+        (status = 404, description = "No destination is the default", body = ErrorBody),
+        (status = 422, description = "It has no buckets, or does not list them", body = ErrorBody)))]
+async fn default_bucket_list(
+    ctx: Ctx, State(app): State<App>, Params(params): Params<TriedBy>,
+) -> Result<Json<BucketList>> {
+    let destination = service::destination_get_default(&ctx, &app).await?;
+    let answer = service::bucket_list(&ctx, &app, destination.id, params.server_id).await?;
+    Ok(Json(BucketList::of(answer.buckets)))
+}
+
+/// Make a bucket with the default destination's credential.
+#[utoipa::path(post, path = "/api/backup-destinations/default/buckets", tag = "Backups", params(TriedBy),
+    request_body = BucketCreate,
+    responses((status = 201, description = "Made", body = BucketList),
+        (status = 400, description = "The name is wrong", body = ErrorBody),
+        (status = 404, description = "No destination is the default", body = ErrorBody),
+        (status = 422, description = "It was not made, and why", body = ErrorBody)))]
+async fn default_bucket_create(
+    ctx: Ctx, State(app): State<App>, Params(params): Params<TriedBy>, Body(body): Body<BucketCreate>,
+) -> Result<(StatusCode, Json<BucketList>)> {
+    let destination = service::destination_get_default(&ctx, &app).await?;
+    let answer = service::bucket_create(&ctx, &app, destination.id, params.server_id, body.name).await?;
     Ok((StatusCode::CREATED, Json(BucketList::of(answer.buckets))))
 }

@@ -7,6 +7,7 @@ use super::model::{
 use super::store::{self, DestinationFilter};
 use super::work::{self, Found, refused};
 use crate::app::App;
+use crate::data::backups::store::backup_count_at;
 use crate::error::{Error, Result};
 use crate::identity::audit::store::audit_append;
 use crate::platform::bus::Signal;
@@ -33,8 +34,17 @@ pub async fn destination_get(ctx: &Ctx, app: &App, id: DestinationId) -> Result<
     found(ctx, &mut connection, id).await
 }
 
+/// The one where new backups go.
+pub async fn destination_get_default(ctx: &Ctx, app: &App) -> Result<Destination> {
+    ctx.require_everywhere()?;
+    let filter = DestinationFilter { is_default: true, ..DestinationFilter::default() };
+    let mut connection = app.db.org(ctx.organization).await?;
+    let list = store::destination_list(&mut connection, ctx.organization, &filter, &Page::default()).await?;
+    list.into_iter().next().ok_or(Error::NotFound("backup destination"))
+}
+
 async fn found(ctx: &Ctx, connection: &mut PgConnection, id: DestinationId) -> Result<Destination> {
-    let filter = DestinationFilter { id: Some(id) };
+    let filter = DestinationFilter { id: Some(id), ..DestinationFilter::default() };
     let list = store::destination_list(connection, ctx.organization, &filter, &Page::default()).await?;
     list.into_iter().next().ok_or(Error::NotFound("backup destination"))
 }
@@ -213,6 +223,11 @@ pub async fn destination_delete(
     if before.is_default {
         let message = "New backups go there; make another destination the default first.";
         return Err(Error::conflict("destination_is_default", message));
+    }
+    let held = backup_count_at(&mut tx, ctx.organization, id).await?;
+    if held > 0 {
+        let message = format!("It holds {held} backups; delete them first, or have them forgotten.");
+        return Err(Error::conflict("destination_in_use", message));
     }
     if dry_run {
         return Ok(());

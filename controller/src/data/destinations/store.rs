@@ -13,6 +13,8 @@ use sqlx::types::Json;
 #[derive(Default)]
 pub struct DestinationFilter {
     pub id: Option<DestinationId>,
+    /// That alone where new backups go.
+    pub is_default: bool,
 }
 
 pub async fn destination_list(
@@ -25,11 +27,13 @@ pub async fn destination_list(
                   checked_at, version, created_at, updated_at
            from backup_destinations
            where organization_id = $1 and ($2::uuid is null or id = $2) and ($3::uuid is null or id < $3)
+               and (is_default or not $5)
            order by id desc limit $4"#,
         organization.0,
         filter.id.map(|id| id.0),
         page.before()?,
-        page.fetch()
+        page.fetch(),
+        filter.is_default
     )
     .fetch_all(connection)
     .await?;

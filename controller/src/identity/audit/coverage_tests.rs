@@ -33,8 +33,19 @@ const WITHOUT: [(&str, &str); 7] = [
 ];
 
 /// Routes that take a device, an agent or another service, whose own tests look for the entry.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 26] = [
+    ("backup_delete", "backup.delete_requested"),
+    ("backup_restore", "backup.restore_requested"),
+    ("backup_update", "backup.updated"),
     ("bucket_create", "backup_destination.bucket_created"),
+    ("default_bucket_create", "backup_destination.bucket_created"),
+    ("environment_backup_create", "backup.create_requested"),
+    ("environment_backup_delete", "backup.delete_requested"),
+    ("environment_backup_restore", "backup.restore_requested"),
+    ("environment_backup_update", "backup.updated"),
+    ("instance_backup_create", "backup.create_requested"),
+    ("instance_backup_delete", "backup.delete_requested"),
+    ("instance_backup_restore", "backup.restore_requested"),
     ("passkey_login_finish", "auth.login"),
     ("passkey_register_finish", "auth.passkey_registered"),
     ("passkey_update", "auth.passkey_renamed"),

@@ -56,6 +56,11 @@ const UNWELL: &str = r#"{"reason": "Odoo does not answer: Connection refused (os
     "crashes": {"recent": 4, "exit_code": 137, "out_of_memory": true}}"#;
 const WELL: &str = r#"{"reason": null, "since": "2026-01-02T03:09:20Z",
     "crashes": {"recent": 0, "exit_code": null, "out_of_memory": false}}"#;
+const BACKUP: &str = r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006",
+    "instance_id": "0193f1a2-7c00-7000-8000-000000000005", "failure": null}"#;
+const BACKUP_FAILED: &str = r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006",
+    "instance_id": "0193f1a2-7c00-7000-8000-000000000005",
+    "failure": {"code": "destination_full", "message": "There is no room left at the destination.", "retryable": false}}"#;
 const REQUESTED: &str = r#"{"job_id": "0193f1a2-7c00-7000-8000-000000000006"}"#;
 const DOMAIN: &str = r#"{"instance_id": "0193f1a2-7c00-7000-8000-000000000005"}"#;
 const CERTIFICATE: &str = r#"{"instance_id": "0193f1a2-7c00-7000-8000-000000000005",
@@ -69,6 +74,10 @@ pub const EVENT_TYPES: &[EventType] = &[
     on("api_key.revoked", "robot", "An API key was revoked.", NONE),
     on("api_key.rotated", "robot", "An API key was given another secret.", NONE),
     on("api_key.updated", "robot", "An API key was renamed, or may be used from other addresses.", NONE),
+    on("backup.created", "shop", "A backup is whole at its destination.", BACKUP),
+    on("backup.deleted", "shop", "A backup was deleted at its destination.", BACKUP),
+    on("backup.failed", "shop", "A backup was not made; nothing of it is left.", BACKUP_FAILED),
+    on("backup.restored", "shop", "An instance holds what a backup held.", INSTANCE),
     on("backup_destination.activated", "Off-site", "New backups go to this destination from now on.", NONE),
     on("backup_destination.created", "Off-site", "A destination of backups was added.", NONE),
     on("backup_destination.deleted", "Off-site", "A destination of backups was removed.", NONE),
