@@ -39,6 +39,44 @@ const destinations = process.env.MOCK === 'empty' ? [Object.assign(disk, { is_de
   Object.assign(disk, { status: 'ok', free_bytes: 81_604_378_624, checked_at: ago(9e4) }),
 ];
 
+const BACKUP = [['check', 'Look at the instance and the destination'], ['begin', 'Begin at the destination'], ['database', 'Back up the database'], ['filestore', 'Back up the attachments'], ['manifest', 'Write down what is in it'], ['finish', 'Tidy up']];
+const backup = (instance, seconds, rest) => {
+  const at = destinations.find((x) => x.is_default) ?? disk;
+  return { id: randomUUID(), environment_id: instance.environment_id, instance_id: instance.id, instance_name: instance.name, server_id: instance.server_id, kind: 'manual', status: 'succeeded', destination_id: at.id, destination_name: at.name, is_off_site: at.is_off_site, encryption: at.encryption, odoo_version: instance.odoo_version, postgres_version: '15.6', size_bytes: 3.1e8, database_bytes: 4.4e8, attachments: { files: 5312, bytes: 2.4e8, missing: 0, damaged: 0 }, snapshot_at: ago(seconds), duration_seconds: 41.2, failure: null, is_pinned: false, note: '', job_id: randomUUID(), created_by: { type: 'user', id: randomUUID(), name: 'Ada' }, finished_at: ago(seconds - 41), ...stamp(), created_at: ago(seconds), ...rest };
+};
+const backups = new Map();
+function backupsOf(instance, has) {
+  if (!backups.has(instance.id)) {
+    backups.set(instance.id, !has ? [] : [
+      backup(instance, 3600 * 5, { note: 'Before the fair', is_pinned: true }),
+      backup(instance, 86_400, { kind: 'scheduled', attachments: { files: 5298, bytes: 2.39e8, missing: 3, damaged: 0 } }),
+      backup(instance, 86_400 * 2, { kind: 'scheduled', status: 'failed', size_bytes: null, database_bytes: null, attachments: null, snapshot_at: null, duration_seconds: null, failure: { code: 'destination_unreachable', message: 'The bucket acme-backups cannot be reached: connection refused (os error 111).', retryable: true } }),
+      backup(instance, 86_400 * 9, { destination_name: disk.name, is_off_site: false, encryption: 'none' }),
+    ]);
+  }
+  return backups.get(instance.id);
+}
+
+/** The answer to a request about an instance's backups. */
+export function backupAnswer(method, url, instance, has, body, begin) {
+  const list = backupsOf(instance, has);
+  if (method === 'GET') return { body: page(list, url) };
+  const answer = begin('backup_create', instance, instance.status, named(BACKUP), 2, () => Object.assign(list[0], { status: 'succeeded', size_bytes: 3.1e8, database_bytes: 4.4e8, attachments: { files: 5313, bytes: 2.4e8, missing: 0, damaged: 0 }, snapshot_at: now(), duration_seconds: 12.7 }));
+  list.unshift(backup(instance, 0, { status: 'running', note: body.note, is_pinned: body.is_pinned, size_bytes: null, database_bytes: null, attachments: null, snapshot_at: null, duration_seconds: null, job_id: answer.body.job_id }));
+  return answer;
+}
+
+/** The answer to a request about one backup. */
+export function oneBackupAnswer(method, id, verb, body, begin) {
+  const list = [...backups.values()].find((each) => each.some((x) => x.id === id));
+  const one = list?.find((x) => x.id === id);
+  if (!one) return { status: 404, body: { error: { code: 'not_found', message: 'There is no such backup.' } } };
+  if (verb === 'restore') return begin(one);
+  if (method === 'PATCH') return { body: Object.assign(one, body, { version: one.version + 1 }) };
+  if (method === 'DELETE') { list.splice(list.indexOf(one), 1); return { status: 204 }; }
+  return { body: one };
+}
+
 /** The answer to a request about destinations of backups. */
 export function destinationAnswer(method, url, body, page) {
   const [, , , id, verb] = url.pathname.split('/');

@@ -241,6 +241,18 @@ async function shoot(theme, width, height) {
     await tab.getByTestId('registry-actions').first().click();
     await tab.getByTestId(`action-${kind}`).click();
   };
+  const backups = `/instances/${find(instances, 'Acme production')}?tab=backups`;
+  await take('backups', backups);
+  await take('backups-empty', `/instances/${find(instances, 'Globex')}?tab=backups`);
+  await take('backup-new', backups, () => tab.getByTestId('new-backup').click());
+  await take('backup-restore', backups, async () => {
+    await tab.getByTestId('backup-actions').first().click();
+    await tab.getByTestId('action-restore').click();
+  });
+  await take('backup-running', backups, async () => {
+    await tab.getByTestId('new-backup').click();
+    await tab.getByTestId('make-backup').click();
+  });
   await take('destinations', '/backup-destinations');
   await take('new-destination', '/backup-destinations?add=destination');
   await take('destination-refused', '/backup-destinations?add=destination', async () => {

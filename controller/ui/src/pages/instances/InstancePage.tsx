@@ -20,6 +20,7 @@ import { InstanceSettings } from './InstanceSettings';
 import { InstanceShell } from './InstanceShell';
 
 const InstanceAddons = lazy(retrying(() => import('./addons/InstanceAddons')));
+const InstanceBackups = lazy(retrying(() => import('./backups/InstanceBackups')));
 const InstanceDatabase = lazy(retrying(() => import('./database/InstanceDatabase')));
 const InstanceDomains = lazy(retrying(() => import('./domains/InstanceDomains')));
 const InstanceFiles = lazy(retrying(() => import('./files/InstanceFiles')));
@@ -98,6 +99,16 @@ export default function InstancePage() {
             render: () => (
               <Suspense fallback={<LoadingRows rows={8} />}>
                 <InstanceDatabase key={id} instance={instance} />
+              </Suspense>
+            ),
+          },
+          {
+            value: 'backups',
+            label: 'Backups',
+            hidden: !can('view:backups'),
+            render: () => (
+              <Suspense fallback={<LoadingRows rows={5} />}>
+                <InstanceBackups key={id} instance={instance} />
               </Suspense>
             ),
           },
