@@ -4,6 +4,7 @@ use ocore_tests::client::{Client, text};
 use ocore_tests::docker;
 use ocore_tests::processes::{Agent, Controller};
 use ocore_tests::provisioning::{CONTROL, PROVISION, Provisioning, STEPS, VERSION};
+use ocore_tests::storage::{S3_KEY, S3_SECRET, S3Server};
 use serde_json::json;
 use std::time::Duration;
 
@@ -151,6 +152,90 @@ async fn an_agent_that_is_killed_never_locks_odoo_out_of_its_database() {
         }
     }
     provisioning.proven(&ada).await;
+}
+
+/// Where backups and restores are cut.
+const BACKUPS_CUT: &[&str] = if cfg!(feature = "full") {
+    &[
+        "backup_create.check.after",
+        "backup_create.begin.after",
+        "backup_create.database.after",
+        "backup_create.filestore.after",
+        "backup_create.manifest.after",
+        "backup_restore.check.after",
+        "backup_restore.database.after",
+        "backup_restore.filestore.after",
+        "backup_restore.stop.after",
+        "backup_restore.swap.renamed",
+        "backup_restore.swap.after",
+        "backup_restore.health.after",
+    ]
+} else {
+    &["backup_create.database.after", "backup_restore.swap.renamed"]
+};
+
+/// A backup and its restore, cut anywhere: what is called good is put back, and nothing of an attempt is left. What the
+/// destination is opened with is on no disk, so the controller brings it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_is_killed_loses_no_backup() {
+    let storage = S3Server::start();
+    let controller = Controller::start().await;
+    let ada = controller.bootstrap().await;
+    let (mut agent, server) = controller.add_server(&ada, "first").await;
+    let server = text(&server, "id");
+    let place = json!({"kind": "s3", "endpoint": storage.endpoint(), "region": "us-east-1", "bucket": "backups",
+        "prefix": "", "path_style": true, "access_key_id": S3_KEY});
+    let bucket = json!({"name": "Off-site", "config": place, "secret": S3_SECRET, "is_default": true});
+    storage.bucket_create("backups").await;
+    ada.post("/api/backup-destinations", bucket).await.is(201);
+    let provisioning = Provisioning::begin(&ada, &server, "cut").await;
+    assert_eq!(ada.job_end(&provisioning.job, PROVISION).await["status"], "succeeded");
+    let instance = format!("/api/instances/{}", provisioning.id);
+    for point in BACKUPS_CUT {
+        let (kind, _) = point.split_once('.').expect("a kind");
+        let backup = match kind {
+            "backup_create" => None,
+            _ => Some(backed_up(&ada, &instance).await),
+        };
+        agent.kill();
+        ada.server_is(&server, "offline").await;
+        agent.run_with_failpoint(&format!("{point}=kill"));
+        ada.server_online(&server).await;
+        let path = match &backup {
+            None => format!("{instance}/backups"),
+            Some(backup) => format!("/api/backups/{backup}/restore"),
+        };
+        let accepted = ada.post(&path, json!({})).await.is(202);
+        agent.run_again_after_its_end(PROVISION).await;
+        let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
+        assert_eq!(job["status"], "succeeded", "{point}: {job:#}");
+        if backup.is_none() {
+            restored(&ada, &text(&accepted, "id")).await;
+        }
+        let databases = ada.get(&format!("{instance}/database/databases")).await.is(200);
+        for database in databases["data"].as_array().expect("databases") {
+            let name = text(database, "name");
+            assert!(!name.starts_with("ocore_"), "{point}: {databases:#}");
+            if name.contains("_until_") {
+                let dropped = ada.delete(&format!("{instance}/database/databases/{name}?confirm={name}")).await.is(202);
+                assert_eq!(ada.job_end(&text(&dropped, "job_id"), CONTROL).await["status"], "succeeded");
+            }
+        }
+    }
+    provisioning.proven(&ada).await;
+}
+
+async fn backed_up(ada: &Client, instance: &str) -> String {
+    let accepted = ada.post(&format!("{instance}/backups"), json!({})).await.is(202);
+    let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
+    assert_eq!(job["status"], "succeeded", "{job:#}");
+    text(&accepted, "id")
+}
+
+async fn restored(ada: &Client, backup: &str) {
+    let accepted = ada.post(&format!("/api/backups/{backup}/restore"), json!({})).await.is(202);
+    let job = ada.job_end(&text(&accepted, "job_id"), PROVISION).await;
+    assert_eq!(job["status"], "succeeded", "{job:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
