@@ -60,6 +60,9 @@ async fn keeps_what_it_is_given(storage: &Storage) {
     assert_eq!(storage.size(key).await.expect("an answer"), None);
     let written = storage.upload(&upload, stream::iter(pieces(&whole))).await.expect("it is kept");
     assert_eq!(written, whole.len() as u64);
+    // Whoever died before that was written down does it once more.
+    let again = storage.upload_again(upload).await.expect("it begins anew");
+    assert_eq!(storage.upload(&again, stream::iter(pieces(&whole))).await.expect("it is kept"), written);
 
     assert_eq!(storage.size(key).await.expect("an answer"), Some(written));
     let read: Vec<Bytes> = storage.read(key, None).await.expect("it is read").try_collect().await.expect("whole");

@@ -78,6 +78,18 @@ impl Storage {
         Ok(Upload { key: key.into(), id, part_bytes: part_bytes(expected_bytes) })
     }
 
+    /// The same upload to write again from its start. One that was ended already, by whoever could not write that down any
+    /// more, is begun anew.
+    pub async fn upload_again(&self, upload: Upload) -> Result<Upload> {
+        match self {
+            Self::S3(s3) if s3.size(&upload.key).await?.is_some() => {
+                s3.delete(&upload.key).await?;
+                Ok(Upload { id: Some(s3.upload_begin(&upload.key).await?), ..upload })
+            }
+            _ => Ok(upload),
+        }
+    }
+
     /// Write all of it; how many bytes that were. Nothing is under its key before the end, nor if `bytes` ends with
     /// an error.
     pub async fn upload(

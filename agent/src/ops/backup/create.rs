@@ -271,7 +271,8 @@ impl Backup<'_> {
     async fn sent<T>(
         &self, storage: &Storage, upload: &Upload, stream: ByteStream, packing: JoinHandle<Result<Packed<T>, OpError>>,
     ) -> Result<Packed<T>, OpError> {
-        let sent = storage.upload(upload, stream).await;
+        let sent = async { storage.upload(&storage.upload_again(upload.clone()).await?, stream).await };
+        let sent = sent.await;
         let packed = packing.await.map_err(|e| OpError::new("internal", format!("The packing broke: {e}.")))?;
         match (sent, packed) {
             (Ok(_), packed) => packed,

@@ -271,9 +271,10 @@ pub async fn backup_count_at(
     Ok(count.fetch_one(connection).await?)
 }
 
-/// The key that new backups of the organization are encrypted for. Two who make the first one wait for each other.
+/// The key that new backups of the organization are encrypted for. Two who make the first one wait for each other, and for
+/// nobody else: rows that name the organization are written meanwhile.
 pub async fn key_get(connection: &mut PgConnection, organization: OrganizationId) -> Result<Option<String>> {
-    sqlx::query!("select id from organizations where id = $1 for update", organization.0)
+    sqlx::query!("select id from organizations where id = $1 for no key update", organization.0)
         .fetch_optional(&mut *connection)
         .await?;
     let found = sqlx::query_scalar!(
