@@ -58,7 +58,7 @@ function backupsOf(instance, has) {
 }
 
 /** The answer to a request about an instance's backups. */
-export function backupAnswer(method, url, instance, has, body, begin) {
+export function backupAnswer(method, url, instance, has, body, page, begin) {
   const list = backupsOf(instance, has);
   if (method === 'GET') return { body: page(list, url) };
   const answer = begin('backup_create', instance, instance.status, named(BACKUP), 2, () => Object.assign(list[0], { status: 'succeeded', size_bytes: 3.1e8, database_bytes: 4.4e8, attachments: { files: 5313, bytes: 2.4e8, missing: 0, damaged: 0 }, snapshot_at: now(), duration_seconds: 12.7 }));

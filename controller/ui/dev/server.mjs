@@ -182,7 +182,7 @@ async function answer(method, url, body, match) {
       return accepted(made.id, started.id);
     }
     if (!instance) return notFound('instance');
-    if (verb === 'backups') return backupAnswer(method, url, instance, instances.indexOf(instance) === 0, body, begin);
+    if (verb === 'backups') return backupAnswer(method, url, instance, instances.indexOf(instance) === 0, body, page, (kind, target, status, steps, seconds, end) => begin(kind, target, status, steps, seconds, (job) => { end(job); happened('backup.created', job.subject); }));
     if (verb === 'domains') return domainAnswer(method, instance, instances.indexOf(instance), sub, url.pathname.split('/')[6], body);
     if (verb === 'files') return fileAnswer(method, url, sub, body, match, page);
     if (verb === 'health') return healthAnswer(instances.indexOf(instance));

@@ -253,6 +253,8 @@ async function shoot(theme, width, height) {
     await tab.getByTestId('new-backup').click();
     await tab.getByTestId('make-backup').click();
   });
+  // The next theme finds the instance idle again.
+  await take('backup-running-done', null, () => tab.getByTestId('new-backup').click({ trial: true, timeout: 60_000 }));
   await take('destinations', '/backup-destinations');
   await take('new-destination', '/backup-destinations?add=destination');
   await take('destination-refused', '/backup-destinations?add=destination', async () => {

@@ -67,7 +67,7 @@ export default function InstanceBackups({ instance }: { instance: Instance }) {
           paging={paging}
           noun="backup"
           columns={[
-            { label: 'State of' },
+            { label: 'As of' },
             { label: 'State' },
             { label: 'Size', from: 'sm' },
             { label: 'Destination', from: 'md' },
