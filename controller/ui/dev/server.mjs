@@ -8,7 +8,7 @@ import { accountAnswer, signInAnswer } from './account.mjs';
 import { platform } from './platform.mjs';
 import { ago, containersOf, makeInstance, makeJob, makeServer, now, odooLine, sample } from './data.mjs';
 import { identity, permissions } from './identity.mjs';
-import { addonsOf, addonsRefused, backupAnswer, changeModules, changeRefused, changeSteps, destinationAnswer, failedChange, failedFetch, moduleList, oneBackupAnswer, passwordSteps, registryAnswer, replaceAddons, upgradeSteps } from './apps.mjs';
+import { addonsOf, addonsRefused, allBackups, backupAnswer, changeModules, changeRefused, changeSteps, destinationAnswer, failedChange, failedFetch, moduleList, oneBackupAnswer, passwordSteps, registryAnswer, replaceAddons, upgradeSteps } from './apps.mjs';
 import { fileAnswer } from './files.mjs';
 import { databaseAnswer, historyLine, domainAnswer, healthAnswer, metricsAnswer, proxyAnswer } from './running.mjs';
 import { configuration, delivery, environments } from './projects.mjs';
@@ -137,6 +137,7 @@ async function answer(method, url, body, match) {
   const instance = noun === 'instances' && id ? instances.find((i) => i.id === id) : null;
   const job = noun === 'jobs' && id ? jobs.find((j) => j.id === id) : null;
   if (noun === 'user') return accountAnswer(method, url.pathname, body, user) ?? notFound('page');
+  if (noun === 'backups' && !id) return { body: page(allBackups(instances, url.searchParams.get('status')), url) };
   if (noun === 'backups') return oneBackupAnswer(method, id, verb, body, (one) => begin('backup_restore', instances.find((x) => x.id === one.instance_id), 'restoring', passwordSteps(), 2));
   if (noun === 'backup-destinations') return destinationAnswer(method, url, body, page);
   if (noun === 'registries') return registryAnswer(method, url, body, page);

@@ -243,6 +243,7 @@ async function shoot(theme, width, height) {
   };
   const backups = `/instances/${find(instances, 'Acme production')}?tab=backups`;
   await take('backups', backups);
+  await take('all-backups', '/backups');
   await take('backups-empty', `/instances/${find(instances, 'Globex')}?tab=backups`);
   await take('backup-new', backups, () => tab.getByTestId('new-backup').click());
   await take('backup-restore', backups, async () => {

@@ -258,6 +258,12 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => app,
+    path: '/backups',
+    validateSearch: texts('status'),
+    component: lazyRouteComponent(retrying(() => import('@/pages/backups/BackupsPage'))),
+  }),
+  createRoute({
+    getParentRoute: () => app,
     path: '/backup-destinations',
     validateSearch: texts('q', 'add'),
     component: lazyRouteComponent(retrying(() => import('@/pages/destinations/DestinationsPage'))),

@@ -33,6 +33,7 @@ export const keys = {
   role: (id: string) => ['role', id] as const,
   serviceAccounts: ['service-accounts'] as const,
   serviceAccount: (id: string) => ['service_account', id] as const,
+  backups: ['backups'] as const,
   destinations: ['backup-destinations'] as const,
   destination: (id: string) => ['backup_destination', id] as const,
   registries: ['registries'] as const,

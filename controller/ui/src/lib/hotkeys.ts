@@ -9,11 +9,12 @@ export const SHORTCUTS = [
   { keys: 'g m', label: 'Go to members' },
   { keys: 'g k', label: 'Go to API keys' },
   { keys: 'g r', label: 'Go to registries' },
-  { keys: 'g b', label: 'Go to backup destinations' },
+  { keys: 'g b', label: 'Go to backups' },
+  { keys: 'g o', label: 'Go to backup destinations' },
   { keys: 'g w', label: 'Go to webhooks' },
   { keys: 'g a', label: 'Go to the audit log' },
   { keys: '/', label: 'Search in the list' },
-  { keys: 'n', label: 'New: server, project, environment, instance, member, role, key, registry, destination or webhook, by page' },
+  { keys: 'n', label: 'New: server, project, environment, instance, member, role, key, registry, backup, destination or webhook, by page' },
   { keys: '?', label: 'Show these shortcuts' },
 ] as const;
 

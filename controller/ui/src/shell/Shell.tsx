@@ -4,6 +4,7 @@ import { notifications } from '@mantine/notifications';
 import {
   IconApi,
   IconArchive,
+  IconBuildingWarehouse,
   IconBook2,
   IconBox,
   IconHistory,
@@ -41,6 +42,7 @@ const PAGES = [
   { to: '/servers', label: 'Servers', icon: IconServer2, needs: 'view:servers' },
   { to: '/projects', label: 'Projects', icon: IconStack2, needs: 'view:projects' },
   { to: '/instances', label: 'Instances', icon: IconBox, needs: 'view:instances' },
+  { to: '/backups', label: 'Backups', icon: IconArchive, needs: 'view:backups' },
   { to: '/jobs', label: 'Jobs', icon: IconListCheck, needs: null },
 ] as const;
 
@@ -50,7 +52,7 @@ const ORGANIZATION_PAGES = [
   { to: '/api-keys', label: 'API keys', icon: IconKey, needs: 'view:api-keys' },
   { to: '/service-accounts', label: 'Service accounts', icon: IconRobot, needs: 'view:api-keys' },
   { to: '/registries', label: 'Registries', icon: IconPackage, needs: 'view:credentials' },
-  { to: '/backup-destinations', label: 'Backup destinations', icon: IconArchive, needs: 'view:backups' },
+  { to: '/backup-destinations', label: 'Backup destinations', icon: IconBuildingWarehouse, needs: 'view:backups' },
   { to: '/webhooks', label: 'Webhooks', icon: IconWebhook, needs: 'view:webhooks' },
   { to: '/audit', label: 'Audit log', icon: IconHistory, needs: 'view:audit' },
   { to: '/organization', label: 'Settings', icon: IconSettings, needs: 'view:org' },

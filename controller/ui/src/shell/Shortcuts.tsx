@@ -27,6 +27,8 @@ export function Shortcuts({ opened, onOpen, onClose }: { opened: boolean; onOpen
         case 'g r':
           return void navigate({ to: '/registries' });
         case 'g b':
+          return void navigate({ to: '/backups' });
+        case 'g o':
           return void navigate({ to: '/backup-destinations' });
         case 'g w':
           return void navigate({ to: '/webhooks' });

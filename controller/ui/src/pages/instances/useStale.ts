@@ -7,5 +7,6 @@ export function useStale(instanceId: string) {
   return () => {
     void client.invalidateQueries({ queryKey: keys.instance(instanceId) });
     void client.invalidateQueries({ queryKey: keys.jobs });
+    void client.invalidateQueries({ queryKey: keys.backups });
   };
 }

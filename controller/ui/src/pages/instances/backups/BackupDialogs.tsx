@@ -71,8 +71,8 @@ export function NewBackupDialog({ instance, onClose }: { instance: Instance; onC
   );
 }
 
-export function NoteDialog({ instanceId, backup, onClose }: { instanceId: string; backup: Backup; onClose: () => void }) {
-  const onSettled = useStale(instanceId);
+export function NoteDialog({ backup, onClose }: { backup: Backup; onClose: () => void }) {
+  const onSettled = useStale(backup.instance_id ?? '');
   const form = useForm({
     initialValues: { note: backup.note, pinned: backup.is_pinned },
     validate: { note: noteProblem },
@@ -108,8 +108,8 @@ export function NoteDialog({ instanceId, backup, onClose }: { instanceId: string
 }
 
 /** In place of what the instance holds: what is lost from sight is said, and its name typed. */
-export function RestoreDialog({ instance, backup, onClose }: { instance: Instance; backup: Backup | null; onClose: () => void }) {
-  const onSettled = useStale(instance.id);
+export function RestoreDialog({ backup, onClose }: { backup: Backup | null; onClose: () => void }) {
+  const onSettled = useStale(backup?.instance_id ?? '');
   const [identity, setIdentity] = useState('');
   const close = () => {
     setIdentity('');
@@ -120,12 +120,12 @@ export function RestoreDialog({ instance, backup, onClose }: { instance: Instanc
       unwrap(
         api.POST('/api/backups/{id}/restore', {
           params: { path: { id: one.id } },
-          body: { instance_id: instance.id, identity: identity.trim() || null },
+          body: { identity: identity.trim() || null },
         }),
       ),
     meta: { showsError: true },
-    onSuccess: () => {
-      notifications.show({ message: `${instance.name} is being restored` });
+    onSuccess: (_, { instance_name }) => {
+      notifications.show({ message: `${instance_name} is being restored` });
       close();
       window.scrollTo({ top: 0 });
     },
@@ -134,8 +134,8 @@ export function RestoreDialog({ instance, backup, onClose }: { instance: Instanc
   return (
     <ConfirmByName
       opened={backup !== null}
-      title={`Restore ${instance.name}`}
-      name={instance.name}
+      title={`Restore ${backup?.instance_name ?? ''}`}
+      name={backup?.instance_name ?? ''}
       losses={backup ? restoreLosses(backup) : []}
       action="Restore it"
       run={run}
