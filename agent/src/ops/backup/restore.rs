@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use ocore_shared::protocol::backups::{
     BackupManifest, BackupRestore, BackupRestored, FORMAT, IDENTITY_SECRET, MANIFEST, MOST_MANIFEST,
 };
+use ocore_shared::protocol::odoo::InstanceSpec;
 use ocore_shared::storage::Storage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,7 +66,10 @@ pub async fn run(host: Host, ctx: JobContext) -> Result<Value, OpError> {
     let outcome = ctx.attempt(restore.forward(), async { restored = restore.back().await }).await;
     match outcome {
         Ok(done) => {
-            ctx.step("finish", restore.finish()).await?;
+            // It is restored, whatever becomes of the rest.
+            if let Err(error) = ctx.step("finish", restore.finish()).await {
+                ctx.log(error.message);
+            }
             result(done)
         }
         Err(error) if restored => Err(error.and("The instance is as before.")),
@@ -97,7 +101,7 @@ impl Restore<'_> {
             .await?;
         ctx.step("swap", async {
             self.swap(&kept).await?;
-            self.base_url().await
+            self.base_url(manifest.instance_id != record.spec.instance_id).await
         })
         .await?;
         if !record.running {
@@ -420,11 +424,14 @@ impl Restore<'_> {
     }
 
     /// The database comes from another time, perhaps from another place: people reach it as they reach the instance.
-    async fn base_url(&self) -> Result<(), OpError> {
+    async fn base_url(&self, is_elsewhere: bool) -> Result<(), OpError> {
         let Self { host, record, .. } = self;
         let spec = &record.spec;
         let url = admin::url(&spec.bind_address, record.http_port);
-        admin::follow_base_url(host, &self.container(), spec, spec, &url).await
+        // A name of the other place leads nowhere here.
+        let theirs = is_elsewhere.then(String::new).or_else(|| spec.public_host.clone());
+        let from = InstanceSpec { public_host: theirs, ..spec.clone() };
+        admin::follow_base_url(host, &self.container(), &from, spec, &url).await
     }
 
     async fn back(&self) -> bool {

@@ -38,6 +38,7 @@ async fn backed_up_and_put_back(lab: &Lab) {
     everything_is_in(lab, &backup).await;
     what_was_then_comes_back(lab, address, &kept, &backup).await;
     what_is_damaged_changes_nothing(lab, address, &kept, &backup).await;
+    it_goes_into_another_instance(lab, &kept, &backup).await;
     an_encrypted_one_goes_through_s3(lab).await;
     one_that_stands_is_backed_up_too(lab, &kept).await;
     let request = BackupDelete { backup_id: backup.manifest.backup_id, at: lab.at(&kept, &backup) };
@@ -223,6 +224,38 @@ async fn what_is_damaged_changes_nothing(lab: &Lab, address: SocketAddr, kept: &
     assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
     assert_eq!(lab.databases().await, ["postgres", "shop-1"]);
     assert_eq!(lab.beside().await, Vec::<String>::new());
+}
+
+/// Of another name, with another role, on what could be another server.
+async fn it_goes_into_another_instance(lab: &Lab, kept: &Destination, backup: &BackupCreated) {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("etc");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("policy.toml"), format!("backup_directories = [\"{}\"]\n", lab.kept_dir().display()))
+        .unwrap();
+    let InstanceSpec { image, odoo_version, .. } = lab.spec.clone();
+    let (database_name, database_role) = ("other".to_owned(), "other_role".to_owned());
+    let other = Lab::open(dir, InstanceSpec { image, odoo_version, database_name, database_role, ..spec() }).await;
+    let provisioned = other.provision().await;
+    succeeded(&provisioned);
+    let running: InstanceRunning = serde_json::from_value(provisioned.result.unwrap()).unwrap();
+    let restored = other.put_back(kept, backup, None).await.unwrap();
+    assert!(restored.kept_database.is_some_and(|name| name.starts_with("other_until_")));
+    let address: SocketAddr = ([127, 0, 0, 1], running.http_port).into();
+    assert_eq!(http::request(address, "/web/login", None).await.unwrap().0, 200);
+    let ask = async |script: &str| other.sql_in("other", script).await;
+    assert_eq!(ask("SELECT count(*) FROM ir_attachment WHERE name ~ '^n[0-9]+$';").await, ATTACHMENTS.to_string());
+    let owners = "SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname = 'public';";
+    assert_eq!(ask(owners).await, "other_role");
+    let roles = "SELECT string_agg(rolname, ',' ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_';";
+    assert_eq!(ask(roles).await, "other_role,postgres", "who was made for it is gone");
+    let url = ask("SELECT value FROM ir_config_parameter WHERE key = 'web.base.url';").await;
+    assert!(url.ends_with(&format!(":{}", running.http_port)), "people reach it as they reach the instance: {url}");
+    let name = ask("SELECT store_fname FROM ir_attachment WHERE name = 'n1';").await;
+    assert!(other.filestore("other").await.join(name).exists());
+    succeeded(&other.remove(true).await);
+    assert_eq!(other.leftovers().await, Vec::<String>::new());
+    other.finish().await;
 }
 
 async fn an_encrypted_one_goes_through_s3(lab: &Lab) {

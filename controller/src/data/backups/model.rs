@@ -79,6 +79,14 @@ pub struct BackupDetail {
     pub manifest_sha256: Option<String>,
 }
 
+/// What a backup becomes in another instance than the one that it was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreMode {
+    /// The same Odoo in another place: with its identity, its mail servers and its scheduled actions.
+    Move,
+}
+
 /// What is needed to do something with a backup.
 #[derive(Clone)]
 pub struct Kept {

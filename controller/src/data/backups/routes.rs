@@ -1,6 +1,6 @@
 //! `/api/backups`, `/api/environments/{env_id}/backups`, `/api/instances/{id}/backups`.
 
-use super::model::{Backup, BackupDetail, BackupStatus};
+use super::model::{Backup, BackupDetail, BackupStatus, RestoreMode};
 use super::service::{self, Asked, RestoreAsked, Within};
 use super::store::BackupFilter;
 use crate::app::App;
@@ -308,6 +308,9 @@ pub struct BackupRestoreInput {
     /// In place of what that one holds; left out: of the one that it was made of.
     #[garde(skip)]
     instance_id: Option<InstanceId>,
+    /// Needed for another instance than the one that it was made of, which must not run beside it.
+    #[garde(skip)]
+    mode: Option<RestoreMode>,
     /// The secret key (`AGE-SECRET-KEY-1…`) of a backup that is encrypted for your own keys. It is forgotten after the
     /// restore.
     #[garde(inner(custom(key_length)))]
@@ -334,7 +337,8 @@ async fn environment_backup_restore(
     ctx: Ctx, State(app): State<App>, Path((environment, id)): Path<(EnvironmentId, BackupId)>,
     Params(params): Params<Queue>, Body(body): Body<BackupRestoreInput>,
 ) -> Result<Accepted> {
-    let asked = RestoreAsked { instance: body.instance_id, identity: body.identity, queue: params.queue };
+    let asked =
+        RestoreAsked { instance: body.instance_id, mode: body.mode, identity: body.identity, queue: params.queue };
     service::backup_restore(&ctx, &app, environment.into(), id, asked).await
 }
 
@@ -349,7 +353,8 @@ async fn backup_restore(
     ctx: Ctx, State(app): State<App>, Path(id): Path<BackupId>, Params(params): Params<Queue>,
     Body(body): Body<BackupRestoreInput>,
 ) -> Result<Accepted> {
-    let asked = RestoreAsked { instance: body.instance_id, identity: body.identity, queue: params.queue };
+    let asked =
+        RestoreAsked { instance: body.instance_id, mode: body.mode, identity: body.identity, queue: params.queue };
     service::backup_restore(&ctx, &app, Within::default(), id, asked).await
 }
 
@@ -390,6 +395,6 @@ async fn instance_backup_restore(
     ctx: Ctx, State(app): State<App>, Path((instance, id)): Path<(InstanceId, BackupId)>,
     Params(params): Params<Queue>, Body(body): Body<BackupIdentity>,
 ) -> Result<Accepted> {
-    let asked = RestoreAsked { instance: Some(instance), identity: body.identity, queue: params.queue };
+    let asked = RestoreAsked { instance: Some(instance), mode: None, identity: body.identity, queue: params.queue };
     service::backup_restore(&ctx, &app, instance.into(), id, asked).await
 }

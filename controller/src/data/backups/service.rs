@@ -1,7 +1,7 @@
 //! The rules of backups: what is made is written down first, what is good is never given up by a failure, and what is put
 //! back is what was made.
 
-use super::model::{Backup, BackupDetail, BackupStatus, Kept, NewBackup, prefix};
+use super::model::{Backup, BackupDetail, BackupStatus, Kept, NewBackup, RestoreMode, prefix};
 use super::store::{self, BackupFilter};
 use crate::app::App;
 use crate::apps::instances::model::{Instance, InstanceStatus};
@@ -356,6 +356,8 @@ fn destination_secret(kept: &Kept) -> Option<(String, SecretId)> {
 pub struct RestoreAsked {
     /// None: the one that it was made of.
     pub instance: Option<InstanceId>,
+    /// Needed for any other than that.
+    pub mode: Option<RestoreMode>,
     /// `AGE-SECRET-KEY-1…`, where we do not have it.
     pub identity: Option<Secret>,
     pub queue: bool,
@@ -381,6 +383,11 @@ pub async fn backup_restore(
         }
         found => found?,
     };
+    // Two Odoos with the same mail servers and scheduled actions do everything twice.
+    if backup.instance_id != Some(target) && asked.mode != Some(RestoreMode::Move) {
+        let message = "In another instance it goes on as the same Odoo: it sends mails and does what is scheduled. If the one that it was made of is gone, or stands, say mode=move.";
+        return Err(Error::field("mode", "required", message));
+    }
     provisioned(&present)?;
     if present.odoo_version != manifest.odoo_version {
         return Err(Error::conflict(

@@ -46,7 +46,8 @@ impl Shop {
 
     /// One that is whole, as its agent tells it.
     async fn backed_up(&self, body: Value) -> String {
-        let asked = self.ada.post(&self.backups().await, body).await.is(StatusCode::ACCEPTED);
+        let path = format!("/api/instances/{}/backups", self.id);
+        let asked = self.ada.post(&path, body).await.is(StatusCode::ACCEPTED);
         let (input, _) = self.job_row(&asked).await;
         let created = created(&input, &self.get().await);
         self.end(&asked, JobStatus::Succeeded, Some(created)).await;
@@ -185,6 +186,17 @@ async fn a_backup_is_restored_with_the_key_that_it_needs() {
     assert_eq!((shop.get().await["status"].clone(), shop.told("backup.restored").await), (json!("running"), 1));
     assert_eq!(shop.secrets("backup_key").await, 1, "it is needed again");
     assert_eq!(shop.audited("backup.restore_requested").await, 1);
+
+    // Into another one only by saying what it is there.
+    let wanted = json!({"name": "Second", "server_id": shop.server, "admin_login": "admin", "admin_password": "a quiet shop 7",
+        "odoo_version": shop.get().await["odoo_version"]});
+    let second = shop.ada.post("/api/instances", wanted).await.is(StatusCode::ACCEPTED).text("id");
+    let body = json!({"instance_id": second});
+    let answer = shop.ada.post(&format!("{first}/restore"), body).await.is(StatusCode::BAD_REQUEST);
+    assert_eq!(answer.body["error"]["details"]["field"], "mode", "{}", answer.body);
+    let body = json!({"instance_id": second, "mode": "move"});
+    let answer = shop.ada.post(&format!("{first}/restore"), body).await.is(StatusCode::CONFLICT);
+    assert_eq!(answer.body["error"]["code"], "not_provisioned", "that far it goes");
 
     // Theirs: brought for one job, and forgotten after it.
     let key = age::x25519::Identity::generate();
