@@ -2,6 +2,7 @@
 //! out what it is asked to do. A library, so that a bench can run thousands of them in one process.
 
 pub mod app;
+pub mod chunks;
 pub mod config;
 pub mod connection;
 pub mod engine;

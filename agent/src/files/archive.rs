@@ -2,7 +2,8 @@
 
 use super::rooted::{DEEPEST, Directory};
 use super::{FileError, FileResult, Files, Trouble, blocking};
-use bytes::{Bytes, BytesMut};
+use crate::chunks::Chunks;
+use bytes::Bytes;
 use ocore_shared::ids::InstanceId;
 use ocore_shared::protocol::files::FileKind;
 use std::io::{self, Read, Write};
@@ -38,7 +39,7 @@ impl Files {
         .await?;
         let (sender, receiver) = mpsc::channel(QUEUE);
         tokio::task::spawn_blocking(move || {
-            let mut writer = ZipWriter::new_stream(Sending { sender: sender.clone(), buffer: BytesMut::new() });
+            let mut writer = ZipWriter::new_stream(Chunks::new(sender.clone(), CHUNK));
             let written = add(&mut writer, &directory, "", DEEPEST)
                 .and_then(|()| writer.finish().map_err(io::Error::other))
                 .and_then(|sending| sending.into_inner().flush());
@@ -97,28 +98,4 @@ fn add<W: Write + io::Seek>(
         }
     }
     Ok(())
-}
-
-/// Hands on what is written in larger pieces.
-struct Sending {
-    sender: mpsc::Sender<Chunk>,
-    buffer: BytesMut,
-}
-
-impl Write for Sending {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let chunk = self.buffer.split().freeze();
-        self.sender.blocking_send(Ok(chunk)).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
 }

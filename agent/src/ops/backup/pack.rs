@@ -1,9 +1,10 @@
 //! From plain bytes to what is kept and back: compressed, encrypted, hashed, all of it on the way.
 
 use super::told;
+use crate::chunks::Chunks;
 use crate::engine::OpError;
 use age::x25519::{Identity, Recipient};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use ocore_shared::protocol::backups::BackupPart;
 use ocore_shared::secret::Secret;
@@ -68,7 +69,7 @@ pub fn pack<T: Send + 'static>(
 ) -> (ByteStream, JoinHandle<Result<Packed<T>, OpError>>) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let packing = tokio::task::spawn_blocking(move || {
-        let sending = Sending { sender: sender.clone(), buffer: BytesMut::new(), hash: Sha256::new(), size: 0 };
+        let sending = Sending { chunks: Chunks::new(sender.clone(), CHUNK), hash: Sha256::new(), size: 0 };
         packed(sending, &recipients, write).map_err(|error| {
             let error = error_of(error, "pack_failed", "The backup could not be packed");
             drop(sender.blocking_send(Err(StorageError::failed(error.message.clone()))));
@@ -161,31 +162,23 @@ impl Write for Sealing {
     }
 }
 
-/// Hands on what is written in larger pieces, and counts and hashes it.
+/// Counts and hashes what is sent.
 struct Sending {
-    sender: mpsc::Sender<Result<Bytes, StorageError>>,
-    buffer: BytesMut,
+    chunks: Chunks<StorageError>,
     hash: Sha256,
     size: u64,
 }
 
 impl Write for Sending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
-            self.flush()?;
-        }
-        Ok(bytes.len())
+        let written = self.chunks.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let chunk = self.buffer.split().freeze();
-        self.hash.update(&chunk);
-        self.size += chunk.len() as u64;
-        self.sender.blocking_send(Ok(chunk)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.chunks.flush()
     }
 }
 

@@ -1,6 +1,8 @@
 //! `backup_restore`: a backup in place of what an instance holds. It is put beside that first and looked at; then both
 //! change names while Odoo stands, and what was there before stays under a name of its own. A failure changes nothing.
 
+mod swap;
+
 use super::filestore;
 use super::pack::{self, hex};
 use super::{create, open, told, turn};
@@ -353,76 +355,6 @@ impl Restore<'_> {
         Ok(())
     }
 
-    /// The present database and its files get another name, and the restored ones theirs. May be cut anywhere.
-    async fn swap(&self, kept: &str) -> Result<(), OpError> {
-        let (scratch, name, kept_text) = (literal(&self.scratch())?, literal(self.name())?, literal(kept)?);
-        let is = |database: &str| format!("EXISTS (SELECT FROM pg_database WHERE datname = {database})");
-        let script = format!(
-            "{}{}SELECT format('ALTER DATABASE %I RENAME TO %I', {name}, {kept_text}) WHERE {} AND {} AND NOT {} \\gexec\n\
-             SELECT format('ALTER DATABASE %I RENAME TO %I', {scratch}, {name}) WHERE {} AND NOT {} \\gexec\n",
-            disconnect(&scratch),
-            disconnect(&name),
-            is(&scratch),
-            is(&name),
-            is(&kept_text),
-            is(&scratch),
-            is(&name)
-        );
-        self.sql("postgres", &script).await?;
-        self.ctx.failpoint("backup_restore.swap.renamed");
-        let volume = filestore::volume_path(self.host, self.record).await?;
-        let staging = self.staging(&volume);
-        self.moved(&volume, || {
-            if !staging.exists() {
-                return Ok(());
-            }
-            if filestore::is_directory(&volume, self.name()) && !filestore::is_directory(&volume, kept) {
-                filestore::rename(&volume, self.name(), kept)?;
-            }
-            filestore::bring(&volume, &staging, self.name())
-        })
-    }
-
-    /// As before the swap.
-    async fn swap_back(&self, kept: &str) -> Result<(), OpError> {
-        let Self { host, ctx, record, .. } = self;
-        Maintenance { host, ctx, record }.quiet().await?;
-        let (scratch, name, kept_text) = (literal(&self.scratch())?, literal(self.name())?, literal(kept)?);
-        let is = |database: &str| format!("EXISTS (SELECT FROM pg_database WHERE datname = {database})");
-        let script = format!(
-            "{}{}SELECT format('ALTER DATABASE %I RENAME TO %I', {name}, {scratch}) WHERE {} AND {} AND NOT {} \\gexec\n\
-             SELECT format('ALTER DATABASE %I RENAME TO %I', {kept_text}, {name}) WHERE {} AND NOT {} \\gexec\n",
-            disconnect(&kept_text),
-            disconnect(&name),
-            is(&kept_text),
-            is(&name),
-            is(&scratch),
-            is(&kept_text),
-            is(&name)
-        );
-        self.sql("postgres", &script).await?;
-        let volume = filestore::volume_path(host, record).await?;
-        let staging = self.staging(&volume);
-        self.moved(&volume, || {
-            // The restored files are in place only once they have left where they were put.
-            if staging.exists() {
-                return match filestore::is_directory(&volume, kept) && !filestore::is_directory(&volume, self.name()) {
-                    true => filestore::rename(&volume, kept, self.name()),
-                    false => Ok(()),
-                };
-            }
-            filestore::take(&volume, self.name(), &staging)?;
-            match filestore::is_directory(&volume, kept) {
-                true => filestore::rename(&volume, kept, self.name()),
-                false => Ok(()),
-            }
-        })
-    }
-
-    fn moved(&self, volume: &Path, work: impl FnOnce() -> io::Result<()>) -> Result<(), OpError> {
-        work().map_err(|e| disk(volume, &e))
-    }
-
     /// The database comes from another time, perhaps from another place: people reach it as they reach the instance.
     async fn base_url(&self, is_elsewhere: bool) -> Result<(), OpError> {
         let Self { host, record, .. } = self;
@@ -524,13 +456,6 @@ fn feed(plain: &mut dyn Read, pieces: &mpsc::Sender<Result<Bytes, OpError>>) -> 
         let sent = pieces.blocking_send(Ok(piece.freeze()));
         sent.map_err(|_| io::Error::other(OpError::new(NOT_TAKEN, "PostgreSQL did not take the dump.")))?;
     }
-}
-
-/// End the sessions of that database, which is given as a literal.
-fn disconnect(database: &str) -> String {
-    format!(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = {database} AND pid <> pg_backend_pid();\n"
-    )
 }
 
 /// What a database is called that was replaced at that time.
