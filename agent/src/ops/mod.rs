@@ -40,6 +40,7 @@ pub fn register(registry: &mut Registry, host: &Host) {
     add(registry, host, "backup_create", backup::create::run);
     add(registry, host, "backup_restore", backup::restore::run);
     add(registry, host, "backup_delete", backup::delete::run);
+    add(registry, host, "backup_verify", backup::verify::run);
     add(registry, host, "instance_remove", odoo::remove::run);
 }
 

@@ -105,6 +105,50 @@ pub struct BackupRestored {
     pub start_milliseconds: u64,
 }
 
+/// How a backup was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "text", rename_all = "snake_case"))]
+pub enum VerifyMethod {
+    /// It was put back beside everything else, and Odoo was started on it.
+    Restore,
+    /// Its files were read and compared with their checksums: nobody here can read what is in them, or there is no
+    /// Odoo to start.
+    Checksum,
+}
+
+/// Input of `backup_verify`: see whether a backup can be restored, where nothing else notices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackupVerify {
+    pub backup_id: BackupId,
+    /// Whose image and addons Odoo is started with. None: the checksums are compared, and that is all.
+    pub instance_id: Option<InstanceId>,
+    #[serde(flatten)]
+    pub at: BackupPlace,
+    /// Of the manifest, as it was when the backup was made.
+    pub manifest_sha256: String,
+    /// The parts are encrypted; where they are put back, they are read with the secret [`IDENTITY_SECRET`].
+    pub is_encrypted: bool,
+}
+
+/// Result of `backup_verify`: it is good.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackupVerified {
+    pub method: VerifyMethod,
+    /// Bytes that were read at the destination.
+    pub bytes: u64,
+    /// Tables that had as many rows as then.
+    pub tables: Option<u64>,
+    pub rows: Option<u64>,
+    /// Attachments whose content is what their name says, but for those that were damaged already.
+    pub files: Option<u64>,
+    /// Odoo was started on it and showed its sign-in page.
+    pub odoo_answered: bool,
+    /// From the beginning until it did: how long a restore takes on this server.
+    pub restore_milliseconds: Option<u64>,
+}
+
 /// What a backup is of and what is in it. The document at the destination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]

@@ -6,7 +6,10 @@ pub mod delete;
 pub mod filestore;
 mod pack;
 pub mod restore;
+mod scratch;
 mod snapshot;
+mod source;
+pub mod verify;
 
 #[cfg(test)]
 pub use filestore::volume_path;

@@ -202,6 +202,15 @@ pub async fn unpack<T: Send + 'static>(
     }
 }
 
+/// Read a part as it is kept. Ends well only if it is what was written then.
+pub async fn checksum(storage: &Storage, prefix: &str, part: &BackupPart, passed: impl Fn(u64)) -> Result<(), OpError> {
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    let key = format!("{prefix}{}", part.name);
+    let fetching = fetched(storage, &key, part, passed, sender);
+    let passing = async { while receiver.recv().await.is_some() {} };
+    tokio::join!(fetching, passing).0
+}
+
 /// All bytes of the part, handed on until nobody wants them any more.
 async fn fetched(
     storage: &Storage, key: &str, part: &BackupPart, passed: impl Fn(u64), sender: mpsc::Sender<Bytes>,

@@ -10,7 +10,7 @@ use bollard::models::{
     MountVolumeOptions, NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
-use ocore_shared::ids::JobId;
+use ocore_shared::ids::{InstanceId, JobId};
 use ocore_shared::postgres::settings::Applies;
 use ocore_shared::postgres::tuning;
 use ocore_shared::protocol::addons;
@@ -191,6 +191,26 @@ pub fn task(
     let fixed = ["--stop-after-init", "--no-http", "--max-cron-threads=0", "--workers=0"];
     let args = args.iter().chain(&fixed).chain(&TOLD).map(|&arg| arg.to_owned()).collect();
     odoo_like(spec, job, ("task", step), conf, records, args)
+}
+
+/// Odoo that serves and does nothing of its own accord, with the addons of another instance. No port of it is published.
+pub fn trial(
+    spec: &InstanceSpec, job: JobId, step: &str, records: &Records, addons_of: InstanceId,
+) -> ContainerCreateBody {
+    let args = ["--max-cron-threads=0", "--workers=0"].iter().chain(&TOLD).map(|&arg| arg.to_owned()).collect();
+    let conf = records.conf_path(spec.instance_id);
+    let mut body = odoo_like(spec, job, ("task", step), &conf, records, args);
+    let borrowed = [
+        (records.addons_dir(spec.instance_id), records.addons_dir(addons_of)),
+        (records.sources_dir(spec.instance_id), records.sources_dir(addons_of)),
+    ];
+    for mount in body.host_config.iter_mut().flat_map(|host| host.mounts.iter_mut().flatten()) {
+        let found = borrowed.iter().find(|(own, _)| mount.source.as_deref() == own.to_str());
+        if let Some((_, theirs)) = found {
+            mount.source = Some(theirs.to_string_lossy().into_owned());
+        }
+    }
+    body
 }
 
 /// The same with a program of ours in Odoo's Python.

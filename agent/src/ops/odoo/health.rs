@@ -49,7 +49,11 @@ impl From<Result<(), String>> for Answer {
 
 /// Ask once whether all is well. The text says what was wrong.
 pub async fn check(record: &Record) -> Result<(), String> {
-    match probe(record).await {
+    check_at(record, address(record)).await
+}
+
+async fn check_at(record: &Record, address: SocketAddr) -> Result<(), String> {
+    match probe_at(record, address).await {
         (Answer::Failed(problem), _) | (_, Some(Answer::Failed(problem))) => Err(problem),
         _ => Ok(()),
     }
@@ -57,7 +61,10 @@ pub async fn check(record: &Record) -> Result<(), String> {
 
 /// Ask Odoo once: whether it answers, and what it says of its database, where its build can say.
 pub async fn probe(record: &Record) -> (Answer, Option<Answer>) {
-    let address = address(record);
+    probe_at(record, address(record)).await
+}
+
+async fn probe_at(record: &Record, address: SocketAddr) -> (Answer, Option<Answer>) {
     if Series::of(&record.spec.odoo_version).is_some_and(|series| !series.has_health) {
         return match http::request(address, "/web/webclient/version_info", Some(RPC)).await {
             Ok((200, body)) if contains(&body, "server_version") => (Answer::Ok, None),
@@ -134,15 +141,20 @@ fn contains(body: &[u8], text: &str) -> bool {
 
 /// Wait until it answers and shows its sign-in page; fail at once when its container ends.
 pub async fn wait(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
-    super::unless_cancelled(ctx, until_healthy(host, ctx, record)).await
+    super::unless_cancelled(ctx, until_healthy(host, ctx, record, address(record))).await
+}
+
+/// The same for one whose port is not published.
+pub async fn wait_at(host: &Host, ctx: &JobContext, record: &Record, address: SocketAddr) -> Result<(), OpError> {
+    super::unless_cancelled(ctx, until_healthy(host, ctx, record, address)).await
 }
 
 /// The same in what takes a step back, which no cancellation stops.
 pub async fn wait_anyway(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
-    until_healthy(host, ctx, record).await
+    until_healthy(host, ctx, record, address(record)).await
 }
 
-async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result<(), OpError> {
+async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record, address: SocketAddr) -> Result<(), OpError> {
     let name = record.odoo_container();
     let deadline = Instant::now() + GRACE;
     // Docker starts it again when it ends; restarts of long ago do not count.
@@ -174,7 +186,7 @@ async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result
                 format!("Odoo ended right after its start ({why}). Its last lines:\n{log}"),
             ));
         }
-        let problem = match sign_in_page(record).await {
+        let problem = match sign_in_page(record, address).await {
             Ok(()) => {
                 host.watched.set_health(found.id.as_deref().unwrap_or_default(), "healthy");
                 return Ok(());
@@ -193,9 +205,9 @@ async fn until_healthy(host: &Host, ctx: &JobContext, record: &Record) -> Result
     }
 }
 
-async fn sign_in_page(record: &Record) -> Result<(), String> {
-    check(record).await?;
-    match http::request(address(record), "/web/login", None).await? {
+async fn sign_in_page(record: &Record, address: SocketAddr) -> Result<(), String> {
+    check_at(record, address).await?;
+    match http::request(address, "/web/login", None).await? {
         (200, _) => Ok(()),
         (status, _) => Err(format!("/web/login answers {status}")),
     }

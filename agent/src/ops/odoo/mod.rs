@@ -9,7 +9,7 @@ mod init_log;
 mod initialise;
 pub mod maintenance;
 pub mod modules;
-mod network;
+pub mod network;
 pub mod observer;
 mod oneshot;
 pub mod ownership;
@@ -23,7 +23,7 @@ pub mod remove;
 mod tests;
 pub mod update;
 pub mod upgrade;
-mod volumes;
+pub mod volumes;
 
 use crate::engine::{JobContext, OpError};
 use crate::host::docker::image::Login;

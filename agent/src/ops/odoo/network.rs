@@ -12,7 +12,20 @@ use tokio::sync::MutexGuard;
 
 /// Under the host's lock of names, which the caller holds until a container is in it: the engine lets two networks have
 /// one name, and an empty one is removed with another instance.
-pub async fn ensure(host: &Host, _naming: &MutexGuard<'_, ()>, spec: &InstanceSpec, job: JobId) -> Result<(), OpError> {
+pub async fn ensure(host: &Host, naming: &MutexGuard<'_, ()>, spec: &InstanceSpec, job: JobId) -> Result<(), OpError> {
+    make(host, naming, spec, job, false).await
+}
+
+/// One that leads nowhere: who is in it reaches nobody else, and is reached from this server alone.
+pub async fn ensure_closed(
+    host: &Host, naming: &MutexGuard<'_, ()>, spec: &InstanceSpec, job: JobId,
+) -> Result<(), OpError> {
+    make(host, naming, spec, job, true).await
+}
+
+async fn make(
+    host: &Host, _naming: &MutexGuard<'_, ()>, spec: &InstanceSpec, job: JobId, is_closed: bool,
+) -> Result<(), OpError> {
     let name = network_name(spec);
     let docker = host.docker.client().await?;
     let found = absent_is_none(docker.inspect_network(&name, None::<InspectNetworkOptions>).await);
@@ -24,6 +37,7 @@ pub async fn ensure(host: &Host, _naming: &MutexGuard<'_, ()>, spec: &InstanceSp
     let request = NetworkCreateRequest {
         name,
         driver: Some("bridge".into()),
+        internal: Some(is_closed),
         labels: Some(owner.labels("network", "network")),
         ..Default::default()
     };

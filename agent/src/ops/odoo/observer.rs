@@ -168,7 +168,7 @@ fn container_answer(found: Option<&ContainerInspectResponse>) -> Answer {
 }
 
 /// Its address in the network of its environment.
-fn ip_of(found: &ContainerInspectResponse) -> Option<IpAddr> {
+pub fn ip_of(found: &ContainerInspectResponse) -> Option<IpAddr> {
     let networks = found.network_settings.as_ref()?.networks.as_ref()?;
     networks.values().find_map(|network| network.ip_address.as_deref()?.parse().ok())
 }

@@ -3,10 +3,10 @@
 use super::*;
 use crate::ops::backup;
 use age::secrecy::ExposeSecret;
-use ocore_shared::ids::BackupId;
+use ocore_shared::ids::{BackupId, InstanceId};
 use ocore_shared::protocol::backups::{
-    BackupCreate, BackupCreated, BackupDelete, BackupKind, BackupPlace, BackupRestore, BackupRestored,
-    DESTINATION_SECRET, IDENTITY_SECRET,
+    BackupCreate, BackupCreated, BackupDelete, BackupKind, BackupPlace, BackupRestore, BackupRestored, BackupVerified,
+    BackupVerify, DESTINATION_SECRET, IDENTITY_SECRET, VerifyMethod,
 };
 use ocore_shared::protocol::databases::DatabaseWork;
 use ocore_shared::protocol::jobs::JobFailure;
@@ -36,6 +36,7 @@ async fn backed_up_and_put_back(lab: &Lab) {
     let kept = lab.local();
     let backup = watched("a backup", address, lab.back_up(&kept, vec![], [])).await.unwrap();
     everything_is_in(lab, &backup).await;
+    it_is_proven_beside_the_running_one(lab, address, &kept, &backup).await;
     what_was_then_comes_back(lab, address, &kept, &backup).await;
     what_is_damaged_changes_nothing(lab, address, &kept, &backup).await;
     it_goes_into_another_instance(lab, &kept, &backup).await;
@@ -118,6 +119,29 @@ impl Lab {
         }
     }
 
+    async fn verify(
+        &self, destination: &Destination, backup: &BackupCreated, identity: Option<String>, is_restored: bool,
+    ) -> Result<BackupVerified, JobFailure> {
+        let wish = BackupVerify {
+            backup_id: backup.manifest.backup_id,
+            instance_id: is_restored.then_some(self.spec.instance_id),
+            at: self.at(destination, backup),
+            manifest_sha256: backup.manifest_sha256.clone(),
+            is_encrypted: !backup.manifest.recipients.is_empty(),
+        };
+        let secrets = [(DESTINATION_SECRET, destination.secret.clone()), (IDENTITY_SECRET, identity)];
+        let secrets = secrets.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let job = self.begin_with("backup_verify", &wish, secrets).await;
+        let job = self.end(job).await;
+        let made = labels::filter(labels::JOB, job.id);
+        assert_eq!(self.labelled([made]).await, Vec::<String>::new(), "it leaves nothing");
+        assert!(!self.agent.host.records.dir(InstanceId(job.id.0)).exists());
+        match job.failure {
+            Some(failure) => Err(failure),
+            None => Ok(serde_json::from_value(job.result.unwrap()).unwrap()),
+        }
+    }
+
     async fn volume(&self) -> PathBuf {
         let record = self.agent.host.records.get(self.spec.instance_id).unwrap();
         backup::volume_path(&self.agent.host, &record).await.unwrap()
@@ -180,6 +204,28 @@ async fn everything_is_in(lab: &Lab, backup: &BackupCreated) {
     }
 }
 
+async fn it_is_proven_beside_the_running_one(
+    lab: &Lab, address: SocketAddr, kept: &Destination, backup: &BackupCreated,
+) {
+    let there = (lab.started("odoo").await, lab.databases().await, lab.leftovers().await);
+    let verified = watched("a verification", address, lab.verify(kept, backup, None, true)).await.unwrap();
+    let took = verified.restore_milliseconds.unwrap();
+    println!(
+        "  restored and answering after {took} ms: {} tables, {} rows",
+        verified.tables.unwrap(),
+        verified.rows.unwrap()
+    );
+    assert!(verified.odoo_answered && verified.method == VerifyMethod::Restore && took > 0);
+    assert_eq!(verified.tables, Some(backup.manifest.tables.len() as u64));
+    assert_eq!(verified.rows, Some(backup.manifest.tables.values().sum()));
+    assert_eq!(verified.files, Some(backup.manifest.attachments.files));
+    let verified = lab.verify(kept, backup, None, false).await.unwrap();
+    assert_eq!((verified.method, verified.bytes), (VerifyMethod::Checksum, backup.manifest.size()));
+    assert_eq!((verified.odoo_answered, verified.tables), (false, None));
+    assert_eq!((lab.started("odoo").await, lab.databases().await, lab.leftovers().await), there);
+    assert_eq!(lab.beside().await, Vec::<String>::new());
+}
+
 async fn what_was_then_comes_back(lab: &Lab, address: SocketAddr, kept: &Destination, backup: &BackupCreated) {
     let filestore = lab.filestore("shop-1").await;
     let name = lab.sql_in("shop-1", "SELECT store_fname FROM ir_attachment WHERE name = 'n1';").await;
@@ -218,6 +264,10 @@ async fn what_is_damaged_changes_nothing(lab: &Lab, address: SocketAddr, kept: &
         let failure = lab.put_back(kept, backup, None).await.unwrap_err();
         println!("  {}", failure.message);
         assert_eq!(failure.code, "backup_damaged", "{part}");
+        for is_restored in [true, false] {
+            let failure = lab.verify(kept, backup, None, is_restored).await.unwrap_err();
+            assert_eq!(failure.code, "backup_damaged", "{part}");
+        }
         std::fs::write(&path, whole).unwrap();
     }
     assert_eq!(lab.started("odoo").await, odoo, "it went on serving");
@@ -281,6 +331,9 @@ async fn an_encrypted_one_goes_through_s3(lab: &Lab) {
     let other = identity(&age::x25519::Identity::generate());
     let failure = lab.put_back(&destination, &backup, other).await.unwrap_err();
     assert_eq!(failure.code, "backup_key_wrong");
+    // Whoever has no key of it sees at least that it is what was written.
+    assert_eq!(lab.verify(&destination, &backup, None, false).await.unwrap().bytes, backup.manifest.size());
+    assert!(lab.verify(&destination, &backup, identity(&key), true).await.unwrap().odoo_answered);
     lab.sql_in("shop-1", "CREATE TABLE later (id int);").await;
     let restored = lab.put_back(&destination, &backup, identity(&key)).await.unwrap();
     assert_eq!(lab.sql_in("shop-1", "SELECT to_regclass('later') IS NULL;").await, "t");

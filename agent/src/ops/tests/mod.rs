@@ -152,12 +152,22 @@ impl Lab {
 
     /// Everything on this machine that belongs to the instance or its environment.
     async fn leftovers(&self) -> Vec<String> {
+        let mut found = self
+            .labelled([
+                labels::filter(labels::INSTANCE, self.spec.instance_id),
+                labels::filter(labels::ENVIRONMENT, self.spec.environment_id),
+            ])
+            .await;
+        let files = self.agent.host.records.dir(self.spec.instance_id);
+        found.extend(files.exists().then(|| files.display().to_string()));
+        found
+    }
+
+    /// Containers, volumes and networks with one of these labels.
+    async fn labelled(&self, labels: impl IntoIterator<Item = String>) -> Vec<String> {
         let docker = self.agent.host.docker.client().await.unwrap();
         let mut found = Vec::new();
-        for label in [
-            labels::filter(labels::INSTANCE, self.spec.instance_id),
-            labels::filter(labels::ENVIRONMENT, self.spec.environment_id),
-        ] {
+        for label in labels {
             let containers = self.agent.host.docker.list(std::slice::from_ref(&label)).await.unwrap();
             found.extend(containers.into_iter().flat_map(|c| c.names.unwrap_or_default()));
             let filters = HashMap::from([("label", vec![label])]);
@@ -169,8 +179,6 @@ impl Lab {
         }
         found.sort();
         found.dedup();
-        let files = self.agent.host.records.dir(self.spec.instance_id);
-        found.extend(files.exists().then(|| files.display().to_string()));
         found
     }
 

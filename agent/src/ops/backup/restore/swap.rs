@@ -11,7 +11,7 @@ use std::io;
 impl Restore<'_> {
     /// The present database and its files get another name, and the restored ones theirs.
     pub(super) async fn swap(&self, kept: &str) -> Result<(), OpError> {
-        self.rename(&self.scratch(), kept).await?;
+        self.rename(&self.scratch_name(), kept).await?;
         self.ctx.failpoint("backup_restore.swap.renamed");
         let volume = filestore::volume_path(self.host, self.record).await?;
         let staging = self.staging(&volume);
@@ -31,7 +31,7 @@ impl Restore<'_> {
     pub(super) async fn swap_back(&self, kept: &str) -> Result<(), OpError> {
         let Self { host, ctx, record, .. } = self;
         Maintenance { host, ctx, record }.quiet().await?;
-        self.rename(kept, &self.scratch()).await?;
+        self.rename(kept, &self.scratch_name()).await?;
         let volume = filestore::volume_path(host, record).await?;
         let staging = self.staging(&volume);
         let moved = || -> io::Result<()> {
