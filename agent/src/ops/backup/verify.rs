@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::host::docker::{failed, labels};
 use crate::ops::odoo::databases::has_room;
 use crate::ops::odoo::observer::ip_of;
-use crate::ops::odoo::record::{self, Record, disk};
+use crate::ops::odoo::record::{Record, disk};
 use crate::ops::odoo::{containers, control, health, network, ownership, provision, result, unless_cancelled, volumes};
 use crate::ops::postgres::{self, Database};
 use chrono::{DateTime, Utc};
@@ -243,11 +243,7 @@ impl Verify<'_> {
         let made = [labels::managed(), labels::filter(labels::JOB, ctx.id())];
         volumes::remove(&host.docker, &made, volumes::PATIENCE).await?;
         network::remove_if_empty(host, trial.spec.environment_id).await?;
-        let directory = host.records.dir(trial.spec.instance_id);
-        match std::fs::remove_dir_all(&directory) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(record::disk(&directory, &e)),
-            _ => Ok(()),
-        }
+        host.records.remove(trial.spec.instance_id)
     }
 }
 

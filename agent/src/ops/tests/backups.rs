@@ -9,11 +9,12 @@ use ocore_shared::protocol::backups::{
     BackupVerify, DESTINATION_SECRET, IDENTITY_SECRET, VerifyMethod,
 };
 use ocore_shared::protocol::databases::DatabaseWork;
-use ocore_shared::protocol::jobs::JobFailure;
+use ocore_shared::protocol::jobs::{JobFailure, JobSnapshot};
 use ocore_shared::protocol::odoo::InstanceRunning;
 use ocore_shared::protocol::storage::{LocalPlace, Place, S3Place};
 use ocore_tests::provisioning::REAL;
 use ocore_tests::storage::{S3_KEY, S3_SECRET, S3Server};
+use serde::de::DeserializeOwned;
 use sha1::{Digest, Sha1};
 use std::path::PathBuf;
 
@@ -56,6 +57,20 @@ struct Destination {
     secret: Option<String>,
 }
 
+/// What a job that reads a backup is given.
+fn secrets(destination: &Destination, identity: Option<String>) -> impl Iterator<Item = (String, String)> + use<> {
+    let secrets = [(DESTINATION_SECRET, destination.secret.clone()), (IDENTITY_SECRET, identity)];
+    secrets.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)))
+}
+
+/// What came of a job that has ended.
+fn outcome<T: DeserializeOwned>(job: JobSnapshot) -> Result<T, JobFailure> {
+    match job.failure {
+        Some(failure) => Err(failure),
+        None => Ok(serde_json::from_value(job.result.unwrap()).unwrap()),
+    }
+}
+
 impl Lab {
     fn kept_dir(&self) -> PathBuf {
         self.dir.as_ref().unwrap().path().join("kept")
@@ -93,10 +108,7 @@ impl Lab {
         let secret = destination.secret.clone().map(|secret| (DESTINATION_SECRET.to_owned(), secret));
         let job = self.begin_with("backup_create", &wish, more.into_iter().chain(secret)).await;
         let job = self.end(job).await;
-        match job.failure {
-            Some(failure) => Err(failure),
-            None => Ok(serde_json::from_value(job.result.unwrap()).unwrap()),
-        }
+        outcome(job)
     }
 
     async fn put_back(
@@ -109,14 +121,9 @@ impl Lab {
             manifest_sha256: backup.manifest_sha256.clone(),
             is_encrypted: !backup.manifest.recipients.is_empty(),
         };
-        let secrets = [(DESTINATION_SECRET, destination.secret.clone()), (IDENTITY_SECRET, identity)];
-        let secrets = secrets.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let job = self.begin_with("backup_restore", &wish, secrets).await;
+        let job = self.begin_with("backup_restore", &wish, secrets(destination, identity)).await;
         let job = self.end(job).await;
-        match job.failure {
-            Some(failure) => Err(failure),
-            None => Ok(serde_json::from_value(job.result.unwrap()).unwrap()),
-        }
+        outcome(job)
     }
 
     async fn verify(
@@ -129,17 +136,12 @@ impl Lab {
             manifest_sha256: backup.manifest_sha256.clone(),
             is_encrypted: !backup.manifest.recipients.is_empty(),
         };
-        let secrets = [(DESTINATION_SECRET, destination.secret.clone()), (IDENTITY_SECRET, identity)];
-        let secrets = secrets.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let job = self.begin_with("backup_verify", &wish, secrets).await;
+        let job = self.begin_with("backup_verify", &wish, secrets(destination, identity)).await;
         let job = self.end(job).await;
         let made = labels::filter(labels::JOB, job.id);
         assert_eq!(self.labelled([made]).await, Vec::<String>::new(), "it leaves nothing");
         assert!(!self.agent.host.records.dir(InstanceId(job.id.0)).exists());
-        match job.failure {
-            Some(failure) => Err(failure),
-            None => Ok(serde_json::from_value(job.result.unwrap()).unwrap()),
-        }
+        outcome(job)
     }
 
     async fn volume(&self) -> PathBuf {
